@@ -1,0 +1,249 @@
+//! The messages of the ledger link.
+
+use serde::{Deserialize, Serialize};
+
+use crate::account::{Operation, Phase};
+use crate::clock::ClockIdentity;
+use crate::exit_code::Failure;
+use crate::stamp::RunId;
+use crate::test_file::Source;
+use crate::time::{Nanos, UnixNanos};
+
+/// From the writer to the observer. Times are on the writer's time line.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub enum ToObserver {
+    /// The first message of a connection, and of each reconnection.
+    Hello(Box<Hello>),
+    /// A numbered entry of the ledger, resent until it is acknowledged.
+    Record {
+        /// Dense from 0 over the whole run.
+        number: u64,
+        /// What happened.
+        record: Record,
+    },
+    /// A user waits for an operation; sent again after a reconnect while it still waits.
+    Await(Awaited),
+    /// How the writer stands; a few times a second.
+    Status(Box<Status>),
+    /// Close the account now, whatever is pending: the user interrupted twice.
+    Stop,
+}
+
+/// Who the writer is and what it is about to do.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Hello {
+    /// The writer's version.
+    pub version: String,
+    /// The run.
+    pub run: RunId,
+    /// The test file as it will run.
+    pub test: Source,
+    /// Its model file.
+    pub model: Source,
+    /// `--time-scale` as written.
+    pub time_scale: String,
+    /// `--load-scale` as written.
+    pub load_scale: String,
+    /// The seed of everything random.
+    pub seed: u64,
+    /// This writer's index among the shards, from 0.
+    pub shard_index: u16,
+    /// How many shards the run has.
+    pub shard_count: u16,
+    /// What the writer's clock is.
+    pub clock: ClockIdentity,
+    /// The version that PostgreSQL gave.
+    pub postgres_version: String,
+}
+
+/// One numbered entry.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub enum Record {
+    /// An operation is about to be sent, or sent again after a retryable error (then with a fresh `sent`).
+    Opened(Opened),
+    /// Its fate in PostgreSQL is known.
+    Closed(Closed),
+    /// An iteration of the measured phase ended.
+    Iteration(Iteration),
+    /// The load is over; nothing more will be opened. The last record of a run.
+    End(Box<End>),
+}
+
+/// An operation, queued before its statement is sent.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Opened {
+    /// Dense from 0 within the writer.
+    pub sequence: u64,
+    /// The part of the run.
+    pub phase: Phase,
+    /// Index into the test's scenarios.
+    pub scenario: u16,
+    /// Index into the model's entities.
+    pub entity: u16,
+    /// What it does.
+    pub operation: Operation,
+    /// The row's key in canonical form.
+    pub key: String,
+    /// Over the verified columns; absent for a delete and where nothing is verified.
+    pub digest: Option<u64>,
+    /// Its tick, or when its step became runnable.
+    pub intended: UnixNanos,
+    /// How long it waited for a connection.
+    pub connection_wait: Nanos,
+    /// With a connection in hand, immediately before the statement is sent.
+    pub sent: UnixNanos,
+    /// When it counts as late, unless an await says otherwise.
+    pub deadline: UnixNanos,
+}
+
+/// What became of an operation in PostgreSQL.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Closed {
+    /// Of an opened operation.
+    pub sequence: u64,
+    /// Its fate.
+    pub written: Written,
+}
+
+/// The fate of a statement.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Written {
+    /// The acknowledgement arrived at this time.
+    Committed(UnixNanos),
+    /// PostgreSQL refused it, or it touched no row.
+    Rejected,
+    /// The connection broke before the acknowledgement.
+    Unknown,
+}
+
+/// One iteration of the measured phase.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Iteration {
+    /// Index into the test's scenarios.
+    pub scenario: u16,
+    /// From its start to its end.
+    pub duration: Nanos,
+    /// Whether it was cut by the end of the graceful stop.
+    pub interrupted: bool,
+}
+
+/// A user waits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Awaited {
+    /// For this operation.
+    pub sequence: u64,
+    /// Until then; the operation's deadline from now on.
+    pub deadline: UnixNanos,
+}
+
+/// How the writer stands.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Status {
+    /// Read before the message was queued: each record queued before this time is ahead of this message.
+    pub queued_at: UnixNanos,
+    /// One for each scenario of the test.
+    pub scenarios: Vec<ScenarioLoad>,
+    /// Failed attempts to write.
+    pub pg_write_errors: u64,
+    /// Records that did not fit into the writer's buffer and are missing from the ledger.
+    pub records_lost: u64,
+    /// The process.
+    pub process: Process,
+}
+
+/// The load of one scenario; counters are of the measured phase.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ScenarioLoad {
+    /// Iterations that ran to their end.
+    pub iterations: u64,
+    /// Iterations cut by the end of the graceful stop.
+    pub interrupted: u64,
+    /// Ticks without a free user.
+    pub dropped: u64,
+    /// Users in an iteration now.
+    pub active_users: u32,
+    /// Users that exist now.
+    pub users: u32,
+    /// Users in an iteration at the same time, at most.
+    pub peak_users: u32,
+}
+
+/// What a process used.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Process {
+    /// CPU time of all threads, user and system.
+    pub cpu_s: f64,
+    /// The largest resident size so far.
+    pub peak_rss_bytes: u64,
+}
+
+/// The end of a writer's load.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct End {
+    /// Operations opened: their sequences are 0 to one less.
+    pub operations: u64,
+    /// Why the load ended early, if it did.
+    pub cause: Option<Failure>,
+    /// The final figures.
+    pub status: Status,
+}
+
+/// From the observer to the writer.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub enum ToWriter {
+    /// The change stream is open: rows may be sent.
+    Ready {
+        /// The writer's index in stamps.
+        writer: u16,
+        /// The first record that the observer does not have.
+        next_record: u64,
+    },
+    /// The run cannot take place here.
+    Refused(Failure),
+    /// Records below this number are processed.
+    Ack {
+        /// The first record that is not.
+        next_record: u64,
+    },
+    /// An awaited operation is settled.
+    Settled {
+        /// The operation.
+        sequence: u64,
+        /// Whether it arrived; otherwise it never will.
+        arrived: bool,
+    },
+    /// Stop the load: the reason, for the user.
+    Abort(Failure),
+    /// How the run stands; once a second.
+    Snapshot(Box<Progress>),
+    /// The account is closed.
+    Verdict(Box<Verdict>),
+}
+
+/// The figures that the writer's progress lines show.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Progress {
+    /// Operations of the measured phase.
+    pub entries: u64,
+    /// Those that arrived.
+    pub arrived: u64,
+    /// Those still on their way.
+    pub pending: u64,
+    /// Those given up.
+    pub lost: u64,
+    /// The median of the headline so far; absent without data.
+    pub e2e_p50: Option<Nanos>,
+    /// Its 95th percentile; absent without data or where it cannot be known yet.
+    pub e2e_p95: Option<Nanos>,
+    /// Thresholds that do not hold at present.
+    pub thresholds_failing: u32,
+}
+
+/// The end of a run.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Verdict {
+    /// `report.json`.
+    pub report_json: String,
+    /// Where the observer keeps the run, as the observer names it; absent when it could not be written.
+    pub folder: Option<String>,
+}

@@ -1,0 +1,36 @@
+//! The ledger link: what writer and observer say to each other over one upgraded HTTP connection.
+//!
+//! One session, worked through (`→` from the writer, `←` from the observer):
+//!
+//! ```text
+//! GET /ledger, Upgrade: streamgauge-ledger/1           101 Switching Protocols
+//! → Hello { run 00c0ffee0042, test and model, … }      the observer opens the change stream
+//! ← Ready { writer 0, next_record 0 }                  confirmed open: the first row may be sent
+//! → Record 0: Opened { sequence 0, create, key, sent } queued before the statement goes to PostgreSQL
+//! → Record 1: Closed { sequence 0, Committed(t) }      the acknowledgement arrived
+//! → Await { sequence 0, deadline }                     the user waits for its row
+//! ← Settled { sequence 0, arrived }                    its event was observed
+//! ← Ack { next_record 2 }                              records 0 and 1 may be forgotten
+//!   … the connection breaks; the writer reconnects …
+//! → Hello { same run }                  ← Ready { writer 0, next_record 2 }
+//! → Record 2 …                                         resent from where the observer stands
+//! → Record 9: End { operations 4, … }                  nothing more will be opened
+//! ← Verdict { report }                                 the account is closed
+//! ```
+//!
+//! Records are numbered densely from 0, so a resent one is recognised. `Await` and `Status` are not
+//! records: an `Await` is sent again after a reconnect for each user that still waits, and only the
+//! latest `Status` matters. `frame` puts messages on the wire, `message` says what they are.
+
+pub mod frame;
+pub mod message;
+
+pub use message::{
+    Awaited, Closed, End, Hello, Iteration, Opened, Process, Progress, Record, ScenarioLoad, Status,
+    ToObserver, ToWriter, Verdict, Written,
+};
+
+/// The protocol's name in the `Upgrade` header, with its version.
+pub const PROTOCOL: &str = "streamgauge-ledger/1";
+/// The path of the upgrade.
+pub const PATH: &str = "/ledger";

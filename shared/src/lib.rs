@@ -1,0 +1,16 @@
+//! What both programs of Streamgauge speak.
+//!
+//! This crate knows neither program and does no I/O except reading the clock.
+
+pub mod account;
+pub mod clock;
+pub mod digest;
+pub mod exit_code;
+pub mod histogram;
+pub mod ledger;
+pub mod report;
+pub mod stamp;
+pub mod test_file;
+pub mod threshold;
+pub mod time;
+pub mod timeline;

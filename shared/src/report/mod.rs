@@ -1,0 +1,335 @@
+//! The report of a run: one value, of which `report.json`, `summary.txt` and both terminals are renderings.
+//!
+//! Times are milliseconds as numbers with full precision. An unknown figure is left out, never 0.
+
+mod figure;
+mod text;
+
+pub use figure::{Figure, Stats};
+pub use text::render;
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::clock::ClockDomain;
+use crate::exit_code::ExitCode;
+
+/// The schema's name and version; bumped when a field changes its meaning.
+pub const SCHEMA: &str = "streamgauge.report/1";
+
+/// Everything a run says.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Report {
+    /// [`SCHEMA`].
+    pub schema: String,
+    /// Which run.
+    pub run: Run,
+    /// How it ended.
+    pub verdict: Verdict,
+    /// Whether it is to be believed.
+    pub validity: Validity,
+    /// What had to hold.
+    pub thresholds: Vec<ThresholdResult>,
+    /// Entries of the measured phase by outcome.
+    pub account: AccountReport,
+    /// Events of the measured phase by kind, with those that belong to no phase.
+    pub events: EventReport,
+    /// Account and events of the other phases that had any.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub phases: BTreeMap<String, PhaseReport>,
+    /// Latencies by name.
+    pub latency: BTreeMap<String, LatencyReport>,
+    /// Shares by name.
+    pub rates: BTreeMap<String, RateReport>,
+    /// Counters by name.
+    pub counters: BTreeMap<String, u64>,
+    /// What load there was.
+    pub load: Load,
+    /// What is known of the clocks.
+    pub clock: ClockReport,
+    /// What the programs used.
+    pub process: BTreeMap<String, ProcessReport>,
+}
+
+/// Which run it was.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Run {
+    /// Twelve hexadecimal digits.
+    pub id: String,
+    /// The test's name.
+    pub test: String,
+    /// Its scenarios, in the test's order.
+    pub scenarios: Vec<String>,
+    /// The seed of everything random.
+    pub seed: u64,
+    /// How many writers took part.
+    pub writers: u16,
+    /// UTC, RFC 3339.
+    pub started_at: String,
+    /// Of the measured phase: from its first intended time to its last arrival or to now, seconds.
+    pub duration_s: f64,
+    /// What lengths were multiplied with.
+    pub time_scale: f64,
+    /// What users and rates were multiplied with.
+    pub load_scale: f64,
+    /// Whether the account was closed; false in what a dying run leaves.
+    pub complete: bool,
+    /// Of the programs and servers.
+    pub versions: BTreeMap<String, String>,
+    /// Where the run is kept, as the observer names it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub folder: Option<String>,
+}
+
+/// How a run ended.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Verdict {
+    /// In one word.
+    pub state: VerdictState,
+    /// What both programs end with.
+    pub exit_code: u8,
+    /// Why it ended before its time, if it did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cause: Option<String>,
+}
+
+/// How a run ended, in one word.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum VerdictState {
+    /// Every threshold held.
+    Passed,
+    /// A threshold was crossed.
+    Failed,
+    /// A threshold that was crossed ended the run.
+    Aborted,
+    /// A signal ended the run.
+    Interrupted,
+    /// The measurement must not be believed.
+    Invalid,
+    /// The run could not be carried through.
+    Error,
+}
+
+impl VerdictState {
+    /// The word of an exit code; `aborted` tells whether a threshold ended the run.
+    #[must_use]
+    pub const fn of(code: ExitCode, aborted: bool) -> Self {
+        match code {
+            ExitCode::Passed => Self::Passed,
+            ExitCode::ThresholdCrossed if aborted => Self::Aborted,
+            ExitCode::ThresholdCrossed => Self::Failed,
+            ExitCode::Interrupted => Self::Interrupted,
+            ExitCode::MeasurementInvalid => Self::Invalid,
+            ExitCode::StoppedByGuard => Self::Aborted,
+            ExitCode::InvalidConfiguration | ExitCode::RunFailed => Self::Error,
+        }
+    }
+}
+
+/// Whether a run is to be believed.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Validity {
+    /// The worst of the reasons' grades.
+    pub state: ValidityState,
+    /// Why it is not [`ValidityState::Valid`]; empty otherwise.
+    pub reasons: Vec<Reason>,
+}
+
+/// The grades of trust.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ValidityState {
+    /// Nothing speaks against the figures.
+    Valid,
+    /// Some figures are weaker than they look; the reasons say which.
+    Degraded,
+    /// The figures must not be believed.
+    Invalid,
+}
+
+impl ValidityState {
+    /// The three, in the order of their gravity.
+    pub const ALL: [Self; 3] = [Self::Valid, Self::Degraded, Self::Invalid];
+
+    /// The word in labels and JSON.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Valid => "valid",
+            Self::Degraded => "degraded",
+            Self::Invalid => "invalid",
+        }
+    }
+}
+
+/// One reason against believing the figures.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Reason {
+    /// A word for scripts.
+    pub code: String,
+    /// How grave it is.
+    pub grade: ValidityState,
+    /// What was seen, with its figures.
+    pub seen: String,
+    /// What most likely causes it.
+    pub cause: String,
+    /// What to do next.
+    pub next: String,
+}
+
+/// One threshold and what became of it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ThresholdResult {
+    /// The key as the test writes it.
+    pub metric: String,
+    /// The expression as the test writes it.
+    pub expression: String,
+    /// Whether it holds.
+    pub passed: bool,
+    /// The value it was judged on, milliseconds for a latency; absent where there is no data.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub observed: Option<f64>,
+    /// Set where the value is only known to be at least `observed`.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub at_least: bool,
+    /// Whether the value is a time in milliseconds.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub is_time: bool,
+    /// How many operations stand behind it.
+    pub samples: u64,
+}
+
+/// Entries by outcome.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[expect(missing_docs, reason = "the outcomes of account::Outcome, by name")]
+pub struct AccountReport {
+    pub entries: u64,
+    pub delivered: u64,
+    pub superseded: u64,
+    pub late: u64,
+    pub lost: u64,
+    pub rejected: u64,
+    pub unknown: u64,
+    pub pending: u64,
+    /// Of the lost: deletes whose row never arrived, so that there was nothing to delete.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub lost_no_row: u64,
+    /// Of the entries: those that the ledger does not hold and an event revealed.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub recovered: u64,
+}
+
+/// Events by kind.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[expect(missing_docs, reason = "the kinds of account::EventKind, by name")]
+pub struct EventReport {
+    pub total: u64,
+    pub first: u64,
+    pub duplicate: u64,
+    pub out_of_order: u64,
+    pub early: u64,
+    pub foreign: u64,
+    pub undecodable: u64,
+}
+
+/// One phase besides the measured one.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PhaseReport {
+    /// Its entries.
+    pub account: AccountReport,
+    /// Its events.
+    pub events: EventReport,
+}
+
+/// One latency.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct LatencyReport {
+    /// Over everything.
+    pub all: Stats,
+    /// By entity and operation; empty where the latency has neither.
+    pub by: Vec<LatencyBy>,
+}
+
+/// A latency of one operation on one entity.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct LatencyBy {
+    /// The entity's name.
+    pub entity: String,
+    /// The operation's name.
+    pub operation: String,
+    /// Its figures.
+    #[serde(flatten)]
+    pub stats: Stats,
+}
+
+/// A share.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct RateReport {
+    /// passed / total.
+    pub rate: f64,
+    /// Successes.
+    pub passed: u64,
+    /// All.
+    pub total: u64,
+}
+
+/// What load there was.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Load {
+    /// Iterations that the schedule holds.
+    pub planned_iterations: u64,
+    /// Users in an iteration at the same time, at most.
+    pub peak_users: u32,
+    /// Operations sent in one second, at most.
+    pub peak_rate_per_s: f64,
+    /// One point for each step of time, oldest first.
+    pub seconds: Vec<Second>,
+}
+
+/// One step of time of the measured phase.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Second {
+    /// Seconds since the phase began, at the start of the step.
+    pub at_s: u64,
+    /// How long the step is: 1 until the run is longer than the points kept.
+    pub width_s: u64,
+    /// Operations sent.
+    pub sent: u64,
+    /// Operations that arrived.
+    pub arrived: u64,
+    /// The headline's mean over those that arrived; absent where none did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub e2e_mean: Option<f64>,
+    /// The headline's largest value.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub e2e_max: Option<f64>,
+}
+
+/// What is known of the clocks.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ClockReport {
+    /// How writer and observer relate.
+    pub domain: ClockDomain,
+    /// How far a latency between the two can be off; absent where it is not known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub error_bound_ms: Option<f64>,
+    /// Steps of a wall clock seen during the run; they do not move latencies.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub steps: Option<u64>,
+}
+
+/// What a process used.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ProcessReport {
+    /// CPU time of all threads, user and system.
+    pub cpu_s: f64,
+    /// The largest resident size.
+    pub peak_rss_bytes: u64,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes references")]
+fn is_zero(count: &u64) -> bool {
+    *count == 0
+}

@@ -1,0 +1,297 @@
+//! The summary that a person reads, in k6's shape: thresholds first, then the latencies, then the account.
+
+use std::fmt::Write as _;
+
+use super::{Figure, LatencyReport, Report, Stats, ThresholdResult, ValidityState, VerdictState};
+use crate::time::Nanos;
+use crate::timeline::Latency;
+
+/// Where values start: after the name and its dots.
+const NAME_COLUMNS: usize = 34;
+/// Columns of one statistic.
+const STAT_COLUMNS: usize = 9;
+
+/// Colours for a terminal; plain text without.
+struct Palette {
+    good: &'static str,
+    bad: &'static str,
+    warn: &'static str,
+    value: &'static str,
+    faint: &'static str,
+    off: &'static str,
+}
+
+const PLAIN: Palette = Palette { good: "", bad: "", warn: "", value: "", faint: "", off: "" };
+const ANSI: Palette = Palette {
+    good: "\x1b[32m",
+    bad: "\x1b[31m",
+    warn: "\x1b[33m",
+    value: "\x1b[36m",
+    faint: "\x1b[2m",
+    off: "\x1b[0m",
+};
+
+/// The whole summary, ending with the verdict in one line.
+#[must_use]
+pub fn render(report: &Report, color: bool) -> String {
+    let palette = if color { &ANSI } else { &PLAIN };
+    let mut text = String::new();
+    let sections = [
+        thresholds(report, palette),
+        latencies(report, palette),
+        account(report, palette),
+        execution(report, palette),
+        validity(report, palette),
+        verdict(report, palette),
+    ];
+    for section in sections.iter().filter(|section| !section.is_empty()) {
+        text.push_str(section);
+        text.push('\n');
+    }
+    text
+}
+
+fn thresholds(report: &Report, palette: &Palette) -> String {
+    let mut text = String::new();
+    if report.thresholds.is_empty() {
+        return text;
+    }
+    line(&mut text, "  █ THRESHOLDS");
+    let mut last = "";
+    for result in &report.thresholds {
+        if result.metric != last {
+            line(&mut text, &format!("\n    {}", result.metric));
+            last = &result.metric;
+        }
+        let (mark, colour) = if result.passed { ("✓", palette.good) } else { ("✗", palette.bad) };
+        let seen = observed(result);
+        line(
+            &mut text,
+            &format!(
+                "    {colour}{mark}{} '{}' {}{seen}{}",
+                palette.off, result.expression, palette.value, palette.off
+            ),
+        );
+    }
+    text.push('\n');
+    text
+}
+
+fn observed(result: &ThresholdResult) -> String {
+    let method = result.expression.split(['<', '>', '=', '!']).next().unwrap_or_default().trim();
+    let Some(value) = result.observed else { return "no data".to_owned() };
+    let sign = if result.at_least { "≥" } else { "=" };
+    let shown = if result.is_time {
+        millis(value)
+    } else if method == "rate" && value <= 1.0 {
+        format!("{:.2}%", (value * 10_000.0).floor() / 100.0)
+    } else {
+        format!("{value}")
+    };
+    format!("{method}{sign}{shown}")
+}
+
+fn latencies(report: &Report, palette: &Palette) -> String {
+    let mut text = String::new();
+    line(&mut text, "  █ LATENCY\n");
+    for latency in Latency::ALL {
+        let Some(figures) = report.latency.get(latency.name()) else { continue };
+        one_latency(&mut text, latency.name(), figures, palette);
+    }
+    text.push('\n');
+    let bound = match report.clock.error_bound_ms {
+        Some(0.0) => "one kernel, one clock: error bound 0".to_owned(),
+        Some(bound) => format!("two clocks: every latency between them ± {}", millis(bound)),
+        None => "two clocks: error bound unknown".to_owned(),
+    };
+    line(&mut text, &format!("    {}clock: {bound}{}", palette.faint, palette.off));
+    text.push('\n');
+    text
+}
+
+fn one_latency(text: &mut String, name: &str, figures: &LatencyReport, palette: &Palette) {
+    line(text, &format!("{}{}", dotted(name, palette), stats(&figures.all, palette)));
+    if figures.by.len() > 1 {
+        for by in &figures.by {
+            let name = format!("  {{ {}, {} }}", by.entity, by.operation);
+            line(text, &format!("{}{}", dotted(&name, palette), stats(&by.stats, palette)));
+        }
+    }
+    let mut notes = Vec::new();
+    if figures.all.censored > 0 {
+        notes.push(format!("{} had not arrived and count with their age", figures.all.censored));
+    }
+    if figures.all.unmeasured > 0 {
+        notes.push(format!("{} arrived unmeasured", figures.all.unmeasured));
+    }
+    if !notes.is_empty() {
+        line(text, &format!("      {}↳ {}{}", palette.warn, notes.join("; "), palette.off));
+    }
+}
+
+fn stats(stats: &Stats, palette: &Palette) -> String {
+    if stats.count == 0 && stats.censored == 0 {
+        return "no data".to_owned();
+    }
+    let plain = |value: Option<f64>| value.map_or("-".to_owned(), millis);
+    let figure = |figure: Figure| match figure {
+        Figure::Absent => "-".to_owned(),
+        Figure::Value(value) => millis(value),
+        Figure::AtLeast(low) => format!("≥{}", millis(low)),
+    };
+    let columns = [
+        ("avg", plain(stats.mean)),
+        ("min", plain(stats.min)),
+        ("med", figure(stats.p50)),
+        ("max", figure(stats.max)),
+        ("p(90)", figure(stats.p90)),
+        ("p(95)", figure(stats.p95)),
+        ("p(99)", figure(stats.p99)),
+    ];
+    let column = |(name, value): &(&str, String)| {
+        let padding = " ".repeat(STAT_COLUMNS.saturating_sub(value.chars().count()));
+        format!("{name}={}{value}{}{padding}", palette.value, palette.off)
+    };
+    columns.iter().map(column).collect::<Vec<_>>().join(" ").trim_end().to_owned()
+}
+
+fn account(report: &Report, palette: &Palette) -> String {
+    let (account, events) = (&report.account, &report.events);
+    let mut text = String::new();
+    line(&mut text, "  █ ACCOUNT OF ROWS\n");
+    let outcomes = [
+        ("delivered", account.delivered),
+        ("superseded", account.superseded),
+        ("late", account.late),
+        ("lost", account.lost),
+        ("rejected", account.rejected),
+        ("unknown", account.unknown),
+        ("pending", account.pending),
+    ];
+    line(&mut text, &sum_line("entries", account.entries, &outcomes, palette));
+    let kinds = [
+        ("first", events.first),
+        ("duplicate", events.duplicate),
+        ("out_of_order", events.out_of_order),
+        ("early", events.early),
+        ("foreign", events.foreign),
+        ("undecodable", events.undecodable),
+    ];
+    line(&mut text, &sum_line("events", events.total, &kinds, palette));
+    if account.lost_no_row > 0 {
+        line(
+            &mut text,
+            &format!(
+                "      {}↳ {} of the lost are deletes of rows that never arrived (no_row){}",
+                palette.warn, account.lost_no_row, palette.off
+            ),
+        );
+    }
+    if account.recovered > 0 {
+        line(
+            &mut text,
+            &format!(
+                "      {}↳ {} entries were recovered from events: the ledger did not hold them{}",
+                palette.bad, account.recovered, palette.off
+            ),
+        );
+    }
+    for (name, rate) in &report.rates {
+        let value =
+            format!("{:.2}% {} out of {}", (rate.rate * 10_000.0).floor() / 100.0, rate.passed, rate.total);
+        line(&mut text, &format!("{}{}{value}{}", dotted(name, palette), palette.value, palette.off));
+    }
+    text.push('\n');
+    text
+}
+
+/// `entries....: 600 = 600 delivered + 0 late + …`: terms that are zero are left out, but never all of them.
+fn sum_line(name: &str, total: u64, terms: &[(&str, u64)], palette: &Palette) -> String {
+    let shown: Vec<String> =
+        terms.iter().filter(|(_, count)| *count > 0).map(|(name, count)| format!("{count} {name}")).collect();
+    let sum = if shown.is_empty() { format!("0 {}", terms[0].0) } else { shown.join(" + ") };
+    format!("{}{}{total}{} = {sum}", dotted(name, palette), palette.value, palette.off)
+}
+
+fn execution(report: &Report, palette: &Palette) -> String {
+    let mut text = String::new();
+    line(&mut text, "  █ EXECUTION\n");
+    for (name, count) in &report.counters {
+        let per_second = if report.run.duration_s > 0.0 {
+            format!("  {:.2}/s", as_f64(*count) / report.run.duration_s)
+        } else {
+            String::new()
+        };
+        line(
+            &mut text,
+            &format!("{}{}{count}{}{per_second}", dotted(name, palette), palette.value, palette.off),
+        );
+    }
+    line(
+        &mut text,
+        &format!("{}{}{}{}", dotted("vus_max", palette), palette.value, report.load.peak_users, palette.off),
+    );
+    text.push('\n');
+    text
+}
+
+fn validity(report: &Report, palette: &Palette) -> String {
+    let mut text = String::new();
+    let colour = match report.validity.state {
+        ValidityState::Valid => return text,
+        ValidityState::Degraded => palette.warn,
+        ValidityState::Invalid => palette.bad,
+    };
+    line(&mut text, "  █ WHY THE MEASUREMENT IS IN DOUBT\n");
+    for reason in &report.validity.reasons {
+        line(
+            &mut text,
+            &format!("    {colour}{} ({}){}: {}", reason.code, reason.grade.name(), palette.off, reason.seen),
+        );
+        line(&mut text, &format!("      likely: {}", reason.cause));
+        line(&mut text, &format!("      next:   {}", reason.next));
+    }
+    text.push('\n');
+    text
+}
+
+fn verdict(report: &Report, palette: &Palette) -> String {
+    let failed = report.thresholds.iter().filter(|result| !result.passed).count();
+    let thresholds = match (report.thresholds.len(), failed) {
+        (0, _) => "no thresholds".to_owned(),
+        (all, 0) => format!("all {all} thresholds hold"),
+        (all, failed) => format!("{failed} of {all} thresholds crossed or without data"),
+    };
+    let (word, colour) = match report.verdict.state {
+        VerdictState::Passed => ("PASSED", palette.good),
+        VerdictState::Failed => ("FAILED", palette.bad),
+        VerdictState::Aborted => ("ABORTED", palette.bad),
+        VerdictState::Interrupted => ("INTERRUPTED", palette.warn),
+        VerdictState::Invalid => ("INVALID", palette.bad),
+        VerdictState::Error => ("ERROR", palette.bad),
+    };
+    let cause = report.verdict.cause.as_ref().map(|cause| format!("; {cause}")).unwrap_or_default();
+    let state = report.validity.state.name().to_uppercase();
+    format!(
+        "  {colour}{word}{} (exit code {}): {thresholds}; measurement {state}{cause}\n",
+        palette.off, report.verdict.exit_code
+    )
+}
+
+fn dotted(name: &str, palette: &Palette) -> String {
+    let dots = ".".repeat(NAME_COLUMNS.saturating_sub(name.chars().count()));
+    format!("    {name}{}{dots}{}: ", palette.faint, palette.off)
+}
+
+fn millis(value: f64) -> String {
+    Nanos::from_millis_f64(value).to_string()
+}
+
+fn line(text: &mut String, content: &str) {
+    writeln!(text, "{content}").expect("writing to a string cannot fail");
+}
+
+#[expect(clippy::cast_precision_loss, reason = "for people to read")]
+fn as_f64(count: u64) -> f64 {
+    count as f64
+}
