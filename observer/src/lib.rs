@@ -1,1 +1,15 @@
-//! .
+//! The observer of Streamgauge: watches a MongoDB change stream, matches what arrives with what a writer
+//! says it wrote, and serves the figures on one port.
+//!
+//! Data flows one way: `intake` and `stream` bring in what happened, `matcher` decides what it means,
+//! `measure` counts, and `metrics`, `http` and `report` render snapshots. `lifecycle` starts and ends runs.
+
+pub mod cli;
+pub mod http;
+pub mod intake;
+pub mod lifecycle;
+pub mod matcher;
+pub mod measure;
+pub mod metrics;
+pub mod report;
+pub mod stream;

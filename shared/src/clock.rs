@@ -106,6 +106,12 @@ impl ClockIdentity {
     }
 }
 
+/// CPU time that all threads of this process have used.
+#[must_use]
+pub fn process_cpu() -> Nanos {
+    Nanos(raw(ClockId::ProcessCPUTime))
+}
+
 fn raw(id: ClockId) -> i64 {
     let reading = clock_gettime(id);
     reading.tv_sec * NANOS_PER_SECOND + reading.tv_nsec

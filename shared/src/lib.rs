@@ -8,6 +8,7 @@ pub mod digest;
 pub mod exit_code;
 pub mod histogram;
 pub mod ledger;
+pub mod process;
 pub mod report;
 pub mod stamp;
 pub mod test_file;

@@ -115,11 +115,10 @@ impl Timeline {
     }
 
     /// How old the latency is at `now` if the operation has not arrived: the least it can become.
+    /// Nothing where it has not begun: before the commit, or before the write to MongoDB.
     #[must_use]
     pub fn age(&self, latency: Latency, now: UnixNanos) -> Option<Nanos> {
-        latency
-            .ends_at_arrival()
-            .then(|| Self { observed: Some(now), wall: Some(now), ..*self }.latency(latency))?
+        latency.ends_at_arrival().then(|| Self { observed: Some(now), ..*self }.latency(latency))?
     }
 }
 
@@ -144,6 +143,7 @@ mod tests {
         assert_eq!(waiting.latency(Latency::CdcE2eLatency), None);
         assert_eq!(waiting.age(Latency::CdcE2eLatency, UnixNanos(1_110)), Some(Nanos(1_000)));
         assert_eq!(waiting.age(Latency::PgWriteDuration, UnixNanos(1_110)), None);
+        assert_eq!(waiting.age(Latency::MongoVisibility, UnixNanos(1_110)), None);
     }
 
     #[test]

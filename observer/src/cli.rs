@@ -1,0 +1,48 @@
+//! The command line of the observer.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+
+/// Watches MongoDB, matches what arrives with what a writer wrote, and serves the figures on one port.
+#[derive(Debug, Parser)]
+#[command(name = "streamgauge-observer", version, about)]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Watch, match, and serve /metrics, /api/snapshot, /livez, /readyz and the writer's ledger on one port.
+    #[command(
+        after_help = "Example:\n  streamgauge-observer serve --mongo 'mongodb://127.0.0.1:27017/shop?replicaSet=rs0'"
+    )]
+    Serve(Serve),
+}
+
+/// Options of `serve`.
+#[derive(Args, Clone, Debug)]
+pub struct Serve {
+    /// MongoDB's URI; its replica set may have a single node.
+    #[arg(long, value_name = "URI", env = "STREAMGAUGE_MONGO", hide_env_values = true)]
+    pub mongo: String,
+    /// The database to watch [default: the one in the URI].
+    #[arg(long, value_name = "NAME", env = "STREAMGAUGE_DATABASE")]
+    pub database: Option<String>,
+    /// The address of the one port; 0 takes a free port. Beyond loopback a token file is needed.
+    #[arg(long, value_name = "ADDR", env = "STREAMGAUGE_LISTEN", default_value = "127.0.0.1:9464")]
+    pub listen: SocketAddr,
+    /// A file that holds the token which writer and scrapers must send.
+    #[arg(long, value_name = "FILE", env = "STREAMGAUGE_TOKEN_FILE")]
+    pub token_file: Option<PathBuf>,
+    /// The folder that keeps a folder for each run.
+    #[arg(long, value_name = "DIR", env = "STREAMGAUGE_RUNS", default_value = "runs")]
+    pub runs: PathBuf,
+    /// End after the first run, with its exit code.
+    #[arg(long)]
+    pub once: bool,
+}

@@ -1,0 +1,114 @@
+//! What each path answers.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http_body_util::Full;
+use hyper::body::Incoming;
+use hyper::header::{ALLOW, AUTHORIZATION, CACHE_CONTROL, CONNECTION, CONTENT_TYPE, UPGRADE};
+use hyper::{Method, Request, Response, StatusCode};
+use hyper_util::rt::TokioIo;
+use streamgauge_shared::ledger;
+
+use crate::lifecycle::Observer;
+use crate::{intake, metrics};
+
+type Answer = Response<Full<Bytes>>;
+
+const TEXT: &str = "text/plain; charset=utf-8";
+const JSON: &str = "application/json";
+const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+
+/// Answers one request.
+pub(super) async fn answer(request: Request<Incoming>, observer: Arc<Observer>) -> Answer {
+    let path = request.uri().path().to_owned();
+    if path != "/livez" && path != "/readyz" && !allowed(&request, &observer) {
+        return text(
+            StatusCode::UNAUTHORIZED,
+            "a token is needed: send 'Authorization: Bearer <content of the token file>'\n",
+        );
+    }
+    if request.method() != Method::GET {
+        let mut answer = text(StatusCode::METHOD_NOT_ALLOWED, "only GET\n");
+        answer.headers_mut().insert(ALLOW, hyper::header::HeaderValue::from_static("GET"));
+        return answer;
+    }
+    match path.as_str() {
+        "/livez" => text(StatusCode::OK, "alive\n"),
+        "/readyz" => match observer.not_ready() {
+            None => text(StatusCode::OK, "ready\n"),
+            Some(reason) => text(StatusCode::SERVICE_UNAVAILABLE, &format!("not ready: {reason}\n")),
+        },
+        "/metrics" => match metrics::render(observer.snapshot().as_deref()) {
+            Ok(page) => with_type(StatusCode::OK, OPEN_METRICS, page),
+            Err(error) => {
+                text(StatusCode::INTERNAL_SERVER_ERROR, &format!("the metrics cannot be written: {error}\n"))
+            }
+        },
+        "/api/snapshot" => match observer.snapshot() {
+            None => with_type(
+                StatusCode::NOT_FOUND,
+                JSON,
+                "{\"error\":\"there has been no run yet\"}\n".to_owned(),
+            ),
+            Some(snapshot) => match serde_json::to_string(&snapshot.report) {
+                Ok(json) => with_type(StatusCode::OK, JSON, json),
+                Err(error) => text(
+                    StatusCode::INTERNAL_SERVER_ERROR,
+                    &format!("the report cannot be written: {error}\n"),
+                ),
+            },
+        },
+        ledger::PATH => upgrade(request, observer),
+        _ => text(StatusCode::NOT_FOUND, "there is: /metrics /api/snapshot /livez /readyz /ledger\n"),
+    }
+}
+
+fn allowed(request: &Request<Incoming>, observer: &Observer) -> bool {
+    let Some(token) = observer.token() else { return true };
+    let given = request.headers().get(AUTHORIZATION).and_then(|value| value.to_str().ok());
+    let given = given.and_then(|value| value.strip_prefix("Bearer ")).unwrap_or_default();
+    // Every byte is compared, so that the time taken tells nothing about the token.
+    given.len() == token.len()
+        && given.bytes().zip(token.bytes()).fold(0, |differ, (a, b)| differ | (a ^ b)) == 0
+}
+
+/// Switches to the ledger link; the session goes on in a task that the observer owns.
+fn upgrade(mut request: Request<Incoming>, observer: Arc<Observer>) -> Answer {
+    let wanted = request.headers().get(UPGRADE).and_then(|value| value.to_str().ok());
+    if wanted != Some(ledger::PROTOCOL) {
+        let sentence =
+            format!("this observer speaks {} here; use a writer of the same version\n", ledger::PROTOCOL);
+        return text(StatusCode::UPGRADE_REQUIRED, &sentence);
+    }
+    if let Some(reason) = observer.not_ready() {
+        return text(StatusCode::SERVICE_UNAVAILABLE, &format!("not ready: {reason}\n"));
+    }
+    let upgraded = hyper::upgrade::on(&mut request);
+    let desk = Arc::clone(&observer);
+    observer.spawn_session(async move {
+        let stream = match upgraded.await {
+            Ok(stream) => TokioIo::new(stream),
+            Err(error) => return tracing::warn!("a writer's connection could not be upgraded: {error}"),
+        };
+        if let Err(error) = intake::serve(stream, |hello| desk.admit(hello)).await {
+            tracing::warn!("a writer's connection ended: {error}");
+        }
+    });
+    let mut answer = text(StatusCode::SWITCHING_PROTOCOLS, "");
+    answer.headers_mut().insert(CONNECTION, hyper::header::HeaderValue::from_static("upgrade"));
+    answer.headers_mut().insert(UPGRADE, hyper::header::HeaderValue::from_static(ledger::PROTOCOL));
+    answer
+}
+
+fn text(status: StatusCode, body: &str) -> Answer {
+    with_type(status, TEXT, body.to_owned())
+}
+
+fn with_type(status: StatusCode, kind: &'static str, body: String) -> Answer {
+    let mut answer = Response::new(Full::new(Bytes::from(body)));
+    *answer.status_mut() = status;
+    answer.headers_mut().insert(CONTENT_TYPE, hyper::header::HeaderValue::from_static(kind));
+    answer.headers_mut().insert(CACHE_CONTROL, hyper::header::HeaderValue::from_static("no-store"));
+    answer
+}

@@ -1,0 +1,6 @@
+//! Intake: one session per writer. Checks the numbers of its records, drops what was sent before, moves its
+//! times onto the observer's time line, and hands everything to the run.
+
+mod session;
+
+pub use session::{Admission, Slot, serve};

@@ -1,0 +1,469 @@
+//! The observer's life: wait for MongoDB, serve the port, carry one run after another, end in order.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use parking_lot::Mutex;
+use streamgauge_shared::clock::{Clock, ClockDomain};
+use streamgauge_shared::exit_code::{ExitCode, Failure};
+use streamgauge_shared::ledger::{Hello, ToWriter, Verdict};
+use streamgauge_shared::stamp::RunId;
+use streamgauge_shared::test_file::{self, Scale, Test};
+use streamgauge_shared::threshold::Metric;
+use streamgauge_shared::time::Nanos;
+use streamgauge_shared::timeline::Latency;
+use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::{mpsc, oneshot, watch};
+use tokio::task::JoinSet;
+
+use crate::cli::Serve;
+use crate::http;
+use crate::intake::{Admission, Slot};
+use crate::matcher::thread::{self, Brief, Closed, INPUTS_MAX, Input};
+use crate::measure::Snapshot;
+use crate::report::Folder;
+use crate::stream::{Decoder, MongoAddress, Reader, Server, StartError};
+
+/// How often a MongoDB that is not up is asked again.
+const MONGO_RETRY: Duration = Duration::from_secs(2);
+/// How often time is told to a run: bounds how late a drain ends.
+const TICK: Duration = Duration::from_millis(100);
+/// How often the folder of a run that goes on is refreshed.
+const REFRESH: Duration = Duration::from_secs(5);
+/// How long the writers' connections get to take their verdict before the process ends.
+const FAREWELL_MAX: Duration = Duration::from_secs(2);
+
+/// What the port's handlers share.
+pub struct Observer {
+    clock: Clock,
+    address: MongoAddress,
+    runs: std::path::PathBuf,
+    token: Option<String>,
+    server: watch::Sender<Result<Server, String>>,
+    snapshots: watch::Sender<Option<Arc<Snapshot>>>,
+    /// Held while a run is admitted, so that two writers cannot begin at once.
+    active: tokio::sync::Mutex<Option<Active>>,
+    /// Sessions and runs; nothing runs that is not in here.
+    tasks: Mutex<JoinSet<()>>,
+    /// The exit code of each run that ends.
+    ended: mpsc::Sender<ExitCode>,
+}
+
+/// The run that goes on.
+struct Active {
+    run: RunId,
+    test: String,
+    inputs: mpsc::Sender<Input>,
+    slot: Arc<Mutex<Slot>>,
+    shift: Nanos,
+}
+
+/// Serves until a signal, or until the first run has ended with `--once`.
+///
+/// # Errors
+/// Why the observer cannot serve.
+pub async fn serve(options: Serve) -> Result<ExitCode, Failure> {
+    let token = read_token(&options)?;
+    let address = MongoAddress::parse(&options.mongo, options.database.as_deref()).await?;
+    let listener = TcpListener::bind(options.listen).await.map_err(|error| {
+        Failure::run(format!(
+            "--listen {} cannot be bound: {error}; give another address or end what holds it",
+            options.listen
+        ))
+    })?;
+    let listening = listener.local_addr().unwrap_or(options.listen);
+    let (ended, mut ends) = mpsc::channel(1);
+    let observer = Arc::new(Observer {
+        clock: Clock::start(),
+        address,
+        runs: options.runs,
+        token,
+        server: watch::Sender::new(Err("MongoDB has not been asked yet".to_owned())),
+        snapshots: watch::Sender::new(None),
+        active: tokio::sync::Mutex::new(None),
+        tasks: Mutex::new(JoinSet::new()),
+        ended,
+    });
+    announce(listening, &observer.address);
+    let mut port = tokio::spawn(http::serve(listener, Arc::clone(&observer)));
+    let mut signals = Signals::listen()?;
+    let outcome = tokio::select! {
+        // Signals first: a MongoDB that is not up must not hold the process.
+        biased;
+        () = signals.next() => Ok(None),
+        started = observer.wait_for_mongo() => started.map(Some),
+    };
+    let code = match outcome? {
+        None => ExitCode::Passed,
+        Some(()) => observer.until_ended(&mut ends, &mut signals, options.once).await,
+    };
+    port.abort();
+    drop((&mut port).await);
+    Ok(code)
+}
+
+#[expect(clippy::print_stdout, reason = "the one line that scripts wait for")]
+fn announce(listening: SocketAddr, address: &MongoAddress) {
+    println!("streamgauge-observer: listening on http://{listening} (metrics at http://{listening}/metrics)");
+    tracing::info!("watching database '{}' of {address}", address.database());
+}
+
+fn read_token(options: &Serve) -> Result<Option<String>, Failure> {
+    let Some(path) = &options.token_file else {
+        if options.listen.ip().is_loopback() {
+            return Ok(None);
+        }
+        return Err(Failure::configuration(format!(
+            "--listen {} is not a loopback address, so a token is needed: give --token-file FILE here and to the writer, or listen on 127.0.0.1",
+            options.listen
+        )));
+    };
+    let text = std::fs::read_to_string(path).map_err(|error| {
+        Failure::configuration(format!("--token-file '{}' cannot be read: {error}", path.display()))
+    })?;
+    let token = text.trim().to_owned();
+    if token.is_empty() {
+        return Err(Failure::configuration(format!(
+            "--token-file '{}' is empty: write a long random text into it",
+            path.display()
+        )));
+    }
+    Ok(Some(token))
+}
+
+/// Interrupt and terminate, as a container's stop sends it.
+struct Signals {
+    interrupt: tokio::signal::unix::Signal,
+    terminate: tokio::signal::unix::Signal,
+}
+
+impl Signals {
+    fn listen() -> Result<Self, Failure> {
+        let listen = |kind| {
+            signal(kind).map_err(|error| Failure::run(format!("signals cannot be listened to: {error}")))
+        };
+        Ok(Self { interrupt: listen(SignalKind::interrupt())?, terminate: listen(SignalKind::terminate())? })
+    }
+
+    async fn next(&mut self) {
+        tokio::select! {
+            _ = self.interrupt.recv() => {}
+            _ = self.terminate.recv() => {}
+        }
+    }
+}
+
+impl Observer {
+    /// The last snapshot, of the run that goes on or of the last one.
+    #[must_use]
+    pub fn snapshot(&self) -> Option<Arc<Snapshot>> {
+        self.snapshots.borrow().clone()
+    }
+
+    /// The token that requests must carry, if any.
+    #[must_use]
+    pub fn token(&self) -> Option<&str> {
+        self.token.as_deref()
+    }
+
+    /// Why a run cannot begin, if it cannot.
+    #[must_use]
+    pub fn not_ready(&self) -> Option<String> {
+        self.server.borrow().as_ref().err().cloned()
+    }
+
+    /// Runs a writer's session in a task that the observer owns.
+    pub fn spawn_session(&self, session: impl Future<Output = ()> + Send + 'static) {
+        let mut tasks = self.tasks.lock();
+        while tasks.try_join_next().is_some() {}
+        tasks.spawn(session);
+    }
+
+    /// Asks MongoDB until it can be watched.
+    async fn wait_for_mongo(&self) -> Result<(), Failure> {
+        loop {
+            match self.address.ask().await {
+                Ok(server) => {
+                    tracing::info!("ready: MongoDB {}", server.version);
+                    drop(self.server.send_replace(Ok(server)));
+                    return Ok(());
+                }
+                Err(StartError::Fatal(failure)) => return Err(failure),
+                Err(StartError::NotUp(reason)) => {
+                    tracing::warn!("not ready: {reason}; asking again");
+                    drop(self.server.send_replace(Err(reason)));
+                    tokio::time::sleep(MONGO_RETRY).await;
+                }
+            }
+        }
+    }
+
+    async fn until_ended(
+        &self,
+        ends: &mut mpsc::Receiver<ExitCode>,
+        signals: &mut Signals,
+        once: bool,
+    ) -> ExitCode {
+        loop {
+            tokio::select! {
+                code = ends.recv() => match code {
+                    Some(code) if once => {
+                        self.farewell().await;
+                        return code;
+                    }
+                    Some(_) => {}
+                    None => return ExitCode::RunFailed,
+                },
+                () = signals.next() => return self.interrupted(ends, signals).await,
+            }
+        }
+    }
+
+    /// A signal came: a run that goes on is closed and reported; a second signal ends the process at once.
+    async fn interrupted(&self, ends: &mut mpsc::Receiver<ExitCode>, signals: &mut Signals) -> ExitCode {
+        let inputs = self.active.lock().await.as_ref().map(|active| active.inputs.clone());
+        let Some(inputs) = inputs else { return ExitCode::Passed };
+        tracing::info!("interrupted: closing the run");
+        let failure =
+            Failure { exit_code: ExitCode::Interrupted, sentence: "the observer was interrupted".to_owned() };
+        if inputs.send(Input::Shutdown(failure)).await.is_err() {
+            return ExitCode::Passed;
+        }
+        tokio::select! {
+            code = ends.recv() => {
+                self.farewell().await;
+                code.unwrap_or(ExitCode::RunFailed)
+            }
+            () = signals.next() => ExitCode::Interrupted,
+        }
+    }
+
+    /// Lets the sessions write what they still have.
+    async fn farewell(&self) {
+        let mut tasks = std::mem::take(&mut *self.tasks.lock());
+        let all = async { while tasks.join_next().await.is_some() {} };
+        if tokio::time::timeout(FAREWELL_MAX, all).await.is_err() {
+            tracing::debug!("a connection did not take its verdict in time");
+        }
+    }
+
+    /// Decides about a writer: a new run, a writer that comes back, or neither.
+    ///
+    /// # Errors
+    /// Why the writer cannot take part; one sentence for its user.
+    pub async fn admit(self: &Arc<Self>, hello: Hello) -> Result<Admission, Failure> {
+        let mut active = self.active.lock().await;
+        if let Some(active) = active.as_ref() {
+            if active.run == hello.run {
+                return Ok(active.admission());
+            }
+            return Err(Failure::run(format!(
+                "the observer is busy with run {} of test '{}': wait for its end, or start another observer with another --listen",
+                active.run, active.test
+            )));
+        }
+        let begun = self.begin(hello).await?;
+        let admission = begun.admission();
+        *active = Some(begun);
+        Ok(admission)
+    }
+
+    async fn begin(self: &Arc<Self>, hello: Hello) -> Result<Active, Failure> {
+        let mongodb = match &*self.server.borrow() {
+            Ok(server) => server.version.clone(),
+            Err(reason) => return Err(Failure::run(format!("the observer is not ready: {reason}"))),
+        };
+        if hello.shard_count != 1 || hello.shard_index != 0 {
+            return Err(Failure::configuration(
+                "--shard-count above 1 is not supported by this version: run one writer",
+            ));
+        }
+        let test = Arc::new(read_test(&hello)?);
+        check_server(&test, &mongodb)?;
+        let identity = self.clock.identity();
+        let domain = identity.domain(&hello.clock);
+        let shift =
+            if domain == ClockDomain::SameKernel { identity.shift_from(&hello.clock) } else { Nanos::ZERO };
+        let folder = Folder::create(
+            &self.runs,
+            self.clock.now(),
+            &test.name,
+            &hello.run.to_string(),
+            &hello.test,
+            &hello.model,
+        );
+        let folder = folder.map_err(|error| {
+            Failure::run(format!(
+                "the observer cannot keep the run in --runs '{}': {error}; give a folder it may write to",
+                self.runs.display()
+            ))
+        })?;
+        let (inputs, received) = mpsc::channel(INPUTS_MAX);
+        let reader =
+            Reader::start(self.address.clone(), test.model.clone(), self.clock, inputs.clone()).await;
+        let reader = reader.map_err(|error| match error {
+            StartError::Fatal(failure) => failure,
+            StartError::NotUp(reason) => {
+                Failure::run(format!("the change stream cannot be opened: {reason}"))
+            }
+        })?;
+        let versions = [
+            ("streamgauge", env!("CARGO_PKG_VERSION")),
+            ("postgres", &hello.postgres_version),
+            ("mongodb", &mongodb),
+        ];
+        let brief = Brief {
+            run: hello.run,
+            test: Arc::clone(&test),
+            seed: hello.seed,
+            writers: 1,
+            versions: versions
+                .map(|(name, version)| (name.to_owned(), version.to_owned()))
+                .into_iter()
+                .collect::<BTreeMap<_, _>>(),
+            clock_domain: domain,
+            clock: self.clock,
+            decoder: Decoder::new(&test.model),
+        };
+        let (closed, over) = oneshot::channel();
+        let snapshots = self.snapshots.clone();
+        let matcher = std::thread::Builder::new().name("matcher".to_owned()).spawn(move || {
+            let outcome = thread::run(brief, received, &snapshots);
+            // Nobody to hear it: the process is ending.
+            drop(closed.send(outcome));
+        });
+        matcher.map_err(|error| Failure::run(format!("no thread for the matcher: {error}")))?;
+        tracing::info!("run {} of test '{}' begins", hello.run, test.name);
+        let active = Active {
+            run: hello.run,
+            test: test.name.clone(),
+            inputs: inputs.clone(),
+            slot: Arc::default(),
+            shift,
+        };
+        let observer = Arc::clone(self);
+        self.spawn_session(async move { observer.carry(inputs, over, reader, folder).await });
+        Ok(active)
+    }
+
+    /// Goes along with a run: tells it the time, keeps its folder fresh, and at the end hands out the verdict.
+    async fn carry(
+        &self,
+        inputs: mpsc::Sender<Input>,
+        mut over: oneshot::Receiver<Closed>,
+        reader: Reader,
+        folder: Folder,
+    ) {
+        let mut folder = Some(folder);
+        let mut next_refresh = self.clock.now();
+        let closed = loop {
+            tokio::select! {
+                closed = &mut over => break closed,
+                () = tokio::time::sleep(TICK) => {}
+            }
+            // A run with a full queue knows that time passes.
+            drop(inputs.try_send(Input::Tick));
+            if self.clock.now() >= next_refresh {
+                next_refresh =
+                    self.clock.now() + Nanos(i64::try_from(REFRESH.as_nanos()).unwrap_or(i64::MAX));
+                folder = self.refresh(folder).await;
+            }
+        };
+        let stopped = tokio::task::spawn_blocking(move || drop(reader)).await;
+        if stopped.is_err() {
+            tracing::error!("the change stream's reader could not be stopped");
+        }
+        *self.active.lock().await = None;
+        let code = match closed {
+            Ok(closed) => self.hand_out(closed, folder).await,
+            Err(_) => {
+                tracing::error!(
+                    "the matcher ended without closing the account: a bug of ours, the run is void"
+                );
+                ExitCode::RunFailed
+            }
+        };
+        if self.ended.send(code).await.is_err() {
+            tracing::debug!("the observer is ending and counts no more runs");
+        }
+    }
+
+    async fn refresh(&self, folder: Option<Folder>) -> Option<Folder> {
+        let (Some(folder), Some(snapshot)) = (folder, self.snapshot()) else { return None };
+        let written = tokio::task::spawn_blocking(move || (folder.refresh(&snapshot.report), folder)).await;
+        let (result, folder) = written.ok()?;
+        if let Err(error) = result {
+            tracing::warn!("the run's folder could not be refreshed: {error}");
+        }
+        Some(folder)
+    }
+
+    /// Writes the run folder and gives every writer its verdict.
+    async fn hand_out(&self, closed: Closed, folder: Option<Folder>) -> ExitCode {
+        let Closed { snapshot, outboxes } = closed;
+        let mut report = snapshot.report.clone();
+        let path = match folder {
+            Some(folder) => {
+                report.run.folder = Some(folder.path().display().to_string());
+                let complete = report.clone();
+                let written = tokio::task::spawn_blocking(move || folder.finish(&complete)).await;
+                match written {
+                    Ok(Ok(())) => report.run.folder.clone(),
+                    Ok(Err(error)) => {
+                        tracing::error!("the run folder could not be written: {error}");
+                        None
+                    }
+                    Err(_) => None,
+                }
+            }
+            None => None,
+        };
+        tracing::info!(
+            "run {} ended: {:?}, exit code {}",
+            report.run.id,
+            report.verdict.state,
+            report.verdict.exit_code
+        );
+        let report_json = serde_json::to_string(&report).unwrap_or_default();
+        for outbox in outboxes {
+            let verdict = Box::new(Verdict { report_json: report_json.clone(), folder: path.clone() });
+            if outbox.send(ToWriter::Verdict(verdict)).await.is_err() {
+                tracing::warn!("a writer was not there to take the verdict");
+            }
+        }
+        snapshot.exit_code
+    }
+}
+
+impl Active {
+    fn admission(&self) -> Admission {
+        Admission { writer: 0, inputs: self.inputs.clone(), slot: Arc::clone(&self.slot), shift: self.shift }
+    }
+}
+
+fn read_test(hello: &Hello) -> Result<Test, Failure> {
+    let scale = |text: &str| text.parse::<Scale>().map_err(|error| Failure::configuration(error.to_string()));
+    let (time_scale, load_scale) = (scale(&hello.time_scale)?, scale(&hello.load_scale)?);
+    let model = hello.model.clone();
+    let parsed = test_file::parse(&hello.test, time_scale, load_scale, |_| Ok(model));
+    parsed.map(|(test, _)| test).map_err(|mistakes| Failure::configuration(mistakes.to_string()))
+}
+
+/// A latency that cannot exist with this server is an error before the start.
+fn check_server(test: &Test, version: &str) -> Result<(), Failure> {
+    let major: u32 = version.split('.').next().and_then(|major| major.parse().ok()).unwrap_or(0);
+    let asked = test
+        .thresholds
+        .iter()
+        .find(|threshold| threshold.metric == Metric::Latency(Latency::MongoVisibility));
+    match asked {
+        Some(threshold) if major < 6 => Err(Failure::configuration(format!(
+            "threshold '{}' on '{}' can never have data: MongoDB {version} gives events no wallTime, which came with 6.0; remove it or upgrade",
+            threshold.expression.text, threshold.key
+        ))),
+        _ => Ok(()),
+    }
+}

@@ -1,0 +1,39 @@
+//! The life of the observer's process.
+
+use std::process::ExitCode;
+
+use clap::Parser;
+use streamgauge_observer::cli::{Cli, Command};
+use streamgauge_observer::lifecycle;
+
+fn main() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => {
+            // Nothing can be done about an output that cannot be written to.
+            error.print().unwrap_or_default();
+            return ExitCode::from(if error.use_stderr() { 104 } else { 0 });
+        }
+    };
+    let level = tracing_subscriber::EnvFilter::try_from_env("STREAMGAUGE_LOG")
+        .unwrap_or_else(|_| "info,mongodb=warn".into());
+    tracing_subscriber::fmt().with_env_filter(level).with_writer(std::io::stderr).with_target(false).init();
+    let runtime = match tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            tracing::error!("the runtime cannot be started: {error}");
+            return ExitCode::from(107);
+        }
+    };
+    let Command::Serve(options) = cli.command;
+    let code = match runtime.block_on(lifecycle::serve(options)) {
+        Ok(code) => code,
+        Err(failure) => {
+            tracing::error!("{failure}");
+            failure.exit_code
+        }
+    };
+    // Connections of clients that do not end are not worth waiting for.
+    runtime.shutdown_background();
+    ExitCode::from(code.number())
+}

@@ -1,0 +1,112 @@
+//! Keys: which operations on a row are open, in which order they arrived, and which deletes were matched.
+
+use std::collections::{HashMap, VecDeque};
+
+use streamgauge_shared::account::{Operation, Phase};
+
+use super::window::Window;
+use super::{DELETES_KEPT_MAX, Entry};
+
+/// Names an operation: writer and sequence. A row belongs to one writer, so the order of sequences is the
+/// order of its operations.
+pub(super) type Id = (u16, u64);
+type Key = (u16, Box<str>);
+
+/// The rows that have an operation in a window or a side table.
+#[derive(Default)]
+pub(super) struct Keys {
+    rows: HashMap<Key, Row>,
+    deleted: HashMap<Key, Phase>,
+    deleted_order: VecDeque<Key>,
+}
+
+#[derive(Default)]
+struct Row {
+    /// Operations that have not left, oldest first.
+    operations: Vec<Operating>,
+    latest_arrived: Option<Id>,
+}
+
+struct Operating {
+    id: Id,
+    arrived: bool,
+}
+
+impl Keys {
+    pub(super) fn opened(&mut self, entity: u16, key: &str, id: Id) {
+        let key: Key = (entity, key.into());
+        // A row that is written again may be deleted again.
+        self.deleted.remove(&key);
+        let row = self.rows.entry(key).or_default();
+        let at = row.operations.partition_point(|operating| operating.id < id);
+        row.operations.insert(at, Operating { id, arrived: false });
+    }
+
+    /// An operation arrived. Returns the earlier ones that have not, or nothing if a later one arrived before.
+    pub(super) fn arrived(&mut self, entity: u16, key: &str, id: Id) -> Option<Vec<Id>> {
+        let row = self.rows.entry((entity, key.into())).or_default();
+        if let Some(operating) = row.operations.iter_mut().find(|operating| operating.id == id) {
+            operating.arrived = true;
+        }
+        if row.latest_arrived.is_some_and(|latest| latest > id) {
+            return None;
+        }
+        row.latest_arrived = Some(id);
+        let earlier = row.operations.iter().filter(|operating| operating.id < id && !operating.arrived);
+        Some(earlier.map(|operating| operating.id).collect())
+    }
+
+    /// An operation leaves window and side table.
+    pub(super) fn retired(&mut self, entity: u16, key: &str, id: Id) {
+        let key: Key = (entity, key.into());
+        if let Some(row) = self.rows.get_mut(&key) {
+            row.operations.retain(|operating| operating.id != id);
+            if row.operations.is_empty() {
+                self.rows.remove(&key);
+            }
+        }
+    }
+
+    /// The oldest delete of a row that has not arrived.
+    pub(super) fn open_delete(
+        &self,
+        entity: u16,
+        key: &str,
+        windows: &[Window],
+        lost: &HashMap<Id, Entry>,
+    ) -> Option<Id> {
+        let row = self.rows.get(&(entity, key.into()))?;
+        let is_delete = |id: Id| {
+            let entry = windows[usize::from(id.0)].get(id.1).or_else(|| lost.get(&id));
+            entry.is_some_and(|entry| entry.part.operation == Operation::Delete)
+        };
+        row.operations
+            .iter()
+            .filter(|operating| !operating.arrived)
+            .map(|operating| operating.id)
+            .find(|id| is_delete(*id))
+    }
+
+    /// Whether an earlier operation on the row has not arrived.
+    pub(super) fn has_unarrived_before(&self, entity: u16, key: &str, id: Id) -> bool {
+        let row = self.rows.get(&(entity, key.into()));
+        row.is_some_and(|row| row.operations.iter().any(|operating| operating.id < id && !operating.arrived))
+    }
+
+    /// A delete was matched: one more event of it will be a duplicate.
+    pub(super) fn remember_delete(&mut self, entity: u16, key: &str, phase: Phase) {
+        let key: Key = (entity, key.into());
+        if self.deleted.insert(key.clone(), phase).is_none() {
+            self.deleted_order.push_back(key);
+        }
+        while self.deleted_order.len() > DELETES_KEPT_MAX {
+            let oldest = self.deleted_order.pop_front().expect("longer than the limit");
+            self.deleted.remove(&oldest);
+        }
+    }
+
+    /// The phase of a delete that was matched before, if it is remembered.
+    pub(super) fn matched_delete(&self, entity: u16, key: &str) -> Option<Phase> {
+        self.deleted.get(&(entity, key.into())).copied()
+    }
+}

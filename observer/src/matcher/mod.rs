@@ -1,0 +1,524 @@
+//! The matcher: decides what each event was and what became of each entry of the ledger.
+//!
+//! A pure state machine: no I/O, no locks, no clock; time is an argument. Entries and events come in any
+//! order. Every entry has exactly one outcome and every event exactly one kind at any time, and both sums
+//! close after every call; [`Matcher::assert_sums`] checks it.
+//!
+//! State is bounded by what is open: a sliding window per writer (sequences are dense), the keys of what is
+//! in it, and three side tables with named limits ([`LOST_KEPT_MAX`], [`EARLY_MAX`], [`DELETES_KEPT_MAX`]).
+
+mod entry;
+mod keys;
+mod part;
+pub mod thread;
+mod window;
+
+pub use entry::{Content, Entry};
+pub use part::{Part, Parts};
+
+use std::collections::{HashMap, VecDeque};
+
+use streamgauge_shared::account::{Account, EventCount, EventKind, Operation, Outcome, Phase};
+use streamgauge_shared::ledger::{Awaited, Closed, Opened, Written};
+use streamgauge_shared::stamp::{RunId, Stamp};
+use streamgauge_shared::time::{Nanos, UnixNanos};
+use streamgauge_shared::timeline::Latency;
+
+use keys::Keys;
+use window::Window;
+
+/// Entries given up that are remembered in case they arrive after all. Past it the oldest is forgotten:
+/// its event would then count as a duplicate; the number forgotten is in [`Limits::lost_forgotten`].
+pub const LOST_KEPT_MAX: usize = 100_000;
+/// Events held because their entry is not here yet. Past it the oldest is let go as foreign, and the
+/// number is in [`Limits::early_let_go`].
+pub const EARLY_MAX: usize = 100_000;
+/// Matched deletes remembered, so that a replay of one is a duplicate and not foreign.
+pub const DELETES_KEPT_MAX: usize = 100_000;
+
+/// An event as decoded.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Event {
+    /// When the reply that holds it arrived.
+    pub observed: UnixNanos,
+    /// Whether that time is to be believed.
+    pub measured: bool,
+    /// `wallTime`, if the server gives one.
+    pub wall: Option<UnixNanos>,
+    /// What it says.
+    pub change: Change,
+}
+
+/// What an event says.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Change {
+    /// A row with a stamp.
+    Stamped {
+        /// Index into the model's entities.
+        entity: u16,
+        /// Its stamp.
+        stamp: Stamp,
+        /// What its verified columns say.
+        content: Content,
+    },
+    /// A row is gone.
+    Deleted {
+        /// Index into the model's entities.
+        entity: u16,
+        /// Its key in canonical form.
+        key: String,
+    },
+    /// A row of the run's collections that carries no stamp.
+    Unstamped,
+    /// Not a change event that can be read.
+    Undecodable,
+}
+
+/// What the matcher tells as it goes; the recorder listens.
+pub trait Sink {
+    /// A latency of the measured phase is known, or is known to be unmeasurable.
+    fn latency(&mut self, part: Part, latency: Latency, value: Option<Nanos>);
+    /// An operation of the measured phase was opened.
+    fn sent(&mut self, at: UnixNanos);
+    /// An operation of the measured phase arrived.
+    fn arrived(&mut self, at: UnixNanos, e2e: Nanos);
+    /// An awaited operation arrived, or never will.
+    fn settled(&mut self, writer: u16, sequence: u64, arrived: bool);
+}
+
+/// What a part of the run adds up to, besides its account.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Checks {
+    /// Statements whose fate is known.
+    pub closed: u64,
+    /// Those that committed.
+    pub committed: u64,
+    /// Arrivals whose content could be compared.
+    pub compared: u64,
+    /// Those that were as written.
+    pub matching: u64,
+}
+
+/// What passed a bound, and other things that should not happen.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Limits {
+    /// See [`LOST_KEPT_MAX`].
+    pub lost_forgotten: u64,
+    /// See [`EARLY_MAX`].
+    pub early_let_go: u64,
+    /// Events of operations that PostgreSQL is said to have refused.
+    pub contradictions: u64,
+}
+
+/// A part's sums in every phase.
+#[derive(Clone, Debug, Default)]
+struct PartState {
+    accounts: [Account; Phase::COUNT],
+    lost_no_row: [u64; Phase::COUNT],
+    checks: Checks,
+}
+
+/// The state machine.
+pub struct Matcher {
+    run: RunId,
+    lost_after: Nanos,
+    parts: Parts,
+    states: Vec<PartState>,
+    events: [EventCount; Phase::COUNT],
+    windows: Vec<Window>,
+    keys: Keys,
+    /// Given up or superseded, and no longer in the window.
+    lost: HashMap<(u16, u64), Entry>,
+    lost_order: VecDeque<(u16, u64)>,
+    early_stamped: HashMap<(u16, u64), Vec<Event>>,
+    early_deletes: VecDeque<Event>,
+    early_count: usize,
+    recovered: u64,
+    limits: Limits,
+}
+
+impl Matcher {
+    /// The matcher of a run with a number of writers.
+    #[must_use]
+    pub fn new(run: RunId, parts: Parts, writers: u16, lost_after: Nanos) -> Self {
+        Self {
+            run,
+            lost_after,
+            parts,
+            states: vec![PartState::default(); parts.count()],
+            events: Default::default(),
+            windows: (0..writers).map(|_| Window::default()).collect(),
+            keys: Keys::default(),
+            lost: HashMap::new(),
+            lost_order: VecDeque::new(),
+            early_stamped: HashMap::new(),
+            early_deletes: VecDeque::new(),
+            early_count: 0,
+            recovered: 0,
+            limits: Limits::default(),
+        }
+    }
+
+    /// An operation is about to be sent. A second record of one sequence is a retry: it brings a fresh `sent`.
+    pub fn opened(&mut self, writer: u16, opened: Opened, sink: &mut impl Sink) {
+        let sequence = opened.sequence;
+        let Some(window) = self.windows.get_mut(usize::from(writer)) else { return };
+        window.passed(opened.sent);
+        if let Some(entry) = window.get_mut(sequence) {
+            entry.resend(opened.sent, opened.connection_wait, opened.deadline);
+            return;
+        }
+        let part = self.parts.part(opened.scenario, opened.entity, opened.operation);
+        let entry = Entry::new(part, opened);
+        if entry.phase == Phase::Run {
+            sink.sent(entry.timeline.sent);
+        }
+        self.states[part.index].accounts[entry.phase as usize].open();
+        self.keys.opened(part.entity, &entry.key, (writer, sequence));
+        window.insert(sequence, entry);
+        self.replay_early(writer, sequence, sink);
+    }
+
+    /// The fate of a statement is known.
+    pub fn closed(&mut self, writer: u16, closed: Closed, sink: &mut impl Sink) {
+        let Some(window) = self.windows.get_mut(usize::from(writer)) else { return };
+        if let Written::Committed(at) = closed.written {
+            window.passed(at);
+        }
+        let Some(entry) = window.get_mut(closed.sequence) else { return };
+        if entry.written.is_some() {
+            return;
+        }
+        entry.written = Some(closed.written);
+        let state = &mut self.states[entry.part.index];
+        if entry.phase == Phase::Run {
+            state.checks.closed += 1;
+            for latency in [Latency::ScheduleLag, Latency::ConnectionWait] {
+                sink.latency(entry.part, latency, entry.timeline.latency(latency));
+            }
+        }
+        let account = &mut state.accounts[entry.phase as usize];
+        match closed.written {
+            Written::Committed(at) => {
+                entry.timeline.committed = Some(at);
+                if entry.phase == Phase::Run {
+                    state.checks.committed += 1;
+                    sink.latency(
+                        entry.part,
+                        Latency::PgWriteDuration,
+                        entry.timeline.latency(Latency::PgWriteDuration),
+                    );
+                    if entry.arrived() {
+                        let value =
+                            entry.measured.then(|| entry.timeline.latency(Latency::CdcPropagation)).flatten();
+                        sink.latency(entry.part, Latency::CdcPropagation, value);
+                    }
+                }
+            }
+            Written::Rejected | Written::Unknown => {
+                let outcome =
+                    if closed.written == Written::Rejected { Outcome::Rejected } else { Outcome::Unknown };
+                if entry.outcome == Outcome::Pending {
+                    account.change(entry.outcome, outcome);
+                    entry.outcome = outcome;
+                    if outcome == Outcome::Rejected && entry.awaited {
+                        sink.settled(writer, closed.sequence, false);
+                    }
+                } else if closed.written == Written::Rejected {
+                    self.limits.contradictions += 1;
+                }
+            }
+        }
+        self.retire(writer);
+    }
+
+    /// A user waits for an operation: it is due by then, and the user is told when it is settled.
+    pub fn awaited(&mut self, writer: u16, awaited: Awaited, sink: &mut impl Sink) {
+        let Some(window) = self.windows.get_mut(usize::from(writer)) else { return };
+        match window.get_mut(awaited.sequence) {
+            Some(entry) if entry.arrived() => sink.settled(writer, awaited.sequence, true),
+            Some(entry) if matches!(entry.outcome, Outcome::Pending | Outcome::Unknown) => {
+                entry.deadline = awaited.deadline;
+                entry.awaited = true;
+            }
+            // Rejected, superseded, lost.
+            Some(_) => sink.settled(writer, awaited.sequence, false),
+            None => {
+                let given_up = self.lost.contains_key(&(writer, awaited.sequence));
+                sink.settled(writer, awaited.sequence, !given_up);
+            }
+        }
+    }
+
+    /// Every record that a writer queued before this time is here. Resolves events that no entry explains.
+    pub fn passed(&mut self, writer: u16, queued_at: UnixNanos) {
+        if let Some(window) = self.windows.get_mut(usize::from(writer)) {
+            window.passed(queued_at);
+        }
+        let all_passed = self.windows.iter().map(Window::watermark).min().unwrap_or(UnixNanos::MAX);
+        while self.early_deletes.front().is_some_and(|event| event.observed < all_passed) {
+            self.let_go_oldest_delete();
+        }
+    }
+
+    /// An event was read.
+    pub fn event(&mut self, event: Event, sink: &mut impl Sink) {
+        match &event.change {
+            Change::Stamped { stamp, .. } if stamp.run == self.run => self.stamped(*stamp, event, sink),
+            Change::Deleted { entity, key } => {
+                match self.keys.open_delete(*entity, key, &self.windows, &self.lost) {
+                    Some(id) => self.arrive(id, &event, sink),
+                    None => self.unmatched_delete(event),
+                }
+            }
+            Change::Stamped { .. } | Change::Unstamped => {
+                self.events[Phase::Run as usize].see(EventKind::Foreign)
+            }
+            Change::Undecodable => self.events[Phase::Run as usize].see(EventKind::Undecodable),
+        }
+    }
+
+    fn stamped(&mut self, stamp: Stamp, event: Event, sink: &mut impl Sink) {
+        let id = (stamp.writer, stamp.sequence);
+        let known = self.windows.get(usize::from(stamp.writer)).map(|window| window.knows(stamp.sequence));
+        match known {
+            Some(window::Knows::Open) => self.arrive(id, &event, sink),
+            Some(window::Knows::Retired(phase)) if !self.lost.contains_key(&id) => {
+                self.events[phase as usize].see(EventKind::Duplicate);
+            }
+            Some(window::Knows::Retired(_)) => self.arrive(id, &event, sink),
+            Some(window::Knows::Nothing) | None => {
+                self.events[Phase::Run as usize].see(EventKind::Early);
+                self.early_count += 1;
+                self.early_stamped.entry(id).or_default().push(event);
+                self.bound_early();
+            }
+        }
+    }
+
+    fn unmatched_delete(&mut self, event: Event) {
+        let Change::Deleted { entity, key } = &event.change else { return };
+        if let Some(phase) = self.keys.matched_delete(*entity, key) {
+            self.events[phase as usize].see(EventKind::Duplicate);
+            return;
+        }
+        self.events[Phase::Run as usize].see(EventKind::Early);
+        self.early_count += 1;
+        self.early_deletes.push_back(event);
+        self.bound_early();
+    }
+
+    /// An event of a known entry: its first arrival, or one more.
+    fn arrive(&mut self, id: (u16, u64), event: &Event, sink: &mut impl Sink) {
+        let (writer, sequence) = id;
+        let Some(entry) =
+            self.windows[usize::from(writer)].get_mut(sequence).or_else(|| self.lost.get_mut(&id))
+        else {
+            return;
+        };
+        let events = &mut self.events[entry.phase as usize];
+        if entry.arrived() {
+            events.see(EventKind::Duplicate);
+            return;
+        }
+        let overtaken = self.keys.arrived(entry.part.entity, &entry.key, id);
+        events.see(if overtaken.is_none() { EventKind::OutOfOrder } else { EventKind::First });
+        let state = &mut self.states[entry.part.index];
+        if entry.no_row {
+            entry.no_row = false;
+            state.lost_no_row[entry.phase as usize] -= 1;
+        }
+        self.limits.contradictions += u64::from(entry.outcome == Outcome::Rejected);
+        let outcome = if event.observed <= entry.deadline { Outcome::Delivered } else { Outcome::Late };
+        state.accounts[entry.phase as usize].change(entry.outcome, outcome);
+        entry.outcome = outcome;
+        entry.arrive(event);
+        if entry.phase == Phase::Run {
+            report_arrival(entry, event, &mut state.checks, sink);
+        }
+        if entry.awaited {
+            sink.settled(writer, sequence, true);
+        }
+        if entry.part.operation == Operation::Delete {
+            self.keys.remember_delete(entry.part.entity, &entry.key, entry.phase);
+        }
+        self.forget_lost(id);
+        for earlier in overtaken.unwrap_or_default() {
+            self.supersede(earlier, sink);
+        }
+        self.retire(writer);
+    }
+
+    /// A later operation on its key arrived and this one has not.
+    fn supersede(&mut self, id: (u16, u64), sink: &mut impl Sink) {
+        let Some(entry) = self.windows[usize::from(id.0)].get_mut(id.1) else { return };
+        if entry.outcome == Outcome::Pending {
+            self.states[entry.part.index].accounts[entry.phase as usize]
+                .change(Outcome::Pending, Outcome::Superseded);
+            entry.outcome = Outcome::Superseded;
+            if entry.awaited {
+                sink.settled(id.0, id.1, false);
+            }
+        }
+    }
+
+    /// Time passes: what has not arrived for too long is given up.
+    pub fn advance(&mut self, now: UnixNanos, sink: &mut impl Sink) {
+        let given_up_before = now - self.lost_after;
+        for writer in 0..self.windows.len() {
+            let writer = u16::try_from(writer).expect("writers are numbered with 16 bits");
+            let ids: Vec<u64> = self.windows[usize::from(writer)].sent_before(given_up_before).collect();
+            ids.into_iter().for_each(|sequence| self.give_up((writer, sequence), sink));
+            self.windows[usize::from(writer)].expire(given_up_before);
+            self.retire(writer);
+        }
+    }
+
+    fn give_up(&mut self, id: (u16, u64), sink: &mut impl Sink) {
+        let Some(entry) = self.windows[usize::from(id.0)].get(id.1) else { return };
+        if entry.outcome != Outcome::Pending {
+            return;
+        }
+        // A row that is not there cannot be deleted: the delete shares the fate of what came before it.
+        let no_row = entry.part.operation == Operation::Delete
+            && self.keys.has_unarrived_before(entry.part.entity, &entry.key, id);
+        let entry = self.windows[usize::from(id.0)].get_mut(id.1).expect("looked up above");
+        let state = &mut self.states[entry.part.index];
+        state.accounts[entry.phase as usize].change(Outcome::Pending, Outcome::Lost);
+        state.lost_no_row[entry.phase as usize] += u64::from(no_row);
+        (entry.outcome, entry.no_row) = (Outcome::Lost, no_row);
+        if entry.awaited {
+            sink.settled(id.0, id.1, false);
+        }
+    }
+
+    /// The end of the drain: whatever is pending is lost, whatever is early is recovered or foreign.
+    pub fn close(&mut self, sink: &mut impl Sink) {
+        for writer in 0..self.windows.len() {
+            let writer = u16::try_from(writer).expect("writers are numbered with 16 bits");
+            let ids: Vec<u64> = self.windows[usize::from(writer)].sequences().collect();
+            ids.into_iter().for_each(|sequence| self.give_up((writer, sequence), sink));
+        }
+        while !self.early_deletes.is_empty() {
+            self.let_go_oldest_delete();
+        }
+        let mut early: Vec<_> = self.early_stamped.drain().collect();
+        early.sort_by_key(|(id, _)| *id);
+        for (_, events) in early {
+            self.recover(&events, sink);
+        }
+    }
+
+    /// Events of an operation that the ledger does not hold: an entry after the fact, delivered but unmeasured.
+    fn recover(&mut self, events: &[Event], sink: &mut impl Sink) {
+        self.early_count -= events.len();
+        let Some(Change::Stamped { entity, .. }) = events.first().map(|event| &event.change) else { return };
+        self.recovered += 1;
+        let part = self.parts.part(0, *entity, Operation::Create);
+        let account = &mut self.states[part.index].accounts[Phase::Run as usize];
+        account.open();
+        account.change(Outcome::Pending, Outcome::Delivered);
+        for latency in [Latency::CdcE2eLatency, Latency::CdcE2eLatencyIntended] {
+            sink.latency(part, latency, None);
+        }
+        let run = &mut self.events[Phase::Run as usize];
+        run.change(EventKind::Early, EventKind::First);
+        events[1..].iter().for_each(|_| run.change(EventKind::Early, EventKind::Duplicate));
+    }
+
+    /// The entry has come: whatever was held for it happens now.
+    fn replay_early(&mut self, writer: u16, sequence: u64, sink: &mut impl Sink) {
+        let mut held = self.early_stamped.remove(&(writer, sequence)).unwrap_or_default();
+        if let Some(entry) = self.windows[usize::from(writer)].get(sequence)
+            && entry.part.operation == Operation::Delete
+        {
+            let is_ours = |event: &Event| matches!(&event.change, Change::Deleted { entity, key } if *entity == entry.part.entity && **key == *entry.key);
+            held.extend(self.early_deletes.iter().filter(|event| is_ours(event)).cloned());
+            self.early_deletes.retain(|event| !is_ours(event));
+        }
+        for event in held {
+            self.early_count -= 1;
+            self.events[Phase::Run as usize].give(EventKind::Early);
+            self.event(event, sink);
+        }
+    }
+
+    fn bound_early(&mut self) {
+        if self.early_count <= EARLY_MAX {
+            return;
+        }
+        self.limits.early_let_go += 1;
+        if self.early_deletes.is_empty() {
+            // Which stamped one goes does not matter: the run is beyond repair, and says so.
+            let id = *self.early_stamped.keys().next().expect("the count says that one is held");
+            let events = self.early_stamped.remove(&id).expect("looked up above");
+            self.early_count -= events.len();
+            let run = &mut self.events[Phase::Run as usize];
+            events.iter().for_each(|_| run.change(EventKind::Early, EventKind::Foreign));
+        } else {
+            self.let_go_oldest_delete();
+        }
+    }
+
+    fn let_go_oldest_delete(&mut self) {
+        if self.early_deletes.pop_front().is_some() {
+            self.early_count -= 1;
+            self.events[Phase::Run as usize].change(EventKind::Early, EventKind::Foreign);
+        }
+    }
+
+    /// Moves what is settled out of the window; what may still arrive goes to the side table.
+    fn retire(&mut self, writer: u16) {
+        while let Some((sequence, entry)) = self.windows[usize::from(writer)].retire_front() {
+            let id = (writer, sequence);
+            if entry.arrived() || entry.outcome == Outcome::Rejected {
+                self.keys.retired(entry.part.entity, &entry.key, id);
+                continue;
+            }
+            self.lost.insert(id, entry);
+            self.lost_order.push_back(id);
+            // Ids of entries that arrived after all are still in the order; they are passed over.
+            while self.lost.len() > LOST_KEPT_MAX || self.lost_order.len() > 2 * LOST_KEPT_MAX {
+                let oldest = self.lost_order.pop_front().expect("all that are kept are in the order");
+                self.limits.lost_forgotten += u64::from(self.forget_lost(oldest));
+            }
+        }
+    }
+
+    fn forget_lost(&mut self, id: (u16, u64)) -> bool {
+        let entry = self.lost.remove(&id);
+        if let Some(entry) = &entry {
+            self.keys.retired(entry.part.entity, &entry.key, id);
+        }
+        entry.is_some()
+    }
+}
+
+/// The latencies of an arrival; none of them is honest when its time is not.
+fn report_arrival(entry: &Entry, event: &Event, checks: &mut Checks, sink: &mut impl Sink) {
+    let timeline = &entry.timeline;
+    let value = |latency| if event.measured { timeline.latency(latency) } else { None };
+    for latency in [Latency::CdcE2eLatency, Latency::CdcE2eLatencyIntended] {
+        sink.latency(entry.part, latency, value(latency));
+    }
+    if timeline.committed.is_some() {
+        sink.latency(entry.part, Latency::CdcPropagation, value(Latency::CdcPropagation));
+    }
+    if timeline.wall.is_some() {
+        sink.latency(entry.part, Latency::MongoVisibility, value(Latency::MongoVisibility));
+    }
+    if event.measured {
+        sink.arrived(event.observed, event.observed - timeline.sent);
+    }
+    if let (Change::Stamped { content: Content::Digest(found), .. }, Some(expected)) =
+        (&event.change, entry.digest)
+    {
+        checks.compared += 1;
+        checks.matching += u64::from(*found == expected);
+    }
+}
+
+mod figures;
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,83 @@
+//! A part of a run: one operation on one entity in one scenario. Every figure is kept by part and summed.
+
+use streamgauge_shared::account::Operation;
+use streamgauge_shared::threshold::Tags;
+
+/// One part. Indexes are those of the test.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Part {
+    /// Its place in a dense list of all parts.
+    pub index: usize,
+    /// Index into the test's scenarios.
+    pub scenario: u16,
+    /// Index into the model's entities.
+    pub entity: u16,
+    /// What is done.
+    pub operation: Operation,
+}
+
+/// All parts of a test.
+#[derive(Clone, Copy, Debug)]
+pub struct Parts {
+    scenarios: u16,
+    entities: u16,
+}
+
+impl Parts {
+    /// The parts of a test with so many scenarios and entities; at least one of each.
+    ///
+    /// # Panics
+    /// When either number is zero.
+    #[must_use]
+    pub fn new(scenarios: u16, entities: u16) -> Self {
+        assert!(scenarios > 0 && entities > 0, "a test has a scenario and an entity");
+        Self { scenarios, entities }
+    }
+
+    /// How many there are.
+    #[must_use]
+    pub fn count(self) -> usize {
+        usize::from(self.scenarios) * usize::from(self.entities) * Operation::COUNT
+    }
+
+    /// One of them. Indexes beyond the test's are a broken peer: they count as the last.
+    #[must_use]
+    pub fn part(self, scenario: u16, entity: u16, operation: Operation) -> Part {
+        let (scenario, entity) = (scenario.min(self.scenarios - 1), entity.min(self.entities - 1));
+        let row = usize::from(scenario) * usize::from(self.entities) + usize::from(entity);
+        Part { index: row * Operation::COUNT + operation as usize, scenario, entity, operation }
+    }
+
+    /// All of them in the order of their indexes.
+    pub fn all(self) -> impl Iterator<Item = Part> {
+        (0..self.scenarios).flat_map(move |scenario| {
+            (0..self.entities).flat_map(move |entity| {
+                Operation::ALL.map(|operation| self.part(scenario, entity, operation))
+            })
+        })
+    }
+}
+
+impl Part {
+    /// Whether a threshold's tags name this part.
+    #[must_use]
+    pub fn matches(&self, tags: Tags) -> bool {
+        tags.scenario.is_none_or(|scenario| scenario == self.scenario)
+            && tags.entity.is_none_or(|entity| entity == self.entity)
+            && tags.operation.is_none_or(|operation| operation == self.operation)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn parts_are_numbered_densely() {
+        let parts = Parts::new(2, 3);
+        let indexes: Vec<usize> = parts.all().map(|part| part.index).collect();
+        assert_eq!(indexes, (0..parts.count()).collect::<Vec<_>>());
+        let narrowed = Tags { scenario: Some(1), entity: None, operation: Some(Operation::Delete) };
+        assert_eq!(parts.all().filter(|part| part.matches(narrowed)).count(), 3);
+    }
+}

@@ -1,0 +1,370 @@
+//! The matcher on histories with a known truth: single cases, and simulations from printed seeds.
+
+use std::collections::{BTreeMap, HashMap};
+
+use rand::rngs::StdRng;
+use rand::seq::SliceRandom;
+use rand::{RngExt, SeedableRng};
+
+use super::*;
+
+const RUN: RunId = RunId::from_bits(0xc0ffee);
+const SECOND: i64 = 1_000_000_000;
+const MILLI: i64 = 1_000_000;
+
+/// Remembers what it is told.
+#[derive(Default)]
+struct Heard {
+    e2e: Vec<i64>,
+    unmeasured: u64,
+    propagation: Vec<i64>,
+    settled: HashMap<u64, bool>,
+}
+
+impl Sink for Heard {
+    fn latency(&mut self, _: Part, latency: Latency, value: Option<Nanos>) {
+        match (latency, value) {
+            (Latency::CdcE2eLatency, Some(value)) => self.e2e.push(value.0),
+            (Latency::CdcE2eLatency, None) => self.unmeasured += 1,
+            (Latency::CdcPropagation, Some(value)) => self.propagation.push(value.0),
+            _ => {}
+        }
+    }
+    fn sent(&mut self, _: UnixNanos) {}
+    fn arrived(&mut self, _: UnixNanos, _: Nanos) {}
+    fn settled(&mut self, _: u16, sequence: u64, arrived: bool) {
+        self.settled.insert(sequence, arrived);
+    }
+}
+
+fn matcher() -> Matcher {
+    Matcher::new(RUN, Parts::new(1, 1), 1, Nanos::from_secs(600))
+}
+
+fn opened(sequence: u64, operation: Operation, key: &str, sent: i64) -> Opened {
+    Opened {
+        sequence,
+        phase: Phase::Run,
+        scenario: 0,
+        entity: 0,
+        operation,
+        key: key.into(),
+        digest: Some(7),
+        intended: UnixNanos(sent - 10),
+        connection_wait: Nanos(1),
+        sent: UnixNanos(sent),
+        deadline: UnixNanos(sent + 5 * SECOND),
+    }
+}
+
+fn committed(sequence: u64, at: i64) -> Closed {
+    Closed { sequence, written: Written::Committed(UnixNanos(at)) }
+}
+
+fn row(sequence: u64, observed: i64) -> Event {
+    let stamp = Stamp { run: RUN, writer: 0, sequence, sent: UnixNanos(0) };
+    let change = Change::Stamped { entity: 0, stamp, content: Content::Digest(7) };
+    Event { observed: UnixNanos(observed), measured: true, wall: None, change }
+}
+
+fn gone(key: &str, observed: i64) -> Event {
+    let change = Change::Deleted { entity: 0, key: key.into() };
+    Event { observed: UnixNanos(observed), measured: true, wall: None, change }
+}
+
+/// Outcomes and kinds that are not zero, by name.
+fn sums(matcher: &Matcher) -> BTreeMap<&'static str, u64> {
+    let (account, events) = (matcher.total(Phase::Run), matcher.events(Phase::Run));
+    let outcomes = Outcome::ALL.into_iter().map(|outcome| (outcome.name(), account.count(outcome)));
+    let kinds = EventKind::ALL.into_iter().map(|kind| (kind.name(), events.count(kind)));
+    outcomes.chain(kinds).filter(|(_, count)| *count > 0).collect()
+}
+
+fn expect(matcher: &Matcher, expected: &[(&'static str, u64)]) {
+    matcher.assert_sums(false);
+    assert_eq!(sums(matcher), expected.iter().copied().collect());
+}
+
+#[test]
+fn a_row_that_is_created_awaited_and_deleted_arrives_twice() {
+    let (mut matcher, mut heard) = (matcher(), Heard::default());
+    matcher.opened(0, opened(0, Operation::Create, "k", 100), &mut heard);
+    matcher.awaited(0, Awaited { sequence: 0, deadline: UnixNanos(SECOND) }, &mut heard);
+    matcher.closed(0, committed(0, 150), &mut heard);
+    expect(&matcher, &[("pending", 1)]);
+    matcher.event(row(0, 140), &mut heard);
+    assert_eq!(
+        (heard.e2e.as_slice(), heard.propagation.as_slice()),
+        (&[40][..], &[-10][..]),
+        "the event beat the acknowledgement"
+    );
+    assert_eq!(heard.settled.get(&0), Some(&true));
+    matcher.opened(0, opened(1, Operation::Delete, "k", 200), &mut heard);
+    matcher.event(gone("k", 300), &mut heard);
+    matcher.closed(0, committed(1, 310), &mut heard);
+    expect(&matcher, &[("delivered", 2), ("first", 2)]);
+    matcher.event(row(0, 400), &mut heard);
+    matcher.event(gone("k", 410), &mut heard);
+    expect(&matcher, &[("delivered", 2), ("first", 2), ("duplicate", 2)]);
+    matcher.close(&mut heard);
+    matcher.assert_sums(true);
+    assert!(matcher.is_idle());
+}
+
+#[test]
+fn an_event_before_its_entry_is_early_until_the_entry_comes() {
+    let (mut matcher, mut heard) = (matcher(), Heard::default());
+    matcher.event(row(0, 140), &mut heard);
+    matcher.event(gone("k", 160), &mut heard);
+    expect(&matcher, &[("early", 2)]);
+    matcher.opened(0, opened(0, Operation::Create, "k", 100), &mut heard);
+    expect(&matcher, &[("delivered", 1), ("first", 1), ("early", 1)]);
+    // The records up to 155 say nothing about an event of 160.
+    matcher.passed(0, UnixNanos(155));
+    matcher.opened(0, opened(1, Operation::Delete, "k", 150), &mut heard);
+    expect(&matcher, &[("delivered", 2), ("first", 2)]);
+    assert_eq!(heard.e2e, [40, 10]);
+}
+
+#[test]
+fn a_delete_that_no_record_explains_is_foreign_once_the_records_have_passed_its_time() {
+    let (mut matcher, mut heard) = (matcher(), Heard::default());
+    matcher.event(gone("theirs", 160), &mut heard);
+    matcher.passed(0, UnixNanos(160));
+    expect(&matcher, &[("early", 1)]);
+    matcher.passed(0, UnixNanos(161));
+    expect(&matcher, &[("foreign", 1)]);
+    let theirs = Stamp { run: RunId::from_bits(1), writer: 0, sequence: 0, sent: UnixNanos(0) };
+    let change = Change::Stamped { entity: 0, stamp: theirs, content: Content::Unchecked };
+    matcher.event(Event { change, ..row(0, 170) }, &mut heard);
+    matcher.event(Event { change: Change::Unstamped, ..row(0, 170) }, &mut heard);
+    matcher.event(Event { change: Change::Undecodable, ..row(0, 170) }, &mut heard);
+    expect(&matcher, &[("foreign", 3), ("undecodable", 1)]);
+}
+
+#[test]
+fn a_row_past_its_deadline_is_late_with_its_real_latency() {
+    let (mut matcher, mut heard) = (matcher(), Heard::default());
+    matcher.opened(0, opened(0, Operation::Create, "k", 0), &mut heard);
+    matcher.awaited(0, Awaited { sequence: 0, deadline: UnixNanos(SECOND) }, &mut heard);
+    matcher.closed(0, committed(0, 10), &mut heard);
+    matcher.event(row(0, SECOND + 1), &mut heard);
+    expect(&matcher, &[("late", 1), ("first", 1)]);
+    assert_eq!(heard.e2e, [SECOND + 1]);
+    assert_eq!(
+        heard.settled.get(&0),
+        Some(&true),
+        "the user may have stopped waiting; it is told all the same"
+    );
+}
+
+#[test]
+fn what_never_comes_is_lost_and_late_when_it_comes_after_all() {
+    let (mut matcher, mut heard) = (matcher(), Heard::default());
+    matcher.opened(0, opened(0, Operation::Create, "k", 0), &mut heard);
+    matcher.closed(0, committed(0, 10), &mut heard);
+    matcher.opened(0, opened(1, Operation::Delete, "k", 20), &mut heard);
+    matcher.closed(0, committed(1, 30), &mut heard);
+    matcher.advance(UnixNanos(599 * SECOND), &mut heard);
+    expect(&matcher, &[("pending", 2)]);
+    matcher.advance(UnixNanos(601 * SECOND), &mut heard);
+    expect(&matcher, &[("lost", 2)]);
+    let delete = matcher.parts().part(0, 0, Operation::Delete);
+    assert_eq!(matcher.lost_no_row(delete, Phase::Run), 1, "the delete had no row to delete");
+    matcher.event(row(0, 700 * SECOND), &mut heard);
+    matcher.event(gone("k", 701 * SECOND), &mut heard);
+    expect(&matcher, &[("late", 2), ("first", 2)]);
+    assert_eq!(matcher.lost_no_row(delete, Phase::Run), 0);
+    matcher.event(row(0, 702 * SECOND), &mut heard);
+    expect(&matcher, &[("late", 2), ("first", 2), ("duplicate", 1)]);
+}
+
+#[test]
+fn a_later_operation_supersedes_and_an_overtaken_one_is_out_of_order() {
+    let (mut matcher, mut heard) = (matcher(), Heard::default());
+    matcher.opened(0, opened(0, Operation::Create, "k", 0), &mut heard);
+    matcher.opened(0, opened(1, Operation::Update, "k", 20), &mut heard);
+    matcher.event(row(1, 50), &mut heard);
+    expect(&matcher, &[("superseded", 1), ("delivered", 1), ("first", 1)]);
+    matcher.event(row(0, 60), &mut heard);
+    expect(&matcher, &[("delivered", 2), ("first", 1), ("out_of_order", 1)]);
+}
+
+#[test]
+fn a_refused_row_is_rejected_and_an_unknown_one_waits_for_its_event() {
+    let (mut matcher, mut heard) = (matcher(), Heard::default());
+    for (sequence, written) in [(0, Written::Rejected), (1, Written::Unknown), (2, Written::Unknown)] {
+        matcher.opened(0, opened(sequence, Operation::Create, &format!("k{sequence}"), 0), &mut heard);
+        matcher.closed(0, Closed { sequence, written }, &mut heard);
+    }
+    expect(&matcher, &[("rejected", 1), ("unknown", 2)]);
+    assert!(!matcher.is_idle(), "an unknown one may still arrive");
+    matcher.event(row(1, 50), &mut heard);
+    matcher.close(&mut heard);
+    expect(&matcher, &[("rejected", 1), ("unknown", 1), ("delivered", 1), ("first", 1)]);
+    matcher.assert_sums(true);
+}
+
+#[test]
+fn a_retry_counts_from_its_last_attempt() {
+    let (mut matcher, mut heard) = (matcher(), Heard::default());
+    matcher.opened(0, opened(0, Operation::Create, "k", 0), &mut heard);
+    matcher.opened(0, opened(0, Operation::Create, "k", 500), &mut heard);
+    matcher.closed(0, committed(0, 600), &mut heard);
+    matcher.event(row(0, 700), &mut heard);
+    assert_eq!(heard.e2e, [200]);
+    expect(&matcher, &[("delivered", 1), ("first", 1)]);
+}
+
+#[test]
+fn an_arrival_whose_time_cannot_be_believed_is_delivered_and_unmeasured() {
+    let (mut matcher, mut heard) = (matcher(), Heard::default());
+    matcher.opened(0, opened(0, Operation::Create, "k", 0), &mut heard);
+    matcher.event(Event { measured: false, ..row(0, 50) }, &mut heard);
+    expect(&matcher, &[("delivered", 1), ("first", 1)]);
+    assert_eq!((heard.e2e.len(), heard.unmeasured), (0, 1));
+}
+
+#[test]
+fn an_event_that_the_ledger_never_explains_is_recovered_at_the_close() {
+    let (mut matcher, mut heard) = (matcher(), Heard::default());
+    matcher.opened(0, opened(0, Operation::Create, "k", 0), &mut heard);
+    for observed in [50, 60] {
+        matcher.event(row(3, observed), &mut heard);
+    }
+    matcher.close(&mut heard);
+    matcher.assert_sums(true);
+    expect(&matcher, &[("lost", 1), ("delivered", 1), ("first", 1), ("duplicate", 1)]);
+    assert_eq!((matcher.recovered(), matcher.missing(0, 4)), (1, 3));
+}
+
+#[test]
+fn content_is_compared_where_it_can_be() {
+    let (mut matcher, mut heard) = (matcher(), Heard::default());
+    for (sequence, content) in [(0, Content::Digest(7)), (1, Content::Digest(8)), (2, Content::Unchecked)] {
+        matcher.opened(0, opened(sequence, Operation::Create, &format!("k{sequence}"), 0), &mut heard);
+        let stamp = Stamp { run: RUN, writer: 0, sequence, sent: UnixNanos(0) };
+        let change = Change::Stamped { entity: 0, stamp, content };
+        matcher.event(Event { change, ..row(sequence, 50) }, &mut heard);
+    }
+    let checks = matcher.checks(matcher.parts().part(0, 0, Operation::Create));
+    assert_eq!((checks.compared, checks.matching), (2, 1));
+}
+
+/// What happens to one row of a simulation.
+#[derive(Clone, Copy, PartialEq)]
+enum Fate {
+    Arrives,
+    Late,
+    Lost,
+    Twice,
+    Rejected,
+    UnknownArrives,
+    UnknownGone,
+}
+
+const FATES: [Fate; 7] = [
+    Fate::Arrives,
+    Fate::Late,
+    Fate::Lost,
+    Fate::Twice,
+    Fate::Rejected,
+    Fate::UnknownArrives,
+    Fate::UnknownGone,
+];
+
+/// An input with the time at which it happens.
+enum Step {
+    Open(Opened),
+    Close(Closed),
+    Event(Event),
+}
+
+/// What happens in a simulation, in order, and what must come out of it.
+struct History {
+    steps: Vec<(i64, Step)>,
+    expected: BTreeMap<&'static str, u64>,
+    latencies: Vec<i64>,
+}
+
+/// A history in which each row has a drawn fate, the ledger and the events interleaved at random, and what
+/// must come out of it.
+fn history(random: &mut StdRng) -> History {
+    let mut steps = Vec::new();
+    let mut expected: BTreeMap<&'static str, u64> = BTreeMap::new();
+    let mut latencies = Vec::new();
+    let mut count = |name, n| *expected.entry(name).or_default() += n;
+    for index in 0..random.random_range(1..60_u64) {
+        let (fate, key) = (FATES[random.random_range(0..FATES.len())], format!("k{index}"));
+        let sent = random.random_range(0..20) * MILLI;
+        // The ledger's records come at any time after they were made: before the event or long after it.
+        let record_delay = random.random_range(0..40) * MILLI;
+        let create = opened(2 * index, Operation::Create, &key, sent);
+        let written = match fate {
+            Fate::Rejected => Written::Rejected,
+            Fate::UnknownArrives | Fate::UnknownGone => Written::Unknown,
+            _ => Written::Committed(UnixNanos(sent + 10)),
+        };
+        steps.push((sent + record_delay, Step::Open(create)));
+        steps.push((sent + record_delay + 1, Step::Close(Closed { sequence: 2 * index, written })));
+        let latency = if fate == Fate::Late { 6 * SECOND } else { random.random_range(1..30) * MILLI };
+        if matches!(fate, Fate::Arrives | Fate::Late | Fate::Twice | Fate::UnknownArrives) {
+            steps.push((sent + latency, Step::Event(row(2 * index, sent + latency))));
+            latencies.push(latency);
+            count("first", 1);
+            count(if fate == Fate::Late { "late" } else { "delivered" }, 1);
+        }
+        match fate {
+            Fate::Twice => {
+                steps.push((sent + latency + 5, Step::Event(row(2 * index, sent + latency + 5))));
+                count("duplicate", 1);
+            }
+            Fate::Lost => count("lost", 1),
+            Fate::Rejected => count("rejected", 1),
+            Fate::UnknownGone => count("unknown", 1),
+            _ => {}
+        }
+        // Every sequence must come; the second of a pair is a delete of the same row, where there is one.
+        let deleted = sent + latency + SECOND;
+        let delete = opened(2 * index + 1, Operation::Delete, &key, deleted);
+        let removes = matches!(fate, Fate::Arrives | Fate::Twice);
+        let written = if removes { Written::Committed(UnixNanos(deleted + 10)) } else { Written::Rejected };
+        steps.push((deleted + record_delay, Step::Open(delete)));
+        steps.push((deleted + record_delay + 1, Step::Close(Closed { sequence: 2 * index + 1, written })));
+        if removes {
+            let latency = random.random_range(1..30) * MILLI;
+            steps.push((deleted + latency, Step::Event(gone(&key, deleted + latency))));
+            latencies.push(latency);
+            count("first", 1);
+            count("delivered", 1);
+        } else {
+            count("rejected", 1);
+        }
+    }
+    steps.shuffle(random);
+    steps.sort_by_key(|(at, _)| *at);
+    History { steps, expected, latencies }
+}
+
+#[test]
+fn in_any_interleaving_the_outcomes_are_the_drawn_fates_and_the_sums_close() {
+    for seed in 0..200 {
+        let mut random = StdRng::seed_from_u64(seed);
+        let History { steps, expected, mut latencies } = history(&mut random);
+        let (mut matcher, mut heard) = (matcher(), Heard::default());
+        for (_, step) in steps {
+            match step {
+                Step::Open(opened) => matcher.opened(0, opened, &mut heard),
+                Step::Close(closed) => matcher.closed(0, closed, &mut heard),
+                Step::Event(event) => matcher.event(event, &mut heard),
+            }
+            matcher.assert_sums(false);
+        }
+        matcher.close(&mut heard);
+        matcher.assert_sums(true);
+        assert_eq!(sums(&matcher), expected, "seed {seed}");
+        latencies.sort_unstable();
+        heard.e2e.sort_unstable();
+        assert_eq!(heard.e2e, latencies, "seed {seed}");
+    }
+}

@@ -1,0 +1,378 @@
+//! The thread that owns matcher and recorder for the length of a run.
+//!
+//! Everything reaches it through one bounded queue, in the order of arrival; it publishes a snapshot a
+//! second and answers the writers. It reads the clock once per input and does no other I/O.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use streamgauge_shared::clock::{Clock, ClockDomain};
+use streamgauge_shared::exit_code::{ExitCode, Failure};
+use streamgauge_shared::ledger::{Record, ScenarioLoad, Status, ToObserver, ToWriter};
+use streamgauge_shared::process;
+use streamgauge_shared::stamp::RunId;
+use streamgauge_shared::test_file::Test;
+use streamgauge_shared::time::{Nanos, UnixNanos};
+use tokio::sync::{mpsc, watch};
+
+use super::{Matcher, Parts};
+use crate::measure::{Evidence, Facts, Recorder, Snapshot, WriterFacts, snapshot};
+use crate::stream::{Decoder, Reply};
+
+/// Batches that may wait for the thread. Each is a server reply or the frames of one read: past it the
+/// senders wait, which for the change stream shows as unmeasured events.
+pub const INPUTS_MAX: usize = 1_024;
+/// Messages that may wait for a writer's connection. Past it the connection is closed and the writer,
+/// reconnecting, asks again for what it still waits for.
+pub const OUTBOX_MAX: usize = 65_536;
+/// How often a snapshot is taken.
+const SNAPSHOT_EVERY: Nanos = Nanos::from_secs(1);
+/// How long a writer may be away before its run is closed without it. Longer than the 30 s for which a
+/// writer tries to come back.
+const WRITER_AWAY_MAX: Nanos = Nanos::from_secs(40);
+/// A deviation of the wall clock that is a step and not a slew: time services slew at 0.5 ms a second.
+const CLOCK_STEP: Nanos = Nanos::from_millis(10);
+
+/// What reaches the thread.
+pub enum Input {
+    /// A writer's connection is up; what is meant for it goes there.
+    Attached {
+        /// The writer's index.
+        writer: u16,
+        /// Its connection.
+        outbox: mpsc::Sender<ToWriter>,
+    },
+    /// A writer's connection is gone.
+    Detached {
+        /// The writer's index.
+        writer: u16,
+    },
+    /// Messages of a writer, in order, times on the observer's time line.
+    Messages {
+        /// The writer's index.
+        writer: u16,
+        /// In the order they were sent.
+        messages: Vec<ToObserver>,
+    },
+    /// A reply of the change stream.
+    Reply(Reply),
+    /// The change stream failed and was opened anew.
+    Resumed,
+    /// The change stream lost its history: a gap.
+    Gap,
+    /// An attempt to read or reopen the change stream failed.
+    StreamError,
+    /// The change stream is of no use any more.
+    StreamFailed(Failure),
+    /// Time passes.
+    Tick,
+    /// The observer is to end.
+    Shutdown(Failure),
+}
+
+/// What the thread needs to know of a run.
+pub struct Brief {
+    /// The run.
+    pub run: RunId,
+    /// What it does.
+    pub test: Arc<Test>,
+    /// The seed, for the report.
+    pub seed: u64,
+    /// How many writers it has.
+    pub writers: u16,
+    /// Versions of programs and servers.
+    pub versions: BTreeMap<String, String>,
+    /// How the writers' clocks relate to ours.
+    pub clock_domain: ClockDomain,
+    /// The observer's clock.
+    pub clock: Clock,
+    /// Reads events.
+    pub decoder: Decoder,
+}
+
+/// A writer as the thread sees it.
+#[derive(Default)]
+struct Peer {
+    outbox: Option<mpsc::Sender<ToWriter>>,
+    away_since: Option<UnixNanos>,
+    status: Status,
+    /// Operations opened, once it has said that its load is over.
+    ended: Option<u64>,
+    next_record: u64,
+}
+
+/// The end of a run: the final snapshot, and the connections that want to hear of it.
+pub struct Closed {
+    /// With the account closed.
+    pub snapshot: Arc<Snapshot>,
+    /// Of the writers that are there.
+    pub outboxes: Vec<mpsc::Sender<ToWriter>>,
+}
+
+struct Run {
+    brief: Brief,
+    matcher: Matcher,
+    recorder: Recorder,
+    peers: Vec<Peer>,
+    evidence: Evidence,
+    started_at: UnixNanos,
+    observer_errors: u64,
+    wall_deviation: Nanos,
+    cause: Option<Failure>,
+    aborted: bool,
+    /// Set once every writer has ended; the drain is over this long after.
+    drain_until: Option<UnixNanos>,
+    close_now: bool,
+}
+
+/// Runs until the account is closed. Publishes a snapshot a second to `snapshots`.
+#[must_use]
+pub fn run(
+    brief: Brief,
+    mut inputs: mpsc::Receiver<Input>,
+    snapshots: &watch::Sender<Option<Arc<Snapshot>>>,
+) -> Closed {
+    let mut run = Run::new(brief);
+    let mut next_snapshot = run.started_at;
+    while let Some(input) = inputs.blocking_recv() {
+        run.evidence.backlog_max = run.evidence.backlog_max.max(inputs.len());
+        let now = run.brief.clock.now();
+        run.take(input, now);
+        if run.is_over(now) {
+            break;
+        }
+        if now >= next_snapshot {
+            run.matcher.advance(now, &mut run.recorder);
+            run.settle();
+            let snapshot = Arc::new(run.snapshot(now, false));
+            run.abort_if(snapshot.abort.as_ref());
+            let progress = Box::new(snapshot.progress());
+            run.peers.iter_mut().for_each(|peer| peer.send(ToWriter::Snapshot(progress.clone())));
+            snapshots.send_replace(Some(snapshot));
+            // From the schedule, not from now: a slow snapshot does not shift the next one.
+            while next_snapshot <= now {
+                next_snapshot += SNAPSHOT_EVERY;
+            }
+        }
+    }
+    let now = run.brief.clock.now();
+    run.matcher.close(&mut run.recorder);
+    run.settle();
+    let snapshot = Arc::new(run.snapshot(now, true));
+    snapshots.send_replace(Some(Arc::clone(&snapshot)));
+    Closed { snapshot, outboxes: run.peers.into_iter().filter_map(|peer| peer.outbox).collect() }
+}
+
+impl Peer {
+    /// Hands a message to the connection. One that does not keep up is given up: without its outbox the
+    /// session ends, and the writer, reconnecting, asks again for what it still waits for.
+    fn send(&mut self, message: ToWriter) {
+        if let Some(outbox) = &self.outbox
+            && outbox.try_send(message).is_err()
+        {
+            self.outbox = None;
+        }
+    }
+}
+
+impl Run {
+    fn new(brief: Brief) -> Self {
+        let (scenarios, entities) = (brief.test.scenarios.len(), brief.test.model.entities.len());
+        let narrow = |count: usize| u16::try_from(count).expect("a test file has fewer than 65536 tables");
+        let parts = Parts::new(narrow(scenarios), narrow(entities));
+        Self {
+            matcher: Matcher::new(brief.run, parts, brief.writers, brief.test.lost_after),
+            recorder: Recorder::new(parts, scenarios),
+            peers: (0..brief.writers).map(|_| Peer::default()).collect(),
+            evidence: Evidence::default(),
+            started_at: brief.clock.now(),
+            observer_errors: 0,
+            wall_deviation: brief.clock.wall_deviation(),
+            cause: None,
+            aborted: false,
+            drain_until: None,
+            close_now: false,
+            brief,
+        }
+    }
+
+    fn take(&mut self, input: Input, now: UnixNanos) {
+        match input {
+            Input::Attached { writer, outbox } => {
+                let peer = &mut self.peers[usize::from(writer)];
+                (peer.outbox, peer.away_since) = (Some(outbox), None);
+            }
+            Input::Detached { writer } => {
+                let peer = &mut self.peers[usize::from(writer)];
+                (peer.outbox, peer.away_since) = (None, Some(now));
+            }
+            Input::Messages { writer, messages } => self.messages(writer, messages, now),
+            Input::Reply(reply) => self.reply(&reply, now),
+            Input::Resumed => self.evidence.stream_resumed += 1,
+            Input::Gap => self.evidence.stream_gaps += 1,
+            Input::StreamError => self.observer_errors += 1,
+            Input::StreamFailed(failure) => {
+                self.observer_errors += 1;
+                self.end_early(failure, now);
+            }
+            Input::Tick => self.tick(now),
+            Input::Shutdown(failure) => {
+                self.end_early(failure, now);
+                self.close_now = true;
+            }
+        }
+        self.settle();
+    }
+
+    /// The load is to stop: the writers hear why, and the drain goes on without them if they do not answer.
+    fn end_early(&mut self, failure: Failure, now: UnixNanos) {
+        self.peers.iter_mut().for_each(|peer| peer.send(ToWriter::Abort(failure.clone())));
+        self.cause.get_or_insert(failure);
+        self.drain_until.get_or_insert(now + self.brief.test.drain);
+    }
+
+    fn abort_if(&mut self, failure: Option<&Failure>) {
+        if let Some(failure) = failure
+            && self.cause.is_none()
+        {
+            self.aborted = true;
+            self.cause = Some(failure.clone());
+            self.peers.iter_mut().for_each(|peer| peer.send(ToWriter::Abort(failure.clone())));
+        }
+    }
+
+    fn messages(&mut self, writer: u16, messages: Vec<ToObserver>, now: UnixNanos) {
+        let mut acknowledge = false;
+        for message in messages {
+            match message {
+                ToObserver::Record { number, record } => {
+                    self.peers[usize::from(writer)].next_record = number + 1;
+                    acknowledge = true;
+                    self.record(writer, record, now);
+                }
+                ToObserver::Await(awaited) => self.matcher.awaited(writer, awaited, &mut self.recorder),
+                ToObserver::Status(status) => {
+                    self.matcher.passed(writer, status.queued_at);
+                    self.peers[usize::from(writer)].status = *status;
+                }
+                ToObserver::Stop => {
+                    self.cause.get_or_insert(Failure {
+                        exit_code: ExitCode::Interrupted,
+                        sentence: "interrupted twice: the account was closed without a drain".to_owned(),
+                    });
+                    self.close_now = true;
+                }
+                // The session has dealt with it.
+                ToObserver::Hello(_) => {}
+            }
+        }
+        if acknowledge {
+            let peer = &mut self.peers[usize::from(writer)];
+            peer.send(ToWriter::Ack { next_record: peer.next_record });
+        }
+    }
+
+    fn record(&mut self, writer: u16, record: Record, now: UnixNanos) {
+        match record {
+            Record::Opened(opened) => self.matcher.opened(writer, opened, &mut self.recorder),
+            Record::Closed(closed) => self.matcher.closed(writer, closed, &mut self.recorder),
+            Record::Iteration(iteration) => self.recorder.iteration(iteration),
+            Record::End(end) => {
+                self.matcher.passed(writer, end.status.queued_at);
+                let peer = &mut self.peers[usize::from(writer)];
+                peer.ended = Some(end.operations);
+                peer.status = end.status;
+                if self.cause.is_none() {
+                    self.cause = end.cause;
+                }
+                if self.peers.iter().all(|peer| peer.ended.is_some()) {
+                    self.drain_until.get_or_insert(now + self.brief.test.drain);
+                }
+            }
+        }
+    }
+
+    fn reply(&mut self, reply: &Reply, now: UnixNanos) {
+        self.evidence.backlog_delay_max = self.evidence.backlog_delay_max.max(now - reply.observed);
+        let decoded = self.brief.decoder.decode(reply);
+        self.evidence.collections_gone += decoded.collections_gone;
+        for event in decoded.events {
+            self.matcher.event(event, &mut self.recorder);
+        }
+    }
+
+    fn tick(&mut self, now: UnixNanos) {
+        let deviation = self.brief.clock.wall_deviation();
+        self.evidence.clock_steps += u64::from((deviation - self.wall_deviation).0.abs() > CLOCK_STEP.0);
+        self.wall_deviation = deviation;
+        let gone = |peer: &Peer| {
+            peer.ended.is_none() && peer.away_since.is_some_and(|since| now - since > WRITER_AWAY_MAX)
+        };
+        if self.peers.iter().any(gone) {
+            let sentence = format!("a writer has been away for {WRITER_AWAY_MAX} and its load had not ended");
+            self.cause.get_or_insert(Failure::run(sentence));
+            self.close_now = true;
+        }
+    }
+
+    fn settle(&mut self) {
+        for (writer, sequence, arrived) in self.recorder.take_settled() {
+            self.peers[usize::from(writer)].send(ToWriter::Settled { sequence, arrived });
+        }
+    }
+
+    fn is_over(&self, now: UnixNanos) -> bool {
+        let ended = self.peers.iter().all(|peer| peer.ended.is_some());
+        self.close_now
+            || self.drain_until.is_some_and(|until| now >= until || (ended && self.matcher.is_idle()))
+    }
+
+    fn snapshot(&self, now: UnixNanos, closed: bool) -> Snapshot {
+        let mut loads = vec![ScenarioLoad::default(); self.brief.test.scenarios.len()];
+        for peer in &self.peers {
+            loads.iter_mut().zip(&peer.status.scenarios).for_each(|(total, load)| add_load(total, load));
+        }
+        let missing = (0..)
+            .zip(&self.peers)
+            .filter_map(|(writer, peer)| Some(self.matcher.missing(writer, peer.ended?)));
+        let facts = Facts {
+            now,
+            run: self.brief.run.to_string(),
+            started_at: self.started_at,
+            seed: self.brief.seed,
+            versions: self.brief.versions.clone(),
+            clock_domain: self.brief.clock_domain,
+            loads,
+            writers: self.peers.iter().map(|peer| peer.facts(closed)).collect(),
+            observer: process::usage(),
+            observer_errors: self.observer_errors,
+            missing_entries: if closed { missing.sum() } else { 0 },
+            evidence: self.evidence,
+            cause: self.cause.clone(),
+            aborted: self.aborted,
+            closed,
+        };
+        snapshot(&self.brief.test, &self.matcher, &self.recorder, &facts)
+    }
+}
+
+impl Peer {
+    fn facts(&self, closed: bool) -> WriterFacts {
+        WriterFacts {
+            up: self.outbox.is_some(),
+            gone: closed && self.ended.is_none() && self.outbox.is_none(),
+            pg_write_errors: self.status.pg_write_errors,
+            records_lost: self.status.records_lost,
+            process: self.status.process,
+        }
+    }
+}
+
+fn add_load(total: &mut ScenarioLoad, load: &ScenarioLoad) {
+    total.iterations += load.iterations;
+    total.interrupted += load.interrupted;
+    total.dropped += load.dropped;
+    total.active_users += load.active_users;
+    total.users += load.users;
+    total.peak_users += load.peak_users;
+}

@@ -1,0 +1,419 @@
+//! A snapshot: everything that is known of a run as of one moment. Terminal, JSON and Prometheus render it.
+
+use std::collections::BTreeMap;
+
+use streamgauge_shared::account::{EventKind, Operation, Outcome, Phase};
+use streamgauge_shared::clock::ClockDomain;
+use streamgauge_shared::exit_code::{ExitCode, Failure};
+use streamgauge_shared::histogram::SignedHistogram;
+use streamgauge_shared::ledger::{Process, Progress, ScenarioLoad};
+use streamgauge_shared::report::{
+    AccountReport, ClockReport, EventReport, Figure, LatencyBy, LatencyReport, Load, PhaseReport,
+    ProcessReport, RateReport, Report, Run, SCHEMA, Stats, ThresholdResult, ValidityState, Verdict,
+    VerdictState,
+};
+use streamgauge_shared::test_file::{Plan, Test};
+use streamgauge_shared::threshold::{Counter, Figures, Metric, Rate, Tags, Threshold, judge};
+use streamgauge_shared::time::{Nanos, UnixNanos};
+use streamgauge_shared::timeline::Latency;
+
+use super::evidence::Evidence;
+use super::figures::Moment;
+use super::recorder::Recorder;
+use super::validity;
+use crate::matcher::{Matcher, Part};
+
+/// What a snapshot needs besides the matcher's and the recorder's state.
+#[derive(Clone, Debug)]
+pub struct Facts {
+    /// The moment.
+    pub now: UnixNanos,
+    /// Twelve hexadecimal digits.
+    pub run: String,
+    /// When the run began.
+    pub started_at: UnixNanos,
+    /// The seed.
+    pub seed: u64,
+    /// Versions of programs and servers.
+    pub versions: BTreeMap<String, String>,
+    /// How the clocks relate.
+    pub clock_domain: ClockDomain,
+    /// By scenario, summed over the writers.
+    pub loads: Vec<ScenarioLoad>,
+    /// By writer.
+    pub writers: Vec<WriterFacts>,
+    /// The observer's process.
+    pub observer: Process,
+    /// Errors of the change stream.
+    pub observer_errors: u64,
+    /// Sequences that writers say they opened and whose entries never came; known at the close.
+    pub missing_entries: u64,
+    /// What speaks against the measurement.
+    pub evidence: Evidence,
+    /// Why the run ended before its time, if it did.
+    pub cause: Option<Failure>,
+    /// Whether a threshold ended it.
+    pub aborted: bool,
+    /// Whether the account is closed.
+    pub closed: bool,
+}
+
+/// How one writer stands.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct WriterFacts {
+    /// Whether its connection is up.
+    pub up: bool,
+    /// Whether it left before its load had ended and did not come back.
+    pub gone: bool,
+    /// Failed attempts to write.
+    pub pg_write_errors: u64,
+    /// Records that its buffer could not hold.
+    pub records_lost: u64,
+    /// Its process.
+    pub process: Process,
+}
+
+/// Everything known as of one moment.
+#[derive(Clone, Debug)]
+pub struct Snapshot {
+    /// The report, complete once the account is closed.
+    pub report: Report,
+    /// What both programs end with if the run ends like this.
+    pub exit_code: ExitCode,
+    /// Histograms by latency, scenario, entity and operation, of parts that have any entry.
+    pub latencies: Vec<LatencySeries>,
+    /// By scenario.
+    pub scenarios: Vec<ScenarioGauges>,
+    /// By writer.
+    pub writers: Vec<WriterFacts>,
+    /// A threshold that certainly fails and ends the run.
+    pub abort: Option<Failure>,
+}
+
+/// One latency of one part.
+#[derive(Clone, Debug)]
+pub struct LatencySeries {
+    /// Which latency.
+    pub latency: Latency,
+    /// The scenario's name.
+    pub scenario: String,
+    /// The entity's name.
+    pub entity: String,
+    /// What was done.
+    pub operation: Operation,
+    /// What was measured.
+    pub histogram: SignedHistogram,
+}
+
+/// One scenario as of one moment.
+#[derive(Clone, Debug)]
+pub struct ScenarioGauges {
+    /// Its name.
+    pub name: String,
+    /// Entries of the measured phase by outcome, in the order of [`Outcome::ALL`].
+    pub outcomes: [u64; Outcome::COUNT],
+    /// Not arrived and not given up.
+    pub pending: u64,
+    /// Those past their deadline.
+    pub overdue: u64,
+    /// Age of the oldest pending one; absent while none is.
+    pub oldest_pending_age: Option<Nanos>,
+    /// Operations sent and operations arrived, by entity and operation.
+    pub operations: Vec<(String, Operation, u64, u64)>,
+    /// Its load.
+    pub load: ScenarioLoad,
+}
+
+/// Takes a snapshot.
+///
+/// # Panics
+/// When a sum of the account does not close: our own bug.
+#[must_use]
+pub fn snapshot(test: &Test, matcher: &Matcher, recorder: &Recorder, facts: &Facts) -> Snapshot {
+    matcher.assert_sums(facts.closed);
+    let moment = Moment::at(matcher, recorder, facts);
+    if facts.closed {
+        assert_measured(&moment);
+    }
+    let validity = validity::judge(&moment);
+    let (thresholds, abort) = thresholds(test, &moment);
+    let exit_code = exit_code(facts, validity.state, &thresholds);
+    let report = Report {
+        schema: SCHEMA.to_owned(),
+        run: run(test, &moment),
+        verdict: Verdict {
+            state: VerdictState::of(exit_code, facts.aborted),
+            exit_code: exit_code.number(),
+            cause: facts.cause.as_ref().map(|cause| cause.sentence.clone()),
+        },
+        validity,
+        thresholds,
+        account: account(&moment, Phase::Run),
+        events: events(&moment, Phase::Run),
+        phases: phases(&moment),
+        latency: latency_reports(test, &moment),
+        rates: rates(&moment),
+        counters: Counter::ALL
+            .into_iter()
+            .map(|counter| (counter.name().to_owned(), moment.counter(counter, Tags::default())))
+            .collect(),
+        load: Load {
+            planned_iterations: Plan::of(test).iterations,
+            peak_users: facts.loads.iter().map(|load| load.peak_users).sum(),
+            peak_rate_per_s: recorder.seconds().peak_rate_per_s(),
+            seconds: recorder.seconds().points(),
+        },
+        clock: ClockReport {
+            domain: facts.clock_domain,
+            error_bound_ms: (facts.clock_domain == ClockDomain::SameKernel).then_some(0.0),
+            steps: Some(facts.evidence.clock_steps),
+        },
+        process: processes(facts),
+    };
+    let latencies = latency_series(test, &moment);
+    let scenarios = scenario_gauges(test, &moment);
+    Snapshot { report, exit_code, latencies, scenarios, writers: facts.writers.clone(), abort }
+}
+
+impl Snapshot {
+    /// The few figures that a writer's progress lines show.
+    #[must_use]
+    pub fn progress(&self) -> Progress {
+        let account = &self.report.account;
+        let e2e = self.report.latency.get(Latency::CdcE2eLatency.name()).map(|latency| &latency.all);
+        let value = |figure: Figure| match figure {
+            Figure::Value(millis) => Some(Nanos::from_millis_f64(millis)),
+            Figure::Absent | Figure::AtLeast(_) => None,
+        };
+        Progress {
+            entries: account.entries,
+            arrived: account.delivered + account.late,
+            pending: account.pending,
+            lost: account.lost,
+            e2e_p50: e2e.and_then(|stats| value(stats.p50)),
+            e2e_p95: e2e.and_then(|stats| value(stats.p95)),
+            thresholds_failing: u32::try_from(
+                self.report.thresholds.iter().filter(|result| !result.passed).count(),
+            )
+            .unwrap_or(u32::MAX),
+        }
+    }
+}
+
+/// At the close, count and unmeasured of a latency are the entries that had to have it.
+fn assert_measured(moment: &Moment<'_>) {
+    for part in moment.matcher.parts().all() {
+        let measured = |latency: Latency| {
+            let measured = &moment.recorder.latency(latency)[part.index];
+            measured.histogram.count() + measured.unmeasured
+        };
+        let (account, checks) = (moment.matcher.account(part, Phase::Run), moment.matcher.checks(part));
+        for latency in [Latency::CdcE2eLatency, Latency::CdcE2eLatencyIntended] {
+            assert_eq!(measured(latency), account.arrived(), "every arrival has its {latency}");
+        }
+        assert_eq!(measured(Latency::PgWriteDuration), checks.committed, "every commit has its duration");
+        assert_eq!(measured(Latency::ScheduleLag), checks.closed, "every closed entry has its schedule lag");
+    }
+}
+
+fn thresholds(test: &Test, moment: &Moment<'_>) -> (Vec<ThresholdResult>, Option<Failure>) {
+    let mut abort = None;
+    let result = |threshold: &Threshold| {
+        let judgement = judge(threshold, moment);
+        let due = moment.recorder.first_sent().is_some() && moment.elapsed >= threshold.delay_abort_eval;
+        if threshold.abort_on_fail && judgement.fails && due && abort.is_none() {
+            abort = Some(Failure {
+                exit_code: ExitCode::ThresholdCrossed,
+                sentence: format!(
+                    "threshold '{}' on metric '{}' was crossed and has abort_on_fail, stopping the test prematurely",
+                    threshold.expression.text, threshold.key
+                ),
+            });
+        }
+        ThresholdResult {
+            metric: threshold.key.clone(),
+            expression: threshold.expression.text.clone(),
+            passed: judgement.holds,
+            observed: judgement.low,
+            at_least: judgement.low.is_some() && !judgement.exact,
+            is_time: matches!(threshold.metric, Metric::Latency(_)),
+            samples: judgement.samples,
+        }
+    };
+    let results = test.thresholds.iter().map(result).collect();
+    (results, abort)
+}
+
+/// The first reason that applies, in the order of [`ExitCode`].
+fn exit_code(facts: &Facts, validity: ValidityState, thresholds: &[ThresholdResult]) -> ExitCode {
+    let crossed = thresholds.iter().any(|result| !result.passed).then_some(ExitCode::ThresholdCrossed);
+    let invalid = (validity == ValidityState::Invalid).then_some(ExitCode::MeasurementInvalid);
+    let cause = facts.cause.as_ref().map(|cause| cause.exit_code);
+    [crossed, invalid, cause].into_iter().flatten().min().unwrap_or(ExitCode::Passed)
+}
+
+fn run(test: &Test, moment: &Moment<'_>) -> Run {
+    let facts = moment.facts;
+    let end = if facts.closed { moment.recorder.last_arrival() } else { Some(facts.now) };
+    let duration = moment.recorder.first_sent().zip(end).map_or(Nanos::ZERO, |(start, end)| end - start);
+    Run {
+        id: facts.run.clone(),
+        test: test.name.clone(),
+        scenarios: test.scenarios.iter().map(|scenario| scenario.name.clone()).collect(),
+        seed: facts.seed,
+        writers: u16::try_from(facts.writers.len()).unwrap_or(u16::MAX),
+        started_at: facts.started_at.to_rfc3339(),
+        duration_s: duration.as_secs_f64(),
+        time_scale: test.time_scale.as_f64(),
+        load_scale: test.load_scale.as_f64(),
+        complete: facts.closed,
+        versions: facts.versions.clone(),
+        folder: None,
+    }
+}
+
+fn account(moment: &Moment<'_>, phase: Phase) -> AccountReport {
+    let total = moment.matcher.total(phase);
+    let count = |outcome| total.count(outcome);
+    AccountReport {
+        entries: total.entries(),
+        delivered: count(Outcome::Delivered),
+        superseded: count(Outcome::Superseded),
+        late: count(Outcome::Late),
+        lost: count(Outcome::Lost),
+        rejected: count(Outcome::Rejected),
+        unknown: count(Outcome::Unknown),
+        pending: count(Outcome::Pending),
+        lost_no_row: moment.matcher.parts().all().map(|part| moment.matcher.lost_no_row(part, phase)).sum(),
+        recovered: if phase == Phase::Run { moment.matcher.recovered() } else { 0 },
+    }
+}
+
+fn events(moment: &Moment<'_>, phase: Phase) -> EventReport {
+    let events = moment.matcher.events(phase);
+    EventReport {
+        total: events.total(),
+        first: events.count(EventKind::First),
+        duplicate: events.count(EventKind::Duplicate),
+        out_of_order: events.count(EventKind::OutOfOrder),
+        early: events.count(EventKind::Early),
+        foreign: events.count(EventKind::Foreign),
+        undecodable: events.count(EventKind::Undecodable),
+    }
+}
+
+fn phases(moment: &Moment<'_>) -> BTreeMap<String, PhaseReport> {
+    let others = Phase::ALL.into_iter().filter(|phase| *phase != Phase::Run);
+    let report =
+        |phase: Phase| PhaseReport { account: account(moment, phase), events: events(moment, phase) };
+    let used = others.map(|phase| (phase.name().to_owned(), report(phase)));
+    used.filter(|(_, report)| report.account.entries + report.events.total > 0).collect()
+}
+
+fn latency_reports(test: &Test, moment: &Moment<'_>) -> BTreeMap<String, LatencyReport> {
+    let stats = |latency, tags| {
+        let figures = moment.latency(latency, tags);
+        Stats::of(&figures.arrived, &figures.unarrived, moment.unmeasured(latency, tags))
+    };
+    let report = |latency: Latency| {
+        let all = stats(latency, Tags::default());
+        let mut by = Vec::new();
+        for (index, entity) in test.model.entities.iter().enumerate() {
+            for operation in Operation::ALL {
+                let entity_index = u16::try_from(index).ok();
+                let tags = Tags { scenario: None, entity: entity_index, operation: Some(operation) };
+                let stats = stats(latency, tags);
+                if latency != Latency::IterationDuration
+                    && stats.count + stats.censored + stats.unmeasured > 0
+                {
+                    by.push(LatencyBy {
+                        entity: entity.name.clone(),
+                        operation: operation.name().to_owned(),
+                        stats,
+                    });
+                }
+            }
+        }
+        (latency.name().to_owned(), LatencyReport { all, by })
+    };
+    Latency::ALL.into_iter().map(report).collect()
+}
+
+fn rates(moment: &Moment<'_>) -> BTreeMap<String, RateReport> {
+    let report = |rate: Rate| {
+        let (passed, total) = moment.rate(rate, Tags::default());
+        (total > 0)
+            .then(|| (rate.name().to_owned(), RateReport { rate: share(passed, total), passed, total }))
+    };
+    Rate::ALL.into_iter().filter_map(report).collect()
+}
+
+#[expect(clippy::cast_precision_loss, reason = "counts below 2^53 are exact")]
+fn share(passed: u64, total: u64) -> f64 {
+    passed as f64 / total as f64
+}
+
+fn processes(facts: &Facts) -> BTreeMap<String, ProcessReport> {
+    let report =
+        |process: &Process| ProcessReport { cpu_s: process.cpu_s, peak_rss_bytes: process.peak_rss_bytes };
+    let writers = facts.writers.iter().filter(|writer| writer.process.peak_rss_bytes > 0);
+    let writer = writers.map(|writer| report(&writer.process)).reduce(|sum, next| ProcessReport {
+        cpu_s: sum.cpu_s + next.cpu_s,
+        peak_rss_bytes: sum.peak_rss_bytes + next.peak_rss_bytes,
+    });
+    let writer = writer.map(|report| ("writer".to_owned(), report));
+    writer.into_iter().chain([("observer".to_owned(), report(&facts.observer))]).collect()
+}
+
+fn latency_series(test: &Test, moment: &Moment<'_>) -> Vec<LatencySeries> {
+    let mut series = Vec::new();
+    for part in
+        moment.matcher.parts().all().filter(|part| moment.matcher.account(*part, Phase::Run).entries() > 0)
+    {
+        let (scenario, entity) = names(test, part);
+        for latency in Latency::ALL.into_iter().filter(|latency| *latency != Latency::IterationDuration) {
+            series.push(LatencySeries {
+                latency,
+                scenario: scenario.to_owned(),
+                entity: entity.to_owned(),
+                operation: part.operation,
+                histogram: moment.recorder.latency(latency)[part.index].histogram.clone(),
+            });
+        }
+    }
+    series
+}
+
+fn names(test: &Test, part: Part) -> (&str, &str) {
+    (&test.scenarios[usize::from(part.scenario)].name, &test.model.entities[usize::from(part.entity)].name)
+}
+
+fn scenario_gauges(test: &Test, moment: &Moment<'_>) -> Vec<ScenarioGauges> {
+    let gauges = |(index, scenario): (u16, &streamgauge_shared::test_file::Scenario)| {
+        let waiting = moment.matcher.waiting(index, moment.facts.now);
+        let mut outcomes = [0; Outcome::COUNT];
+        let mut operations = Vec::new();
+        for part in moment.matcher.parts().all().filter(|part| part.scenario == index) {
+            let account = moment.matcher.account(part, Phase::Run);
+            Outcome::ALL.iter().for_each(|outcome| outcomes[*outcome as usize] += account.count(*outcome));
+            if account.entries() > 0 {
+                operations.push((
+                    names(test, part).1.to_owned(),
+                    part.operation,
+                    account.entries(),
+                    account.arrived(),
+                ));
+            }
+        }
+        ScenarioGauges {
+            name: scenario.name.clone(),
+            outcomes,
+            pending: waiting.pending,
+            overdue: waiting.overdue,
+            oldest_pending_age: waiting.oldest_sent.map(|sent| moment.facts.now - sent),
+            operations,
+            load: moment.facts.loads.get(usize::from(index)).copied().unwrap_or_default(),
+        }
+    };
+    (0..).zip(&test.scenarios).map(gauges).collect()
+}

@@ -1,0 +1,233 @@
+//! Encodes a snapshot through prometheus-client's collector interface.
+
+use std::fmt;
+
+use prometheus_client::collector::Collector;
+use prometheus_client::encoding::{DescriptorEncoder, NoLabelSet};
+use prometheus_client::metrics::MetricType;
+use prometheus_client::metrics::exemplar::Exemplar;
+use prometheus_client::registry::{Registry, Unit};
+use streamgauge_shared::account::Outcome;
+use streamgauge_shared::histogram::SignedHistogram;
+use streamgauge_shared::report::ValidityState;
+use streamgauge_shared::time::Nanos;
+use streamgauge_shared::timeline::Latency;
+
+use super::BOUNDS;
+use crate::measure::{LatencySeries, ScenarioGauges, Snapshot};
+
+/// Labels as pairs of a fixed name and a value from a closed set of the test's.
+type Labels<'a> = Vec<(&'static str, &'a str)>;
+
+/// The page of a snapshot; without one only the build is known.
+///
+/// # Errors
+/// Only if the encoder itself fails.
+pub fn render(snapshot: Option<&Snapshot>) -> Result<String, fmt::Error> {
+    let mut registry = Registry::with_prefix("streamgauge");
+    registry.register_collector(Box::new(Page { snapshot: snapshot.cloned() }));
+    let mut page = String::new();
+    prometheus_client::encoding::text::encode(&mut page, &registry)?;
+    Ok(page)
+}
+
+#[derive(Debug)]
+struct Page {
+    snapshot: Option<Snapshot>,
+}
+
+impl Collector for Page {
+    fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> Result<(), fmt::Error> {
+        let build = [("version", env!("CARGO_PKG_VERSION"))];
+        info(&mut encoder, "build", "The observer's version", &build)?;
+        let Some(snapshot) = &self.snapshot else { return Ok(()) };
+        let run = [("run", snapshot.report.run.id.as_str()), ("test", snapshot.report.run.test.as_str())];
+        info(&mut encoder, "run", "The run that the other series belong to", &run)?;
+        latencies(&mut encoder, &snapshot.latencies)?;
+        scenarios(&mut encoder, &snapshot.scenarios)?;
+        whole_run(&mut encoder, snapshot)
+    }
+}
+
+fn info(encoder: &mut DescriptorEncoder<'_>, name: &str, help: &str, labels: &[(&str, &str)]) -> fmt::Result {
+    let mut metric = encoder.encode_descriptor(name, help, None, MetricType::Info)?;
+    metric.encode_info(&labels)
+}
+
+/// A family of histograms over a latency's magnitudes on one side of zero.
+fn latencies(encoder: &mut DescriptorEncoder<'_>, series: &[LatencySeries]) -> fmt::Result {
+    let families = [
+        (Latency::CdcE2eLatency, false, "cdc_e2e_latency", "observed minus sent"),
+        (
+            Latency::CdcE2eLatencyIntended,
+            false,
+            "cdc_e2e_latency_intended",
+            "observed minus intended: free of coordinated omission",
+        ),
+        (
+            Latency::CdcPropagation,
+            false,
+            "cdc_propagation",
+            "observed minus committed, where the event came after the acknowledgement",
+        ),
+        (
+            Latency::CdcPropagation,
+            true,
+            "cdc_early",
+            "committed minus observed, where the event beat the acknowledgement",
+        ),
+        (Latency::PgWriteDuration, false, "pg_write_duration", "committed minus sent"),
+        (Latency::MongoVisibility, false, "mongo_visibility", "observed minus the event's wallTime"),
+        (Latency::ScheduleLag, false, "schedule_lag", "sent minus intended"),
+    ];
+    for (latency, negative, name, help) in families {
+        let mut metric =
+            encoder.encode_descriptor(name, help, Some(&Unit::Seconds), MetricType::Histogram)?;
+        for series in series.iter().filter(|series| series.latency == latency) {
+            let labels: Labels<'_> = vec![
+                ("scenario", &series.scenario),
+                ("entity", &series.entity),
+                ("operation", series.operation.name()),
+            ];
+            let (sum, count, buckets) = histogram(&series.histogram, negative);
+            let none: Option<&std::collections::HashMap<usize, Exemplar<NoLabelSet, f64>>> = None;
+            metric.encode_family(&labels)?.encode_histogram(sum, count, &buckets, none)?;
+        }
+    }
+    Ok(())
+}
+
+/// Sum, count and the count of each bucket alone, as the encoder wants them.
+fn histogram(histogram: &SignedHistogram, negative: bool) -> (f64, u64, Vec<(f64, u64)>) {
+    let (positive_sum, negative_sum) = histogram.sums_s();
+    let negatives = histogram.negatives();
+    let (sum, count) =
+        if negative { (negative_sum, negatives) } else { (positive_sum, histogram.count() - negatives) };
+    let mut below = 0;
+    let mut buckets = Vec::with_capacity(BOUNDS.len() + 1);
+    for bound in BOUNDS {
+        let (edge, cumulative) = histogram.cumulative(bound, negative);
+        buckets.push((edge.as_secs_f64(), cumulative - below));
+        below = cumulative;
+    }
+    buckets.push((f64::MAX, count - below));
+    (sum, count, buckets)
+}
+
+fn scenarios(encoder: &mut DescriptorEncoder<'_>, scenarios: &[ScenarioGauges]) -> fmt::Result {
+    for (name, help, take) in [
+        ("operations", "Operations sent", (|sent, _| sent) as fn(u64, u64) -> u64),
+        ("arrivals", "Operations that arrived", |_, arrived| arrived),
+    ] {
+        let mut metric = encoder.encode_descriptor(name, help, None, MetricType::Counter)?;
+        for scenario in scenarios {
+            for (entity, operation, sent, arrived) in &scenario.operations {
+                let labels: Labels<'_> =
+                    vec![("scenario", &scenario.name), ("entity", entity), ("operation", operation.name())];
+                counter(metric.encode_family(&labels)?, take(*sent, *arrived))?;
+            }
+        }
+    }
+    let mut metric =
+        encoder.encode_descriptor("entries", "Entries of the ledger by outcome", None, MetricType::Gauge)?;
+    for scenario in scenarios {
+        for outcome in Outcome::ALL {
+            let labels: Labels<'_> = vec![("scenario", &scenario.name), ("outcome", outcome.name())];
+            gauge(metric.encode_family(&labels)?, as_f64(scenario.outcomes[outcome as usize]))?;
+        }
+    }
+    type Take = fn(&ScenarioGauges) -> Option<f64>;
+    let gauges: [(&str, &str, Option<Unit>, Take); 4] = [
+        ("pending_entries", "Entries that have not arrived and are not given up", None, |s| {
+            Some(as_f64(s.pending))
+        }),
+        ("overdue_entries", "Pending entries past their deadline", None, |s| Some(as_f64(s.overdue))),
+        (
+            "oldest_pending_age",
+            "Age of the oldest pending entry; absent while there is none",
+            Some(Unit::Seconds),
+            |s| s.oldest_pending_age.map(Nanos::as_secs_f64),
+        ),
+        ("active_users", "Virtual users in an iteration", None, |s| Some(f64::from(s.load.active_users))),
+    ];
+    for (name, help, unit, take) in gauges {
+        let mut metric = encoder.encode_descriptor(name, help, unit.as_ref(), MetricType::Gauge)?;
+        for (scenario, value) in scenarios.iter().filter_map(|scenario| Some((scenario, take(scenario)?))) {
+            gauge(metric.encode_family(&vec![("scenario", scenario.name.as_str())])?, value)?;
+        }
+    }
+    type Count = fn(&ScenarioGauges) -> u64;
+    let counters: [(&str, &str, Count); 2] = [
+        ("iterations", "Iterations that ran to their end", |s| s.load.iterations),
+        ("dropped_iterations", "Ticks for which no virtual user was free", |s| s.load.dropped),
+    ];
+    for (name, help, take) in counters {
+        let mut metric = encoder.encode_descriptor(name, help, None, MetricType::Counter)?;
+        for scenario in scenarios {
+            counter(metric.encode_family(&vec![("scenario", scenario.name.as_str())])?, take(scenario))?;
+        }
+    }
+    Ok(())
+}
+
+fn whole_run(encoder: &mut DescriptorEncoder<'_>, snapshot: &Snapshot) -> fmt::Result {
+    let events = &snapshot.report.events;
+    let kinds = [
+        ("first", events.first),
+        ("duplicate", events.duplicate),
+        ("out_of_order", events.out_of_order),
+        ("early", events.early),
+        ("foreign", events.foreign),
+        ("undecodable", events.undecodable),
+    ];
+    let mut metric = encoder.encode_descriptor(
+        "events",
+        "Events of the change stream by kind",
+        None,
+        MetricType::Gauge,
+    )?;
+    for (kind, count) in kinds {
+        gauge(metric.encode_family(&vec![("kind", kind)])?, as_f64(count))?;
+    }
+    let mut metric =
+        encoder.encode_descriptor("threshold_ok", "1 while the threshold holds", None, MetricType::Gauge)?;
+    for threshold in &snapshot.report.thresholds {
+        let labels: Labels<'_> = vec![("metric", &threshold.metric), ("expression", &threshold.expression)];
+        gauge(metric.encode_family(&labels)?, f64::from(u8::from(threshold.passed)))?;
+    }
+    let mut metric = encoder.encode_descriptor(
+        "validity",
+        "1 for the state that the measurement is in",
+        None,
+        MetricType::Gauge,
+    )?;
+    for state in ValidityState::ALL {
+        let is = state == snapshot.report.validity.state;
+        gauge(metric.encode_family(&vec![("state", state.name())])?, f64::from(u8::from(is)))?;
+    }
+    if let Some(bound) = snapshot.report.clock.error_bound_ms {
+        let help = "How far a latency between the two programs can be off";
+        let metric =
+            encoder.encode_descriptor("clock_error_bound", help, Some(&Unit::Seconds), MetricType::Gauge)?;
+        gauge(metric, bound / 1e3)?;
+    }
+    let mut metric =
+        encoder.encode_descriptor("writer_up", "1 while the writer is connected", None, MetricType::Gauge)?;
+    for (index, writer) in snapshot.writers.iter().enumerate() {
+        gauge(metric.encode_family(&vec![("writer", index.to_string())])?, f64::from(u8::from(writer.up)))?;
+    }
+    Ok(())
+}
+
+fn gauge(mut metric: prometheus_client::encoding::MetricEncoder<'_>, value: f64) -> fmt::Result {
+    metric.encode_gauge(&value)
+}
+
+fn counter(mut metric: prometheus_client::encoding::MetricEncoder<'_>, value: u64) -> fmt::Result {
+    metric.encode_counter::<NoLabelSet, _, f64>(&value, None)
+}
+
+#[expect(clippy::cast_precision_loss, reason = "Prometheus values are floats")]
+fn as_f64(count: u64) -> f64 {
+    count as f64
+}

@@ -1,0 +1,82 @@
+//! `runs/<utc time>-<test>-<run id>/`: written under a temporary name and renamed once it is whole.
+//!
+//! While the run goes on the temporary folder holds the report so far, marked incomplete: a run that dies
+//! leaves what it knew.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use streamgauge_shared::report::{Report, render};
+use streamgauge_shared::test_file::Source;
+use streamgauge_shared::time::UnixNanos;
+
+/// What the folder is called until it is whole.
+const PARTIAL: &str = ".partial";
+
+/// The folder of one run.
+#[derive(Debug)]
+pub struct Folder {
+    path: PathBuf,
+    partial: PathBuf,
+}
+
+impl Folder {
+    /// Makes the folder under its temporary name, with the test as it will run: a bad path fails before an
+    /// hour of work, not after.
+    ///
+    /// # Errors
+    /// The file system's.
+    pub fn create(
+        runs: &Path,
+        started_at: UnixNanos,
+        test_name: &str,
+        run: &str,
+        test: &Source,
+        model: &Source,
+    ) -> io::Result<Self> {
+        let legal = |c: char| if c.is_ascii_alphanumeric() || matches!(c, '-' | '_') { c } else { '_' };
+        let test_name: String = test_name.chars().map(legal).collect();
+        let name = format!("{}-{test_name}-{run}", started_at.to_basic());
+        let folder = Self { path: runs.join(&name), partial: runs.join(format!("{name}{PARTIAL}")) };
+        fs::create_dir_all(&folder.partial)?;
+        let as_run = format!(
+            "{}\n# ---- the model, {} ----\n#{}\n",
+            test.text,
+            model.name,
+            model.text.trim_end().replace('\n', "\n#")
+        );
+        fs::write(folder.partial.join("test.toml"), as_run)?;
+        Ok(folder)
+    }
+
+    /// Where the run will be kept.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Writes what is known so far; a reader sees the old report or the new one, never half of one.
+    ///
+    /// # Errors
+    /// The file system's.
+    pub fn refresh(&self, report: &Report) -> io::Result<()> {
+        replace(&self.partial.join("report.json"), &serde_json::to_string_pretty(report)?)?;
+        replace(&self.partial.join("summary.txt"), &render(report, false))
+    }
+
+    /// Writes the final report and gives the folder its name.
+    ///
+    /// # Errors
+    /// The file system's; what was written stays under the temporary name.
+    pub fn finish(&self, report: &Report) -> io::Result<()> {
+        self.refresh(report)?;
+        fs::rename(&self.partial, &self.path)
+    }
+}
+
+fn replace(path: &Path, content: &str) -> io::Result<()> {
+    let temporary = path.with_extension("tmp");
+    fs::write(&temporary, content)?;
+    fs::rename(temporary, path)
+}

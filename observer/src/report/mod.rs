@@ -1,0 +1,5 @@
+//! The run folder: what is kept of a run.
+
+mod folder;
+
+pub use folder::Folder;

@@ -1,0 +1,14 @@
+//! The change stream: opened at database scope, read by raw batches, stamped once per reply.
+//!
+//! `server` asks what a MongoDB is before anything depends on it, `pipeline` says what is watched, `reader`
+//! owns the cursor on a thread of its own and does nothing but stamp and hand over, `decode` makes events
+//! of bytes and is pure.
+
+mod decode;
+mod pipeline;
+mod reader;
+mod server;
+
+pub use decode::{Decoded, Decoder};
+pub use reader::{Reader, Reply};
+pub use server::{MongoAddress, Server, StartError};

@@ -1,0 +1,263 @@
+//! The thread that reads the change stream: it stamps each reply the moment its bytes are here and hands it
+//! over. It has a runtime and a MongoDB client of its own, so that nothing else delays the stamp.
+//!
+//! Resumable errors (the driver's own test for them is private): the network, 43 `CursorNotFound`,
+//! 237 `CursorKilled`, and whatever carries the label `ResumableChangeStreamError`. Lost history (286) is a
+//! gap, recorded once, after which the stream starts from now: never a loop with the same token.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use futures::StreamExt;
+use mongodb::Database;
+use mongodb::bson::{RawDocumentBuf, Timestamp};
+use mongodb::error::{Error, ErrorKind};
+use mongodb::raw_batch_cursor::{RawBatch, RawBatchCursor};
+use streamgauge_shared::clock::Clock;
+use streamgauge_shared::exit_code::Failure;
+use streamgauge_shared::test_file::Model;
+use streamgauge_shared::time::{Nanos, UnixNanos};
+use tokio::sync::{mpsc, oneshot};
+
+use super::pipeline;
+use super::server::{MongoAddress, StartError};
+use crate::matcher::thread::Input;
+
+/// Events per reply at most; keeps a backlog's replies small enough for one stamp to be honest.
+const BATCH_SIZE: u32 = 1_000;
+/// How long the server waits before it answers with an empty reply; also how soon the thread sees that it
+/// is to stop. Latencies do not depend on it.
+const AWAIT_MAX: Duration = Duration::from_millis(500);
+/// How long the reader may be busy elsewhere between two replies before the next one's time is not honest.
+/// Within the 3 ms of accuracy that is promised.
+const STALL_MAX: Nanos = Nanos::from_millis(2);
+/// Pauses between attempts to open the stream anew.
+const BACKOFF: [Duration; 4] =
+    [Duration::from_millis(100), Duration::from_millis(300), Duration::from_secs(1), Duration::from_secs(2)];
+
+/// One reply of the server.
+pub struct Reply {
+    /// The events, as the server sent them.
+    pub batch: RawBatch,
+    /// When its bytes were here. One reading for all its events.
+    pub observed: UnixNanos,
+    /// Whether the reader was waiting for it: otherwise it may have been here for a while.
+    pub honest: bool,
+    /// The server's time when the stream was last opened anew, if it was: older events had waited for that.
+    pub reopened_at: Option<Timestamp>,
+}
+
+/// A running reader.
+pub struct Reader {
+    stop: Arc<AtomicBool>,
+    thread: Option<JoinHandle<()>>,
+}
+
+/// What the thread works with.
+struct Source {
+    address: MongoAddress,
+    model: Model,
+    clock: Clock,
+    inputs: mpsc::Sender<Input>,
+    stop: Arc<AtomicBool>,
+    token: Option<RawDocumentBuf>,
+    reopened_at: Option<Timestamp>,
+    /// The stream was opened anew and its first reply has not been read.
+    reopening: bool,
+}
+
+/// Why reading ended.
+enum Ending {
+    /// The reader is to stop, or nobody listens any more.
+    Stopped,
+    /// The server closed the cursor without an error, as it does after an invalidate.
+    Exhausted,
+    /// An error.
+    Failed(Error),
+}
+
+impl Reader {
+    /// Opens the stream; returns once the server has confirmed it. Events go to `inputs`.
+    ///
+    /// # Errors
+    /// Why the stream cannot be opened.
+    pub async fn start(
+        address: MongoAddress,
+        model: Model,
+        clock: Clock,
+        inputs: mpsc::Sender<Input>,
+    ) -> Result<Self, StartError> {
+        let stop = Arc::new(AtomicBool::new(false));
+        let source = Source {
+            address,
+            model,
+            clock,
+            inputs,
+            stop: Arc::clone(&stop),
+            token: None,
+            reopened_at: None,
+            reopening: false,
+        };
+        let (opened, confirmed) = oneshot::channel();
+        let thread = std::thread::Builder::new().name("change-stream".to_owned()).spawn(move || {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+            match runtime {
+                Ok(runtime) => runtime.block_on(source.run(opened)),
+                Err(error) => drop(
+                    opened.send(Err(StartError::NotUp(format!("no runtime for the change stream: {error}")))),
+                ),
+            }
+        });
+        let thread =
+            thread.map_err(|error| StartError::NotUp(format!("no thread for the change stream: {error}")))?;
+        let reader = Self { stop, thread: Some(thread) };
+        match confirmed.await {
+            Ok(Ok(())) => Ok(reader),
+            Ok(Err(error)) => Err(error),
+            Err(_) => Err(StartError::NotUp(
+                "the change stream's thread ended before the stream was open".to_owned(),
+            )),
+        }
+    }
+}
+
+impl Drop for Reader {
+    /// Tells the thread to stop and waits for it: at most one empty reply.
+    fn drop(&mut self) {
+        self.stop.store(true, Ordering::Relaxed);
+        if let Some(thread) = self.thread.take()
+            && thread.join().is_err()
+        {
+            tracing::error!("the change stream's thread panicked");
+        }
+    }
+}
+
+impl Source {
+    async fn run(mut self, opened: oneshot::Sender<Result<(), StartError>>) {
+        let first = match self.address.connect().await {
+            Ok(database) => self.open(&database).await.map(|cursor| (database, cursor)),
+            Err(error) => Err(error),
+        };
+        let (database, mut cursor) = match first {
+            Ok(first) => first,
+            Err(error) => return drop(opened.send(Err(self.address.start_error(&error)))),
+        };
+        if opened.send(Ok(())).is_err() {
+            return;
+        }
+        loop {
+            match self.read(&mut cursor).await {
+                Ending::Stopped => return,
+                Ending::Exhausted => tracing::warn!("the server ended the change stream; opening it anew"),
+                Ending::Failed(error) if !self.may_resume(&error).await => return,
+                Ending::Failed(_) => {}
+            }
+            match self.reopen(&database).await {
+                Some(reopened) => cursor = reopened,
+                None => return,
+            }
+        }
+    }
+
+    async fn open(&self, database: &Database) -> Result<RawBatchCursor, Error> {
+        let stages = pipeline::stages(&self.model, self.token.as_ref())?;
+        database.aggregate(stages).batch_size(BATCH_SIZE).max_await_time(AWAIT_MAX).batch().await
+    }
+
+    /// Reads replies until something ends it. The loop body is the whole of what happens between two replies.
+    async fn read(&mut self, cursor: &mut RawBatchCursor) -> Ending {
+        // The first reply was waiting since the stream was opened; an empty one says nothing about events.
+        let mut asked = self.clock.now();
+        let mut previous = asked;
+        while let Some(batch) = cursor.next().await {
+            let observed = self.clock.now();
+            let batch = match batch {
+                Ok(batch) => batch,
+                Err(error) => return Ending::Failed(error),
+            };
+            let honest = asked - previous <= STALL_MAX;
+            self.remember(&batch);
+            if std::mem::take(&mut self.reopening) {
+                // Events up to the server's time of this answer had been waiting for it.
+                self.reopened_at = batch.as_raw_document().get_timestamp("operationTime").ok();
+            }
+            let reply = Reply { batch, observed, honest, reopened_at: self.reopened_at };
+            if self.stop.load(Ordering::Relaxed) || self.inputs.send(Input::Reply(reply)).await.is_err() {
+                return Ending::Stopped;
+            }
+            (previous, asked) = (observed, self.clock.now());
+        }
+        Ending::Exhausted
+    }
+
+    /// Keeps the reply's token: after an empty reply it is the only one that moves on.
+    fn remember(&mut self, batch: &RawBatch) {
+        let token = batch
+            .as_raw_document()
+            .get_document("cursor")
+            .and_then(|cursor| cursor.get_document("postBatchResumeToken"));
+        if let Ok(token) = token {
+            self.token = Some(token.to_owned());
+        }
+    }
+
+    /// Whether to open the stream anew after an error; says what it was either way.
+    async fn may_resume(&mut self, error: &Error) -> bool {
+        let reason = self.address.reason(error);
+        if lost_history(error) {
+            tracing::error!("the change stream lost its history: {reason}; it goes on from now, with a gap");
+            self.token = None;
+            return self.tell(Input::StreamError).await && self.tell(Input::Gap).await;
+        }
+        if resumable(error) {
+            tracing::warn!("the change stream was interrupted: {reason}; resuming");
+            return self.tell(Input::StreamError).await;
+        }
+        let sentence = format!(
+            "the change stream on '{}' ended with an error that cannot be resumed: {reason}",
+            self.address
+        );
+        self.tell(Input::StreamFailed(Failure::run(sentence))).await;
+        false
+    }
+
+    async fn reopen(&mut self, database: &Database) -> Option<RawBatchCursor> {
+        let mut pauses = BACKOFF.into_iter().chain(std::iter::repeat(BACKOFF[BACKOFF.len() - 1]));
+        while !self.stop.load(Ordering::Relaxed) {
+            match self.open(database).await {
+                Ok(cursor) => {
+                    self.reopening = true;
+                    return self.tell(Input::Resumed).await.then_some(cursor);
+                }
+                Err(error) if !self.may_resume(&error).await => return None,
+                Err(_) => tokio::time::sleep(pauses.next().unwrap_or_default()).await,
+            }
+        }
+        None
+    }
+
+    async fn tell(&self, input: Input) -> bool {
+        self.inputs.send(input).await.is_ok()
+    }
+}
+
+fn lost_history(error: &Error) -> bool {
+    // 286 ChangeStreamHistoryLost, 280 ChangeStreamFatalError, 260 InvalidResumeToken: the token is of no use.
+    matches!(error.kind.as_ref(), ErrorKind::Command(command) if matches!(command.code, 286 | 280 | 260))
+}
+
+fn resumable(error: &Error) -> bool {
+    let network = matches!(
+        error.kind.as_ref(),
+        ErrorKind::Io(_)
+            | ErrorKind::ConnectionPoolCleared { .. }
+            | ErrorKind::ServerSelection { .. }
+            | ErrorKind::DnsResolve { .. }
+    );
+    let cursor =
+        matches!(error.kind.as_ref(), ErrorKind::Command(command) if matches!(command.code, 43 | 237));
+    network || cursor || error.contains_label("ResumableChangeStreamError")
+}
