@@ -345,13 +345,14 @@ impl Observer {
             shift,
         };
         let observer = Arc::clone(self);
-        self.spawn_session(async move { observer.carry(inputs, over, reader, folder).await });
+        self.spawn_session(async move { observer.carry(&test, inputs, over, reader, folder).await });
         Ok(active)
     }
 
     /// Goes along with a run: tells it the time, keeps its folder fresh, and at the end hands out the verdict.
     async fn carry(
         &self,
+        test: &Arc<Test>,
         inputs: mpsc::Sender<Input>,
         mut over: oneshot::Receiver<Closed>,
         reader: Reader,
@@ -378,7 +379,7 @@ impl Observer {
         }
         *self.active.lock().await = None;
         let code = match closed {
-            Ok(closed) => self.hand_out(closed, folder).await,
+            Ok(closed) => self.hand_out(test, closed, folder).await,
             Err(_) => {
                 tracing::error!(
                     "the matcher ended without closing the account: a bug of ours, the run is void"
@@ -402,14 +403,15 @@ impl Observer {
     }
 
     /// Writes the run folder and gives every writer its verdict.
-    async fn hand_out(&self, closed: Closed, folder: Option<Folder>) -> ExitCode {
-        let Closed { snapshot, outboxes } = closed;
+    async fn hand_out(&self, test: &Arc<Test>, closed: Closed, folder: Option<Folder>) -> ExitCode {
+        let Closed { snapshot, rows, outboxes } = closed;
         let mut report = snapshot.report.clone();
         let path = match folder {
             Some(folder) => {
                 report.run.folder = Some(folder.path().display().to_string());
-                let complete = report.clone();
-                let written = tokio::task::spawn_blocking(move || folder.finish(&complete)).await;
+                let (complete, test) = (report.clone(), Arc::clone(test));
+                let written =
+                    tokio::task::spawn_blocking(move || folder.finish(&complete, &rows, &test)).await;
                 match written {
                     Ok(Ok(())) => report.run.folder.clone(),
                     Ok(Err(error)) => {

@@ -1,6 +1,6 @@
 //! One entry of the ledger as the matcher keeps it.
 
-use streamgauge_shared::account::{Outcome, Phase};
+use streamgauge_shared::account::{EventKind, Outcome, Phase};
 use streamgauge_shared::ledger::{Opened, Written};
 use streamgauge_shared::time::{Nanos, UnixNanos};
 use streamgauge_shared::timeline::Timeline;
@@ -35,6 +35,8 @@ pub struct Entry {
     pub written: Option<Written>,
     /// What became of it.
     pub outcome: Outcome,
+    /// What the event of its arrival was.
+    pub event: Option<EventKind>,
     /// Lost, because the row it deletes never arrived.
     pub no_row: bool,
     /// Whether the time of its arrival is to be believed.
@@ -64,6 +66,7 @@ impl Entry {
             deadline: opened.deadline,
             written: None,
             outcome: Outcome::Pending,
+            event: None,
             no_row: false,
             measured: false,
             awaited: false,
@@ -80,7 +83,8 @@ impl Entry {
         }
     }
 
-    pub(super) fn arrive(&mut self, event: &Event) {
+    pub(super) fn arrive(&mut self, event: &Event, kind: EventKind) {
+        self.event = Some(kind);
         self.timeline.observed = Some(event.observed);
         self.timeline.wall = event.wall;
         self.measured = event.measured;

@@ -84,6 +84,8 @@ pub trait Sink {
     fn arrived(&mut self, at: UnixNanos, e2e: Nanos);
     /// An awaited operation arrived, or never will.
     fn settled(&mut self, writer: u16, sequence: u64, arrived: bool);
+    /// Nothing more is expected of an operation of the measured phase.
+    fn done(&mut self, writer: u16, sequence: u64, entry: &Entry);
 }
 
 /// What a part of the run adds up to, besides its account.
@@ -229,7 +231,7 @@ impl Matcher {
                 }
             }
         }
-        self.retire(writer);
+        self.retire(writer, sink);
     }
 
     /// A user waits for an operation: it is due by then, and the user is told when it is settled.
@@ -322,7 +324,8 @@ impl Matcher {
             return;
         }
         let overtaken = self.keys.arrived(entry.part.entity, &entry.key, id);
-        events.see(if overtaken.is_none() { EventKind::OutOfOrder } else { EventKind::First });
+        let kind = if overtaken.is_none() { EventKind::OutOfOrder } else { EventKind::First };
+        events.see(kind);
         let state = &mut self.states[entry.part.index];
         if entry.no_row {
             entry.no_row = false;
@@ -332,7 +335,7 @@ impl Matcher {
         let outcome = if event.observed <= entry.deadline { Outcome::Delivered } else { Outcome::Late };
         state.accounts[entry.phase as usize].change(entry.outcome, outcome);
         entry.outcome = outcome;
-        entry.arrive(event);
+        entry.arrive(event, kind);
         if entry.phase == Phase::Run {
             report_arrival(entry, event, &mut state.checks, sink);
         }
@@ -342,11 +345,13 @@ impl Matcher {
         if entry.part.operation == Operation::Delete {
             self.keys.remember_delete(entry.part.entity, &entry.key, entry.phase);
         }
-        self.forget_lost(id);
+        if let Some(entry) = self.forget_lost(id) {
+            done(id, &entry, sink);
+        }
         for earlier in overtaken.unwrap_or_default() {
             self.supersede(earlier, sink);
         }
-        self.retire(writer);
+        self.retire(writer, sink);
     }
 
     /// A later operation on its key arrived and this one has not.
@@ -370,7 +375,7 @@ impl Matcher {
             let ids: Vec<u64> = self.windows[usize::from(writer)].sent_before(given_up_before).collect();
             ids.into_iter().for_each(|sequence| self.give_up((writer, sequence), sink));
             self.windows[usize::from(writer)].expire(given_up_before);
-            self.retire(writer);
+            self.retire(writer, sink);
         }
     }
 
@@ -407,6 +412,10 @@ impl Matcher {
         for (_, events) in early {
             self.recover(&events, sink);
         }
+        for (writer, window) in (0..).zip(&self.windows) {
+            window.numbered().for_each(|(sequence, entry)| done((writer, sequence), entry, sink));
+        }
+        self.lost.iter().for_each(|(id, entry)| done(*id, entry, sink));
     }
 
     /// Events of an operation that the ledger does not hold: an entry after the fact, delivered but unmeasured.
@@ -468,10 +477,11 @@ impl Matcher {
     }
 
     /// Moves what is settled out of the window; what may still arrive goes to the side table.
-    fn retire(&mut self, writer: u16) {
+    fn retire(&mut self, writer: u16, sink: &mut impl Sink) {
         while let Some((sequence, entry)) = self.windows[usize::from(writer)].retire_front() {
             let id = (writer, sequence);
             if entry.arrived() || entry.outcome == Outcome::Rejected {
+                done(id, &entry, sink);
                 self.keys.retired(entry.part.entity, &entry.key, id);
                 continue;
             }
@@ -480,17 +490,24 @@ impl Matcher {
             // Ids of entries that arrived after all are still in the order; they are passed over.
             while self.lost.len() > LOST_KEPT_MAX || self.lost_order.len() > 2 * LOST_KEPT_MAX {
                 let oldest = self.lost_order.pop_front().expect("all that are kept are in the order");
-                self.limits.lost_forgotten += u64::from(self.forget_lost(oldest));
+                if let Some(entry) = self.forget_lost(oldest) {
+                    self.limits.lost_forgotten += 1;
+                    done(oldest, &entry, sink);
+                }
             }
         }
     }
 
-    fn forget_lost(&mut self, id: (u16, u64)) -> bool {
-        let entry = self.lost.remove(&id);
-        if let Some(entry) = &entry {
-            self.keys.retired(entry.part.entity, &entry.key, id);
-        }
-        entry.is_some()
+    fn forget_lost(&mut self, id: (u16, u64)) -> Option<Entry> {
+        let entry = self.lost.remove(&id)?;
+        self.keys.retired(entry.part.entity, &entry.key, id);
+        Some(entry)
+    }
+}
+
+fn done((writer, sequence): (u16, u64), entry: &Entry, sink: &mut impl Sink) {
+    if entry.phase == Phase::Run {
+        sink.done(writer, sequence, entry);
     }
 }
 

@@ -19,6 +19,7 @@ struct Heard {
     unmeasured: u64,
     propagation: Vec<i64>,
     settled: HashMap<u64, bool>,
+    done: BTreeMap<u64, Outcome>,
 }
 
 impl Sink for Heard {
@@ -34,6 +35,9 @@ impl Sink for Heard {
     fn arrived(&mut self, _: UnixNanos, _: Nanos) {}
     fn settled(&mut self, _: u16, sequence: u64, arrived: bool) {
         self.settled.insert(sequence, arrived);
+    }
+    fn done(&mut self, _: u16, sequence: u64, entry: &Entry) {
+        assert_eq!(self.done.insert(sequence, entry.outcome), None, "an operation is done once");
     }
 }
 
@@ -366,5 +370,10 @@ fn in_any_interleaving_the_outcomes_are_the_drawn_fates_and_the_sums_close() {
         latencies.sort_unstable();
         heard.e2e.sort_unstable();
         assert_eq!(heard.e2e, latencies, "seed {seed}");
+        assert_eq!(
+            heard.done.len() as u64,
+            matcher.total(Phase::Run).entries(),
+            "seed {seed}: each is done at the end"
+        );
     }
 }

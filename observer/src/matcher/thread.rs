@@ -16,7 +16,7 @@ use streamgauge_shared::time::{Nanos, UnixNanos};
 use tokio::sync::{mpsc, watch};
 
 use super::{Matcher, Parts};
-use crate::measure::{Evidence, Facts, Recorder, Snapshot, WriterFacts, snapshot};
+use crate::measure::{Evidence, Facts, Recorder, Row, Snapshot, WriterFacts, snapshot};
 use crate::stream::{Decoder, Reply};
 
 /// Batches that may wait for the thread. Each is a server reply or the frames of one read: past it the
@@ -105,6 +105,8 @@ struct Peer {
 pub struct Closed {
     /// With the account closed.
     pub snapshot: Arc<Snapshot>,
+    /// The single rows that were kept.
+    pub rows: Vec<Row>,
     /// Of the writers that are there.
     pub outboxes: Vec<mpsc::Sender<ToWriter>>,
 }
@@ -160,7 +162,11 @@ pub fn run(
     run.settle();
     let snapshot = Arc::new(run.snapshot(now, true));
     snapshots.send_replace(Some(Arc::clone(&snapshot)));
-    Closed { snapshot, outboxes: run.peers.into_iter().filter_map(|peer| peer.outbox).collect() }
+    Closed {
+        snapshot,
+        rows: run.recorder.into_rows().into_vec(),
+        outboxes: run.peers.into_iter().filter_map(|peer| peer.outbox).collect(),
+    }
 }
 
 impl Peer {

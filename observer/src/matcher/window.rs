@@ -127,6 +127,11 @@ impl Window {
         self.base..self.base + self.slots.len() as u64
     }
 
+    /// Entries with their sequences.
+    pub(super) fn numbered(&self) -> impl Iterator<Item = (u64, &Entry)> {
+        (self.base..).zip(&self.slots).filter_map(|(sequence, slot)| Some((sequence, slot.as_ref()?)))
+    }
+
     pub(super) fn entries(&self) -> impl Iterator<Item = &Entry> {
         self.slots.iter().flatten()
     }

@@ -1,15 +1,17 @@
 //! The figures: what the matcher tells, counted; and snapshots, of which everything shown is a rendering.
 //!
-//! `recorder` counts, `seconds` keeps the course of time, `figures` answers thresholds, `validity` doubts,
+//! `recorder` counts, `seconds` keeps the course of time, `rows` single rows, `figures` answers thresholds, `validity` doubts,
 //! `snapshot` puts all of it together as of one moment. Pure: time is an argument.
 
 mod evidence;
 mod figures;
 mod recorder;
+mod rows;
 mod seconds;
 mod snapshot;
 mod validity;
 
 pub use evidence::Evidence;
 pub use recorder::{Measured, Recorder};
+pub use rows::{Row, Rows};
 pub use snapshot::{Facts, LatencySeries, ScenarioGauges, Snapshot, WriterFacts, snapshot};

@@ -5,8 +5,9 @@ use streamgauge_shared::ledger::Iteration;
 use streamgauge_shared::time::{Nanos, UnixNanos};
 use streamgauge_shared::timeline::Latency;
 
+use super::rows::{Row, Rows};
 use super::seconds::Seconds;
-use crate::matcher::{Part, Parts, Sink};
+use crate::matcher::{Entry, Part, Parts, Sink};
 
 /// One latency of one part.
 #[derive(Clone, Debug, Default)]
@@ -22,6 +23,7 @@ pub struct Recorder {
     by_latency: Vec<Vec<Measured>>,
     iterations: Vec<SignedHistogram>,
     seconds: Seconds,
+    rows: Rows,
     settled: Vec<(u16, u64, bool)>,
     first_sent: Option<UnixNanos>,
     last_arrival: Option<UnixNanos>,
@@ -35,6 +37,7 @@ impl Recorder {
             by_latency: Latency::ALL.iter().map(|_| vec![Measured::default(); parts.count()]).collect(),
             iterations: vec![SignedHistogram::default(); scenarios],
             seconds: Seconds::default(),
+            rows: Rows::default(),
             settled: Vec::new(),
             first_sent: None,
             last_arrival: None,
@@ -80,6 +83,12 @@ impl Recorder {
         self.last_arrival
     }
 
+    /// The single rows that were kept; the recorder is of no use afterwards.
+    #[must_use]
+    pub fn into_rows(self) -> Rows {
+        self.rows
+    }
+
     /// Awaited operations settled since the last call: writer, sequence, arrived.
     pub fn take_settled(&mut self) -> Vec<(u16, u64, bool)> {
         std::mem::take(&mut self.settled)
@@ -109,5 +118,9 @@ impl Sink for Recorder {
 
     fn settled(&mut self, writer: u16, sequence: u64, arrived: bool) {
         self.settled.push((writer, sequence, arrived));
+    }
+
+    fn done(&mut self, writer: u16, sequence: u64, entry: &Entry) {
+        self.rows.keep(Row::of(writer, sequence, entry));
     }
 }

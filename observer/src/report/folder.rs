@@ -4,12 +4,14 @@
 //! leaves what it knew.
 
 use std::fs;
-use std::io;
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use streamgauge_shared::report::{Report, render};
-use streamgauge_shared::test_file::Source;
+use streamgauge_shared::test_file::{Source, Test};
 use streamgauge_shared::time::UnixNanos;
+
+use crate::measure::Row;
 
 /// What the folder is called until it is whole.
 const PARTIAL: &str = ".partial";
@@ -65,12 +67,17 @@ impl Folder {
         replace(&self.partial.join("summary.txt"), &render(report, false))
     }
 
-    /// Writes the final report and gives the folder its name.
+    /// Writes the final report and the single rows, and gives the folder its name.
     ///
     /// # Errors
     /// The file system's; what was written stays under the temporary name.
-    pub fn finish(&self, report: &Report) -> io::Result<()> {
+    pub fn finish(&self, report: &Report, rows: &[Row], test: &Test) -> io::Result<()> {
         self.refresh(report)?;
+        let mut lines = io::BufWriter::new(fs::File::create(self.partial.join("rows.jsonl"))?);
+        for row in rows {
+            writeln!(lines, "{}", row.to_json(test))?;
+        }
+        lines.flush()?;
         fs::rename(&self.partial, &self.path)
     }
 }

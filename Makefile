@@ -1,0 +1,36 @@
+# One line of help for each target: `make` prints them.
+CARGO ?= cargo
+# What the end-to-end tests and the demo start.
+PROGRAMS = -p streamgauge-writer -p streamgauge-observer -p streamgauge-testbed
+
+.PHONY: help demo test lint unit end-to-end bench deny doc
+
+help: ## what can be made
+	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+demo: ## e2e-latency for 30 s at 10/s against private servers and a relay; prints the summary
+	$(CARGO) build --release --bins $(PROGRAMS)
+	target/release/testbed exec -- tests/testbed/demo.sh target/release
+
+test: lint unit end-to-end ## everything that CI runs
+
+lint: ## formatting, and clippy with warnings denied
+	$(CARGO) fmt --all --check
+	$(CARGO) clippy --workspace --all-targets -- -D warnings
+
+unit: ## unit, property and documentation tests; the testbed's own against real servers
+	$(CARGO) build --bins $(PROGRAMS)
+	$(CARGO) test --workspace --exclude streamgauge-end-to-end
+
+end-to-end: ## the real programs against real databases; one test at a time, because they measure
+	$(CARGO) build --bins $(PROGRAMS)
+	$(CARGO) test -p streamgauge-end-to-end -- --test-threads=1
+
+bench: ## the pacer's lag: 1,000 ticks a second for 10 s, beside a tokio interval in the same run
+	$(CARGO) bench -p streamgauge-writer --bench pacer
+
+deny: ## licences, bans and sources of the dependencies (needs cargo-deny)
+	$(CARGO) deny check bans licenses sources
+
+doc: ## the documentation of the crates, warnings denied
+	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --workspace --no-deps --document-private-items
