@@ -4,6 +4,8 @@
 //! `docs/metrics.md`; a test compares.
 
 mod collector;
+#[cfg(test)]
+mod tests;
 
 use streamgauge_shared::time::Nanos;
 

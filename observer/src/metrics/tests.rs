@@ -1,0 +1,145 @@
+//! The page against its catalogue, and the histograms against what was recorded.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use streamgauge_shared::account::{Operation, Phase};
+use streamgauge_shared::clock::ClockDomain;
+use streamgauge_shared::ledger::{Closed, Opened, ScenarioLoad, Written};
+use streamgauge_shared::stamp::{RunId, Stamp};
+use streamgauge_shared::test_file::{Scale, Source, Test, parse};
+use streamgauge_shared::time::{Nanos, UnixNanos};
+
+use super::render;
+use crate::matcher::{Change, Content, Event, Matcher, Parts};
+use crate::measure::{Evidence, Facts, Recorder, Snapshot, WriterFacts, snapshot};
+
+const CATALOGUE: &str = include_str!("../../../docs/metrics.md");
+const MILLI: i64 = 1_000_000;
+
+fn shipped() -> Test {
+    let source = |name: &str, text: &str| Source { name: name.into(), text: text.into() };
+    let test = source("t.toml", include_str!("../../../scenarios/e2e-latency.toml"));
+    let model = source("m.toml", include_str!("../../../scenarios/models/shop.toml"));
+    parse(&test, Scale::default(), Scale::default(), |_| Ok(model)).expect("the shipped test").0
+}
+
+/// Three rows: one whose event beat its acknowledgement, one that came 20 ms after it, one that is pending.
+fn run() -> Snapshot {
+    let test = shipped();
+    let parts = Parts::new(1, 1);
+    let (mut matcher, mut recorder) =
+        (Matcher::new(RunId::from_bits(1), parts, 1, test.lost_after), Recorder::new(parts, 1));
+    for (sequence, observed) in [(0, Some(5 * MILLI)), (1, Some(30 * MILLI)), (2, None)] {
+        let opened = Opened {
+            sequence,
+            phase: Phase::Run,
+            scenario: 0,
+            entity: 0,
+            operation: Operation::Create,
+            key: sequence.to_string(),
+            digest: None,
+            intended: UnixNanos(0),
+            connection_wait: Nanos::ZERO,
+            sent: UnixNanos(0),
+            deadline: UnixNanos(1_000 * MILLI),
+        };
+        matcher.opened(0, opened, &mut recorder);
+        let written = Written::Committed(UnixNanos(10 * MILLI));
+        matcher.closed(0, Closed { sequence, written }, &mut recorder);
+        if let Some(observed) = observed {
+            let stamp = Stamp { run: RunId::from_bits(1), writer: 0, sequence, sent: UnixNanos(0) };
+            let change = Change::Stamped { entity: 0, stamp, content: Content::Unchecked };
+            let event =
+                Event { observed: UnixNanos(observed), measured: true, wall: Some(UnixNanos(0)), change };
+            matcher.event(event, &mut recorder);
+        }
+    }
+    let facts = Facts {
+        now: UnixNanos(2_000 * MILLI),
+        run: "000000000001".into(),
+        started_at: UnixNanos(0),
+        seed: 0,
+        versions: BTreeMap::new(),
+        clock_domain: ClockDomain::SameKernel,
+        loads: vec![ScenarioLoad::default()],
+        writers: vec![WriterFacts { up: true, ..WriterFacts::default() }],
+        observer: streamgauge_shared::ledger::Process::default(),
+        observer_errors: 0,
+        missing_entries: 0,
+        evidence: Evidence::default(),
+        cause: None,
+        aborted: false,
+        closed: false,
+    };
+    snapshot(&test, &matcher, &recorder, &facts)
+}
+
+#[test]
+fn the_page_and_the_catalogue_name_the_same_metrics_with_the_same_types_and_labels() {
+    let documented: BTreeSet<(String, String, String)> = CATALOGUE
+        .lines()
+        .filter(|line| line.starts_with("| `streamgauge_"))
+        .map(|line| {
+            let cells: Vec<&str> = line.split('|').map(str::trim).collect();
+            (cells[1].trim_matches('`').to_owned(), cells[2].to_owned(), cells[3].replace(['`', ' '], ""))
+        })
+        .collect();
+    let page = render(Some(&run())).expect("a page");
+    let mut served = BTreeSet::new();
+    for (name, kind) in page.lines().filter_map(|line| line.strip_prefix("# TYPE ")?.split_once(' ')) {
+        let sample = match kind {
+            "counter" => format!("{name}_total"),
+            "info" => format!("{name}_info"),
+            _ => name.to_owned(),
+        };
+        let first = if kind == "histogram" { format!("{name}_count") } else { sample.clone() };
+        let series = page
+            .lines()
+            .find(|line| line.strip_prefix(&first).is_some_and(|rest| rest.starts_with(['{', ' '])));
+        let series = series.unwrap_or_else(|| panic!("{name} has no series"));
+        let labels = series
+            .split_once('{')
+            .and_then(|(_, rest)| rest.split_once('}'))
+            .map_or("", |(labels, _)| labels);
+        let labels: Vec<&str> = labels
+            .split("\",")
+            .filter_map(|label| label.split('=').next())
+            .filter(|label| !label.is_empty())
+            .collect();
+        served.insert((sample, kind.to_owned(), labels.join(",")));
+    }
+    assert_eq!(served, documented, "left: served, right: docs/metrics.md");
+    assert!(page.ends_with("# EOF\n"));
+}
+
+#[test]
+fn early_events_have_a_histogram_of_their_own_and_nothing_is_clamped() {
+    let page = render(Some(&run())).expect("a page");
+    let value = |start: &str| -> f64 {
+        let line = page.lines().find(|line| line.starts_with(start)).unwrap_or_else(|| panic!("no {start}"));
+        line.rsplit(' ').next().and_then(|value| value.parse().ok()).expect("a number")
+    };
+    let labels = "{scenario=\"e2e_latency\",entity=\"customer\",operation=\"create\"";
+    assert!((value(&format!("streamgauge_cdc_early_seconds_count{labels}")) - 1.0).abs() < 1e-9);
+    assert!((value(&format!("streamgauge_cdc_early_seconds_sum{labels}")) - 0.005).abs() < 1e-9);
+    assert!((value(&format!("streamgauge_cdc_propagation_seconds_sum{labels}")) - 0.020).abs() < 1e-9);
+    assert!((value(&format!("streamgauge_cdc_e2e_latency_seconds_count{labels}")) - 2.0).abs() < 1e-9);
+    assert!((value("streamgauge_overdue_entries{") - 1.0).abs() < 1e-9);
+    assert!((value("streamgauge_oldest_pending_age_seconds{") - 2.0).abs() < 1e-9);
+    // Buckets are cumulative on the page, and the last one is the count.
+    let buckets: Vec<f64> = page
+        .lines()
+        .filter(|line| line.starts_with("streamgauge_cdc_e2e_latency_seconds_bucket"))
+        .filter_map(|line| line.rsplit(' ').next()?.parse().ok())
+        .collect();
+    assert!(buckets.is_sorted() && buckets.last() == Some(&2.0), "{buckets:?}");
+}
+
+#[test]
+fn before_the_first_run_only_the_build_is_known() {
+    let page = render(None).expect("a page");
+    assert!(
+        page.contains("streamgauge_build_info{version=") && !page.contains("streamgauge_validity"),
+        "{page}"
+    );
+}

@@ -1,0 +1,213 @@
+//! The relay: logical replication from PostgreSQL, each row written to MongoDB in order, with a known delay.
+//!
+//! ```text
+//!  PostgreSQL ─ pgoutput ─► source ──bounded──► delay queue ─► apply ─► MongoDB (majority)
+//!                             ▲    (row, due)                    │
+//!                             └── LSN ◄── ack file thread ◄──────┘
+//! ```
+//!
+//! - A row is due `delay` after it was read, and never written before. Rows wait side by side, not one after
+//!   the other, so the delay costs no throughput; a full queue holds the source back.
+//! - An LSN is confirmed when MongoDB has acknowledged everything up to its commit and the ack file has the
+//!   lines. So a killed relay loses nothing; what it had not confirmed it does again.
+//! - Document: `{_id: "<key>", …the other columns}`, in the collection named like the table.
+
+mod acks;
+mod apply;
+mod delay;
+mod document;
+pub mod pgoutput;
+mod source;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail};
+use pgwire_replication::Lsn;
+use streamgauge_shared::clock::Clock;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::{mpsc, watch};
+use tokio::task::JoinSet;
+
+use self::acks::{AckWriter, Acked};
+use self::apply::Sink;
+use self::delay::DelayQueue;
+use self::document::Change;
+use self::source::{Ends, Source};
+use crate::wait::span;
+
+/// What the relay prints when it streams.
+pub const READY_LINE: &str = "relay: ready";
+/// May stand for `--postgres`.
+pub const POSTGRES_VARIABLE: &str = "STREAMGAUGE_POSTGRES";
+/// May stand for `--mongo`.
+pub const MONGO_VARIABLE: &str = "STREAMGAUGE_MONGO";
+
+/// Items between the source and the delay queue.
+const TRANSIT_ITEMS: usize = 1_024;
+/// Items held for their delay: 10 s at 10,000 rows a second. When it is full, the source waits.
+const HELD_ITEMS: usize = 100_000;
+/// Rows in one batch to MongoDB.
+const BATCH_ROWS: usize = 500;
+/// Bytes of rows in one batch: MongoDB takes 48 MB in a message, and BSON is larger than text.
+const BATCH_BYTES: usize = 8 << 20;
+
+/// What the relay is told on its command line.
+#[derive(Clone, Debug, clap::Args)]
+pub struct Options {
+    /// PostgreSQL, as in postgresql://user:password@host:port/database
+    #[arg(long, env = POSTGRES_VARIABLE, hide_env_values = true, value_name = "URL")]
+    pub postgres: String,
+    /// MongoDB, as in mongodb://host:port/?replicaSet=name
+    #[arg(long, env = MONGO_VARIABLE, hide_env_values = true, value_name = "URI")]
+    pub mongo: String,
+    /// The MongoDB database to write to
+    #[arg(long, value_name = "NAME")]
+    pub database: String,
+    /// The publication to read; created for all tables when missing
+    #[arg(long, default_value = "streamgauge", value_name = "NAME")]
+    pub publication: String,
+    /// The permanent replication slot to read; created when missing
+    #[arg(long, default_value = "streamgauge", value_name = "NAME")]
+    pub slot: String,
+    /// Where to note when each row was acknowledged; appended to
+    #[arg(long, value_name = "FILE")]
+    pub ack_file: PathBuf,
+    /// How long each row is held from the moment it was read
+    #[arg(long, default_value_t = 0, value_name = "N")]
+    pub delay_ms: u64,
+}
+
+/// One thing on its way through the relay.
+#[derive(Debug)]
+pub(crate) enum Item {
+    /// A row to be written.
+    Change(Change),
+    /// Everything before this is complete up to this position.
+    Confirm(Lsn),
+}
+
+impl Item {
+    fn bytes(&self) -> usize {
+        match self {
+            Self::Change(change) => change.bytes,
+            Self::Confirm(_) => 0,
+        }
+    }
+}
+
+/// Runs the relay until SIGTERM or SIGINT, or the first error; calls `ready` once it streams.
+///
+/// # Errors
+/// When PostgreSQL or MongoDB refuses, answers with an error or goes away.
+pub async fn run(options: Options, ready: impl FnOnce()) -> Result<()> {
+    let stop = stop_signal()?;
+    let clock = Clock::start();
+    let sink = Sink::connect(&options.mongo, &options.database).await?;
+    let (confirmed, confirmations) = watch::channel(Lsn::ZERO);
+    let acks = AckWriter::open(&options.ack_file, confirmed)?;
+    let source = Source::connect(&options).await?;
+    let (sender, items) = mpsc::channel(TRANSIT_ITEMS);
+    let ends = Ends { items: sender, confirmed: confirmations, stop: stop.stopped.clone() };
+    let mut tasks = JoinSet::new();
+    tasks.spawn(source.stream(clock, span(Duration::from_millis(options.delay_ms)), ends));
+    ready();
+    let relay = Relay { clock, sink, items, queue: DelayQueue::new() };
+    let applied = relay.apply_all(&acks, &mut tasks, stop.stopped).await;
+    // The lines of what MongoDB has acknowledged are written even when something went wrong after it.
+    let written = acks.close();
+    tasks.shutdown().await;
+    applied.and(written)
+}
+
+/// The part between the source and MongoDB.
+struct Relay {
+    clock: Clock,
+    sink: Sink,
+    items: mpsc::Receiver<(streamgauge_shared::time::UnixNanos, Item)>,
+    queue: DelayQueue<Item>,
+}
+
+impl Relay {
+    async fn apply_all(
+        mut self,
+        acks: &AckWriter,
+        source: &mut JoinSet<Result<()>>,
+        mut stop: watch::Receiver<bool>,
+    ) -> Result<()> {
+        loop {
+            while self.queue.len() < HELD_ITEMS
+                && let Ok((due, item)) = self.items.try_recv()
+            {
+                self.queue.push(due, item);
+            }
+            if *stop.borrow() {
+                return Ok(());
+            }
+            let batch = self.queue.take_due(self.clock.now(), BATCH_ROWS, BATCH_BYTES, Item::bytes);
+            if !batch.is_empty() {
+                acks.note(self.apply(batch).await?).await?;
+                continue;
+            }
+            // tokio's timer rounds up to a whole millisecond, and the clock is asked again: never early.
+            let wait = self.queue.next_due().map(|due| (due - self.clock.now()).to_std());
+            tokio::select! {
+                _ = stop.changed() => {}
+                Some(ended) = source.join_next() => return source_ended(ended),
+                Some((due, item)) = self.items.recv(), if self.queue.len() < HELD_ITEMS => self.queue.push(due, item),
+                () = tokio::time::sleep(wait.unwrap_or_default()), if wait.is_some() => {}
+            }
+        }
+    }
+
+    async fn apply(&self, batch: Vec<Item>) -> Result<Acked> {
+        let mut confirm = None;
+        let mut changes = Vec::with_capacity(batch.len());
+        for item in batch {
+            match item {
+                Item::Change(change) => changes.push(change),
+                Item::Confirm(lsn) => confirm = Some(lsn),
+            }
+        }
+        self.sink.write(&mut changes).await?;
+        Ok(Acked { at: self.clock.now(), changes, confirm })
+    }
+}
+
+fn source_ended(ended: Result<Result<()>, tokio::task::JoinError>) -> Result<()> {
+    match ended {
+        Ok(Ok(())) => bail!("PostgreSQL ended the replication stream"),
+        Ok(Err(error)) => Err(error),
+        Err(error) => Err(error).context("the replication task broke"),
+    }
+}
+
+/// Becomes true on the first SIGTERM or SIGINT. Dropping it ends the task that waits for them.
+struct Stop {
+    stopped: watch::Receiver<bool>,
+    _waiting: Arc<JoinSet<()>>,
+}
+
+fn stop_signal() -> Result<Stop> {
+    let (sender, stopped) = watch::channel(false);
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut waiting = JoinSet::new();
+    waiting.spawn(async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+        sender.send_replace(true);
+    });
+    Ok(Stop { stopped, _waiting: Arc::new(waiting) })
+}
+
+/// The password in a connection URL, so that it can be kept out of messages.
+#[must_use]
+pub fn password_of(url: &str) -> Option<String> {
+    let (login, _) = url.split_once("://")?.1.rsplit_once('@')?;
+    let (_, password) = login.split_once(':')?;
+    (!password.is_empty()).then(|| password.to_owned())
+}

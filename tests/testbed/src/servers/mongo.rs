@@ -1,0 +1,149 @@
+//! A private mongod: a replica set of one node (or none, for a test), on 127.0.0.1, with a small cache and oplog.
+
+use std::fs::{self, Permissions};
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail};
+use mongodb::bson::{Document, doc};
+use mongodb::{Client, options::ClientOptions};
+
+use super::port::{START_ATTEMPTS, free_port, was_taken};
+use crate::guard::{Guard, Process, Program};
+use crate::secret;
+use crate::wait::wait_for;
+
+/// The replica set's name.
+pub(crate) const REPLICA_SET: &str = "testbed";
+/// The user of a server with authentication.
+pub(crate) const USER: &str = "streamgauge";
+/// How long the server may take until it is primary.
+const READY_LIMIT: Duration = Duration::from_secs(60);
+
+/// What kind of server is wanted.
+#[derive(Clone, Debug)]
+pub(crate) struct Options {
+    /// `false`: a plain standalone server, which has no change streams.
+    pub(crate) replica_set: bool,
+    /// Whether a user and a password are needed.
+    pub(crate) auth: bool,
+    /// Size of the oplog, in MB; small ones roll over soon.
+    pub(crate) oplog_mb: u32,
+}
+
+/// A running server.
+#[derive(Debug)]
+pub struct Mongo {
+    /// The server's process.
+    pub process: Process,
+    /// `mongodb://127.0.0.1:port/database?…`.
+    pub uri: String,
+}
+
+/// Starts a server and waits until it takes writes.
+pub(crate) async fn start(
+    guard: &Guard,
+    folder: &Path,
+    mongod: &Path,
+    database: &str,
+    options: &Options,
+) -> Result<Mongo> {
+    let home = folder.join("mongo");
+    fs::create_dir(&home)?;
+    let key_file = home.join("key");
+    fs::write(&key_file, secret())?;
+    fs::set_permissions(&key_file, Permissions::from_mode(0o400))?;
+    let password = secret();
+    for _ in 0..START_ATTEMPTS {
+        let port = free_port()?;
+        let data = home.join(format!("data-{port}"));
+        fs::create_dir(&data)?;
+        let process = guard.run(program(mongod, port, &data, &key_file, options)?).await?;
+        if !set_up(&process, port, options, &password).await? {
+            continue;
+        }
+        let login = if options.auth { format!("{USER}:{password}@") } else { String::new() };
+        let kind = if options.replica_set {
+            format!("replicaSet={REPLICA_SET}")
+        } else {
+            "directConnection=true".into()
+        };
+        let source = if options.auth { "&authSource=admin" } else { "" };
+        let uri = format!("mongodb://{login}127.0.0.1:{port}/{database}?{kind}{source}");
+        return Ok(Mongo { process, uri });
+    }
+    bail!("mongod lost its port {START_ATTEMPTS} times to another process")
+}
+
+fn program(mongod: &Path, port: u16, data: &Path, key_file: &Path, options: &Options) -> Result<Program> {
+    let text = |path: &Path| -> Result<String> {
+        path.to_str().map(str::to_owned).with_context(|| format!("{} is not UTF-8", path.display()))
+    };
+    let mut args = vec!["--dbpath".to_owned(), text(data)?, "--port".into(), port.to_string()];
+    args.extend(
+        ["--bind_ip", "127.0.0.1", "--nounixsocket", "--wiredTigerCacheSizeGB", "0.25"].map(String::from),
+    );
+    args.extend(["--setParameter", "diagnosticDataCollectionEnabled=false"].map(String::from));
+    if options.replica_set {
+        args.extend([
+            "--replSet".into(),
+            REPLICA_SET.into(),
+            "--oplogSize".into(),
+            options.oplog_mb.to_string(),
+        ]);
+    }
+    match (options.auth, options.replica_set) {
+        (true, true) => args.extend(["--keyFile".into(), text(key_file)?]),
+        (true, false) => args.push("--auth".into()),
+        (false, _) => {}
+    }
+    // Stopped by SIGKILL, the default: an orderly stop waits for its clients, and the data goes anyway.
+    Ok(Program::new(format!("mongod-{port}"), PathBuf::from(mongod)).args(args))
+}
+
+/// Makes it primary and creates the user; `false` when the server lost its port to another process.
+async fn set_up(process: &Process, port: u16, options: &Options, password: &str) -> Result<bool> {
+    let mut direct =
+        ClientOptions::parse(format!("mongodb://127.0.0.1:{port}/?directConnection=true")).await?;
+    direct.server_selection_timeout = Some(Duration::from_millis(500));
+    direct.connect_timeout = Some(Duration::from_millis(500));
+    let client = Client::with_options(direct)?;
+    let answered = wait_for("mongod to answer", READY_LIMIT, || async {
+        if process.state().is_over() {
+            return Ok(None);
+        }
+        hello(&client).await.map(Some)
+    });
+    if answered.await.with_context(|| process.tail())?.is_none() {
+        if was_taken(&process.tail()) {
+            return Ok(false);
+        }
+        bail!("mongod {}:\n{}", process.state(), process.tail());
+    }
+    let admin = client.database("admin");
+    if options.replica_set {
+        let member = doc! { "_id": 0, "host": format!("127.0.0.1:{port}") };
+        let initiate = doc! { "replSetInitiate": { "_id": REPLICA_SET, "members": [member] } };
+        admin.run_command(initiate).await.context("cannot initiate the replica set")?;
+    }
+    let primary = wait_for("mongod to be primary", READY_LIMIT, || async {
+        let hello = hello(&client).await.map_err(|error| error.to_string())?;
+        if hello.get_bool("isWritablePrimary").unwrap_or(false) { Ok(()) } else { Err(hello.to_string()) }
+    });
+    primary.await.with_context(|| process.tail())?;
+    if options.auth {
+        let create = doc! { "createUser": USER, "pwd": password, "roles": ["root"] };
+        admin.run_command(create).await.context("cannot create the user")?;
+    }
+    client.shutdown().await;
+    if process.state().is_over() {
+        // Somebody else's mongod answered on this port, so ours could not have it.
+        return Ok(false);
+    }
+    Ok(true)
+}
+
+async fn hello(client: &Client) -> mongodb::error::Result<Document> {
+    client.database("admin").run_command(doc! { "hello": 1 }).await
+}

@@ -1,0 +1,196 @@
+//! The testbed as a whole: builder, start, and what a test asks of it.
+
+use std::fs::{self, Permissions};
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+
+use crate::guard::{Guard, Process, Program};
+use crate::relay_process::{RelayOptions, RelayProcess};
+use crate::servers::find::Places;
+use crate::servers::mongo::{self, Mongo};
+use crate::servers::postgres::{self, Postgres};
+
+/// The database on both sides.
+const DATABASE: &str = "shop";
+/// Room for about a minute of a fast test; mongod allocates it as it is used.
+const OPLOG_MB: u32 = 512;
+
+/// How a testbed is to be. Made by [`Testbed::builder`].
+#[derive(Clone, Debug)]
+pub struct Builder {
+    places: Places,
+    settings: Vec<(String, String)>,
+    mongo: mongo::Options,
+    delay: Duration,
+    relay: bool,
+}
+
+/// Running servers and, unless it was left out, a running relay. Dropping it stops and removes everything.
+#[derive(Debug)]
+pub struct Testbed {
+    postgres: Postgres,
+    mongo: Mongo,
+    relay: Option<RelayProcess>,
+    folder: PathBuf,
+    guard: Guard,
+}
+
+impl Builder {
+    /// How long the relay holds each row; default: not at all.
+    #[must_use]
+    pub fn delay(mut self, delay: Duration) -> Self {
+        self.delay = delay;
+        self
+    }
+
+    /// A PostgreSQL setting, as `wal_level` with `replica`; wins over the testbed's own.
+    #[must_use]
+    pub fn postgres_setting(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
+        self.settings.push((name.into(), value.into()));
+        self
+    }
+
+    /// A plain mongod without a replica set, which has no change streams.
+    #[must_use]
+    pub fn mongo_standalone(mut self) -> Self {
+        self.mongo.replica_set = false;
+        self
+    }
+
+    /// A mongod that wants a user and a password; [`Testbed::mongo_uri`] carries both.
+    #[must_use]
+    pub fn mongo_auth(mut self) -> Self {
+        self.mongo.auth = true;
+        self
+    }
+
+    /// The size of MongoDB's oplog in MB; small ones roll over soon.
+    #[must_use]
+    pub fn oplog_mb(mut self, megabytes: u32) -> Self {
+        self.mongo.oplog_mb = megabytes;
+        self
+    }
+
+    /// Only the servers; nothing carries rows from one to the other.
+    #[must_use]
+    pub fn without_relay(mut self) -> Self {
+        self.relay = false;
+        self
+    }
+
+    /// Where the servers are looked for; default: [`Places::of_this_machine`].
+    #[must_use]
+    pub fn places(mut self, places: Places) -> Self {
+        self.places = places;
+        self
+    }
+
+    /// Starts everything; returns when the servers take writes and the relay streams.
+    ///
+    /// # Errors
+    /// When a server cannot be found or started; what had been started by then is gone again.
+    pub async fn start(self) -> Result<Testbed> {
+        let (bin, mongod) = tokio::try_join!(self.places.postgres_bin(), self.places.mongod())?;
+        let temporary = tempfile::Builder::new().prefix("streamgauge-testbed-").tempdir();
+        let temporary = temporary.context("cannot make a temporary folder")?;
+        // PostgreSQL may run as another user, who must be able to pass, but need not see.
+        fs::set_permissions(temporary.path(), Permissions::from_mode(0o711))?;
+        let guard = Guard::start(temporary.path())?;
+        // From here on the guard removes it, also when this process is killed.
+        let folder = temporary.keep();
+        let (postgres, mongo) = tokio::try_join!(
+            Box::pin(postgres::start(&guard, &folder, bin, DATABASE, &self.settings)),
+            Box::pin(mongo::start(&guard, &folder, &mongod, DATABASE, &self.mongo)),
+        )?;
+        let mut bed = Testbed { postgres, mongo, relay: None, folder, guard };
+        if self.relay {
+            let options = RelayOptions {
+                postgres: bed.postgres_url().to_owned(),
+                mongo: bed.mongo_uri().to_owned(),
+                database: DATABASE.to_owned(),
+                ack_file: bed.folder.join("acks.tsv"),
+                delay: self.delay,
+            };
+            bed.relay = Some(RelayProcess::start(&bed.guard, options).await?);
+        }
+        Ok(bed)
+    }
+}
+
+impl Testbed {
+    /// A testbed of the usual kind: logical WAL, replica set, no password for MongoDB, relay without delay.
+    #[must_use]
+    pub fn builder() -> Builder {
+        Builder {
+            places: Places::of_this_machine(),
+            settings: Vec::new(),
+            mongo: mongo::Options { replica_set: true, auth: false, oplog_mb: OPLOG_MB },
+            delay: Duration::ZERO,
+            relay: true,
+        }
+    }
+
+    /// `postgresql://user:password@127.0.0.1:port/shop`; the user is a superuser.
+    #[must_use]
+    pub fn postgres_url(&self) -> &str {
+        &self.postgres.url
+    }
+
+    /// `mongodb://127.0.0.1:port/shop?…`, with user and password if it wants them.
+    #[must_use]
+    pub fn mongo_uri(&self) -> &str {
+        &self.mongo.uri
+    }
+
+    /// The database's name on both sides: `shop`.
+    #[must_use]
+    pub fn database(&self) -> &'static str {
+        DATABASE
+    }
+
+    /// The relay.
+    ///
+    /// # Panics
+    /// When the testbed was built [without one](Builder::without_relay).
+    #[must_use]
+    pub fn relay(&self) -> &RelayProcess {
+        self.relay.as_ref().expect("this testbed was built without a relay")
+    }
+
+    /// PostgreSQL's process, to be stopped by a test: with [`crate::Signal::Quit`] it ends at once.
+    #[must_use]
+    pub fn postgres(&self) -> &Process {
+        &self.postgres.process
+    }
+
+    /// mongod's process, to be stopped or killed by a test.
+    #[must_use]
+    pub fn mongo(&self) -> &Process {
+        &self.mongo.process
+    }
+
+    /// The folder that holds everything and that goes with the testbed; a place for a test's own files.
+    #[must_use]
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// Runs another program that ends with the testbed; its output is in the folder.
+    ///
+    /// # Errors
+    /// When it cannot be run.
+    pub async fn run(&self, program: Program) -> Result<Process> {
+        self.guard.run(program).await
+    }
+
+    /// Stops everything and removes the folder, and says so if that failed; dropping does the same silently.
+    ///
+    /// # Errors
+    /// When the guard could not do it all.
+    pub fn stop(mut self) -> Result<()> {
+        self.guard.stop()
+    }
+}

@@ -1,0 +1,36 @@
+//! What the testbed promises, shown with real servers: rows arrive, delays are kept, nothing is left behind.
+
+mod leftovers;
+mod pipeline;
+
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use streamgauge_testbed::Testbed;
+use tokio::task::JoinSet;
+use tokio_postgres::NoTls;
+
+/// Longer than anything here takes on a machine that is busy with other tests.
+const LIMIT: Duration = Duration::from_secs(60);
+
+/// Both ends of a testbed, seen by a test.
+struct Ends {
+    postgres: tokio_postgres::Client,
+    orders: mongodb::Collection<mongodb::bson::Document>,
+    /// Owns the connection's task.
+    _connection: JoinSet<()>,
+}
+
+/// Connects to both servers and creates a table whose rows carry a stamp.
+async fn connect(bed: &Testbed) -> Result<Ends> {
+    let (postgres, connection) = tokio_postgres::connect(bed.postgres_url(), NoTls).await?;
+    let mut tasks = JoinSet::new();
+    tasks.spawn(async {
+        connection.await.unwrap_or(());
+    });
+    let table = "CREATE TABLE orders (id text PRIMARY KEY, total numeric(10,2), cdc_stamp text)";
+    postgres.batch_execute(table).await.context("cannot create the table")?;
+    let mongo = mongodb::Client::with_uri_str(bed.mongo_uri()).await?;
+    let orders = mongo.default_database().context("the URI names no database")?.collection("orders");
+    Ok(Ends { postgres, orders, _connection: tasks })
+}
