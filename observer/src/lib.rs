@@ -12,4 +12,5 @@ pub mod matcher;
 pub mod measure;
 pub mod metrics;
 pub mod report;
+pub mod run;
 pub mod stream;

@@ -1,64 +1,43 @@
 //! The observer's life: wait for MongoDB, serve the port, carry one run after another, end in order.
 
-use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use parking_lot::Mutex;
-use streamgauge_shared::clock::{Clock, ClockDomain};
+use streamgauge_shared::clock::Clock;
 use streamgauge_shared::exit_code::{ExitCode, Failure};
-use streamgauge_shared::ledger::{Hello, ToWriter, Verdict};
-use streamgauge_shared::stamp::RunId;
-use streamgauge_shared::test_file::{self, Scale, Test};
-use streamgauge_shared::threshold::Metric;
-use streamgauge_shared::time::Nanos;
-use streamgauge_shared::timeline::Latency;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 
 use crate::cli::Serve;
 use crate::http;
-use crate::intake::{Admission, Slot};
-use crate::matcher::thread::{self, Brief, Closed, INPUTS_MAX, Input};
+use crate::matcher::thread::Input;
 use crate::measure::Snapshot;
-use crate::report::Folder;
-use crate::stream::{Decoder, MongoAddress, Reader, Server, StartError};
+use crate::run::Active;
+use crate::stream::{MongoAddress, Server, StartError};
 
 /// How often a MongoDB that is not up is asked again.
 const MONGO_RETRY: Duration = Duration::from_secs(2);
-/// How often time is told to a run: bounds how late a drain ends.
-const TICK: Duration = Duration::from_millis(100);
-/// How often the folder of a run that goes on is refreshed.
-const REFRESH: Duration = Duration::from_secs(5);
 /// How long the writers' connections get to take their verdict before the process ends.
 const FAREWELL_MAX: Duration = Duration::from_secs(2);
 
 /// What the port's handlers share.
 pub struct Observer {
-    clock: Clock,
-    address: MongoAddress,
-    runs: std::path::PathBuf,
+    pub(crate) clock: Clock,
+    pub(crate) address: MongoAddress,
+    pub(crate) runs: std::path::PathBuf,
     token: Option<String>,
-    server: watch::Sender<Result<Server, String>>,
-    snapshots: watch::Sender<Option<Arc<Snapshot>>>,
+    pub(crate) server: watch::Sender<Result<Server, String>>,
+    pub(crate) snapshots: watch::Sender<Option<Arc<Snapshot>>>,
     /// Held while a run is admitted, so that two writers cannot begin at once.
-    active: tokio::sync::Mutex<Option<Active>>,
+    pub(crate) active: tokio::sync::Mutex<Option<Active>>,
     /// Sessions and runs; nothing runs that is not in here.
     tasks: Mutex<JoinSet<()>>,
     /// The exit code of each run that ends.
-    ended: mpsc::Sender<ExitCode>,
-}
-
-/// The run that goes on.
-struct Active {
-    run: RunId,
-    test: String,
-    inputs: mpsc::Sender<Input>,
-    slot: Arc<Mutex<Slot>>,
-    shift: Nanos,
+    pub(crate) ended: mpsc::Sender<ExitCode>,
 }
 
 /// Serves until a signal, or until the first run has ended with `--once`.
@@ -248,224 +227,5 @@ impl Observer {
         if tokio::time::timeout(FAREWELL_MAX, all).await.is_err() {
             tracing::debug!("a connection did not take its verdict in time");
         }
-    }
-
-    /// Decides about a writer: a new run, a writer that comes back, or neither.
-    ///
-    /// # Errors
-    /// Why the writer cannot take part; one sentence for its user.
-    pub async fn admit(self: &Arc<Self>, hello: Hello) -> Result<Admission, Failure> {
-        let mut active = self.active.lock().await;
-        if let Some(active) = active.as_ref() {
-            if active.run == hello.run {
-                return Ok(active.admission());
-            }
-            return Err(Failure::run(format!(
-                "the observer is busy with run {} of test '{}': wait for its end, or start another observer with another --listen",
-                active.run, active.test
-            )));
-        }
-        let begun = self.begin(hello).await?;
-        let admission = begun.admission();
-        *active = Some(begun);
-        Ok(admission)
-    }
-
-    async fn begin(self: &Arc<Self>, hello: Hello) -> Result<Active, Failure> {
-        let mongodb = match &*self.server.borrow() {
-            Ok(server) => server.version.clone(),
-            Err(reason) => return Err(Failure::run(format!("the observer is not ready: {reason}"))),
-        };
-        if hello.shard_count != 1 || hello.shard_index != 0 {
-            return Err(Failure::configuration(
-                "--shard-count above 1 is not supported by this version: run one writer",
-            ));
-        }
-        let test = Arc::new(read_test(&hello)?);
-        check_server(&test, &mongodb)?;
-        let identity = self.clock.identity();
-        let domain = identity.domain(&hello.clock);
-        let shift =
-            if domain == ClockDomain::SameKernel { identity.shift_from(&hello.clock) } else { Nanos::ZERO };
-        let folder = Folder::create(
-            &self.runs,
-            self.clock.now(),
-            &test.name,
-            &hello.run.to_string(),
-            &hello.test,
-            &hello.model,
-        );
-        let folder = folder.map_err(|error| {
-            Failure::run(format!(
-                "the observer cannot keep the run in --runs '{}': {error}; give a folder it may write to",
-                self.runs.display()
-            ))
-        })?;
-        let (inputs, received) = mpsc::channel(INPUTS_MAX);
-        let reader =
-            Reader::start(self.address.clone(), test.model.clone(), self.clock, inputs.clone()).await;
-        let reader = reader.map_err(|error| match error {
-            StartError::Fatal(failure) => failure,
-            StartError::NotUp(reason) => {
-                Failure::run(format!("the change stream cannot be opened: {reason}"))
-            }
-        })?;
-        let versions = [
-            ("streamgauge", env!("CARGO_PKG_VERSION")),
-            ("postgres", &hello.postgres_version),
-            ("mongodb", &mongodb),
-        ];
-        let brief = Brief {
-            run: hello.run,
-            test: Arc::clone(&test),
-            seed: hello.seed,
-            writers: 1,
-            versions: versions
-                .map(|(name, version)| (name.to_owned(), version.to_owned()))
-                .into_iter()
-                .collect::<BTreeMap<_, _>>(),
-            clock_domain: domain,
-            clock: self.clock,
-            decoder: Decoder::new(&test.model),
-        };
-        let (closed, over) = oneshot::channel();
-        let snapshots = self.snapshots.clone();
-        let matcher = std::thread::Builder::new().name("matcher".to_owned()).spawn(move || {
-            let outcome = thread::run(brief, received, &snapshots);
-            // Nobody to hear it: the process is ending.
-            drop(closed.send(outcome));
-        });
-        matcher.map_err(|error| Failure::run(format!("no thread for the matcher: {error}")))?;
-        tracing::info!("run {} of test '{}' begins", hello.run, test.name);
-        let active = Active {
-            run: hello.run,
-            test: test.name.clone(),
-            inputs: inputs.clone(),
-            slot: Arc::default(),
-            shift,
-        };
-        let observer = Arc::clone(self);
-        self.spawn_session(async move { observer.carry(&test, inputs, over, reader, folder).await });
-        Ok(active)
-    }
-
-    /// Goes along with a run: tells it the time, keeps its folder fresh, and at the end hands out the verdict.
-    async fn carry(
-        &self,
-        test: &Arc<Test>,
-        inputs: mpsc::Sender<Input>,
-        mut over: oneshot::Receiver<Closed>,
-        reader: Reader,
-        folder: Folder,
-    ) {
-        let mut folder = Some(folder);
-        let mut next_refresh = self.clock.now();
-        let closed = loop {
-            tokio::select! {
-                closed = &mut over => break closed,
-                () = tokio::time::sleep(TICK) => {}
-            }
-            // A run with a full queue knows that time passes.
-            drop(inputs.try_send(Input::Tick));
-            if self.clock.now() >= next_refresh {
-                next_refresh =
-                    self.clock.now() + Nanos(i64::try_from(REFRESH.as_nanos()).unwrap_or(i64::MAX));
-                folder = self.refresh(folder).await;
-            }
-        };
-        let stopped = tokio::task::spawn_blocking(move || drop(reader)).await;
-        if stopped.is_err() {
-            tracing::error!("the change stream's reader could not be stopped");
-        }
-        *self.active.lock().await = None;
-        let code = match closed {
-            Ok(closed) => self.hand_out(test, closed, folder).await,
-            Err(_) => {
-                tracing::error!(
-                    "the matcher ended without closing the account: a bug of ours, the run is void"
-                );
-                ExitCode::RunFailed
-            }
-        };
-        if self.ended.send(code).await.is_err() {
-            tracing::debug!("the observer is ending and counts no more runs");
-        }
-    }
-
-    async fn refresh(&self, folder: Option<Folder>) -> Option<Folder> {
-        let (Some(folder), Some(snapshot)) = (folder, self.snapshot()) else { return None };
-        let written = tokio::task::spawn_blocking(move || (folder.refresh(&snapshot.report), folder)).await;
-        let (result, folder) = written.ok()?;
-        if let Err(error) = result {
-            tracing::warn!("the run's folder could not be refreshed: {error}");
-        }
-        Some(folder)
-    }
-
-    /// Writes the run folder and gives every writer its verdict.
-    async fn hand_out(&self, test: &Arc<Test>, closed: Closed, folder: Option<Folder>) -> ExitCode {
-        let Closed { snapshot, rows, outboxes } = closed;
-        let mut report = snapshot.report.clone();
-        let path = match folder {
-            Some(folder) => {
-                report.run.folder = Some(folder.path().display().to_string());
-                let (complete, test) = (report.clone(), Arc::clone(test));
-                let written =
-                    tokio::task::spawn_blocking(move || folder.finish(&complete, &rows, &test)).await;
-                match written {
-                    Ok(Ok(())) => report.run.folder.clone(),
-                    Ok(Err(error)) => {
-                        tracing::error!("the run folder could not be written: {error}");
-                        None
-                    }
-                    Err(_) => None,
-                }
-            }
-            None => None,
-        };
-        tracing::info!(
-            "run {} ended: {:?}, exit code {}",
-            report.run.id,
-            report.verdict.state,
-            report.verdict.exit_code
-        );
-        let report_json = serde_json::to_string(&report).unwrap_or_default();
-        for outbox in outboxes {
-            let verdict = Box::new(Verdict { report_json: report_json.clone(), folder: path.clone() });
-            if outbox.send(ToWriter::Verdict(verdict)).await.is_err() {
-                tracing::warn!("a writer was not there to take the verdict");
-            }
-        }
-        snapshot.exit_code
-    }
-}
-
-impl Active {
-    fn admission(&self) -> Admission {
-        Admission { writer: 0, inputs: self.inputs.clone(), slot: Arc::clone(&self.slot), shift: self.shift }
-    }
-}
-
-fn read_test(hello: &Hello) -> Result<Test, Failure> {
-    let scale = |text: &str| text.parse::<Scale>().map_err(|error| Failure::configuration(error.to_string()));
-    let (time_scale, load_scale) = (scale(&hello.time_scale)?, scale(&hello.load_scale)?);
-    let model = hello.model.clone();
-    let parsed = test_file::parse(&hello.test, time_scale, load_scale, |_| Ok(model));
-    parsed.map(|(test, _)| test).map_err(|mistakes| Failure::configuration(mistakes.to_string()))
-}
-
-/// A latency that cannot exist with this server is an error before the start.
-fn check_server(test: &Test, version: &str) -> Result<(), Failure> {
-    let major: u32 = version.split('.').next().and_then(|major| major.parse().ok()).unwrap_or(0);
-    let asked = test
-        .thresholds
-        .iter()
-        .find(|threshold| threshold.metric == Metric::Latency(Latency::MongoVisibility));
-    match asked {
-        Some(threshold) if major < 6 => Err(Failure::configuration(format!(
-            "threshold '{}' on '{}' can never have data: MongoDB {version} gives events no wallTime, which came with 6.0; remove it or upgrade",
-            threshold.expression.text, threshold.key
-        ))),
-        _ => Ok(()),
     }
 }

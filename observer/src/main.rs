@@ -17,7 +17,12 @@ fn main() -> ExitCode {
     };
     let level = tracing_subscriber::EnvFilter::try_from_env("STREAMGAUGE_LOG")
         .unwrap_or_else(|_| "info,mongodb=warn".into());
-    tracing_subscriber::fmt().with_env_filter(level).with_writer(std::io::stderr).with_target(false).init();
+    tracing_subscriber::fmt()
+        .with_env_filter(level)
+        .with_writer(std::io::stderr)
+        .with_ansi(std::io::IsTerminal::is_terminal(&std::io::stderr()))
+        .with_target(false)
+        .init();
     let runtime = match tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => {

@@ -7,7 +7,9 @@
 //! State is bounded by what is open: a sliding window per writer (sequences are dense), the keys of what is
 //! in it, and three side tables with named limits ([`LOST_KEPT_MAX`], [`EARLY_MAX`], [`DELETES_KEPT_MAX`]).
 
+mod early;
 mod entry;
+mod figures;
 mod keys;
 mod part;
 pub mod thread;
@@ -257,10 +259,7 @@ impl Matcher {
         if let Some(window) = self.windows.get_mut(usize::from(writer)) {
             window.passed(queued_at);
         }
-        let all_passed = self.windows.iter().map(Window::watermark).min().unwrap_or(UnixNanos::MAX);
-        while self.early_deletes.front().is_some_and(|event| event.observed < all_passed) {
-            self.let_go_oldest_delete();
-        }
+        self.let_go_passed();
     }
 
     /// An event was read.
@@ -290,24 +289,9 @@ impl Matcher {
             }
             Some(window::Knows::Retired(_)) => self.arrive(id, &event, sink),
             Some(window::Knows::Nothing) | None => {
-                self.events[Phase::Run as usize].see(EventKind::Early);
-                self.early_count += 1;
-                self.early_stamped.entry(id).or_default().push(event);
-                self.bound_early();
+                self.hold_stamped(id, event);
             }
         }
-    }
-
-    fn unmatched_delete(&mut self, event: Event) {
-        let Change::Deleted { entity, key } = &event.change else { return };
-        if let Some(phase) = self.keys.matched_delete(*entity, key) {
-            self.events[phase as usize].see(EventKind::Duplicate);
-            return;
-        }
-        self.events[Phase::Run as usize].see(EventKind::Early);
-        self.early_count += 1;
-        self.early_deletes.push_back(event);
-        self.bound_early();
     }
 
     /// An event of a known entry: its first arrival, or one more.
@@ -404,76 +388,11 @@ impl Matcher {
             let ids: Vec<u64> = self.windows[usize::from(writer)].sequences().collect();
             ids.into_iter().for_each(|sequence| self.give_up((writer, sequence), sink));
         }
-        while !self.early_deletes.is_empty() {
-            self.let_go_oldest_delete();
-        }
-        let mut early: Vec<_> = self.early_stamped.drain().collect();
-        early.sort_by_key(|(id, _)| *id);
-        for (_, events) in early {
-            self.recover(&events, sink);
-        }
+        self.close_early(sink);
         for (writer, window) in (0..).zip(&self.windows) {
             window.numbered().for_each(|(sequence, entry)| done((writer, sequence), entry, sink));
         }
         self.lost.iter().for_each(|(id, entry)| done(*id, entry, sink));
-    }
-
-    /// Events of an operation that the ledger does not hold: an entry after the fact, delivered but unmeasured.
-    fn recover(&mut self, events: &[Event], sink: &mut impl Sink) {
-        self.early_count -= events.len();
-        let Some(Change::Stamped { entity, .. }) = events.first().map(|event| &event.change) else { return };
-        self.recovered += 1;
-        let part = self.parts.part(0, *entity, Operation::Create);
-        let account = &mut self.states[part.index].accounts[Phase::Run as usize];
-        account.open();
-        account.change(Outcome::Pending, Outcome::Delivered);
-        for latency in [Latency::CdcE2eLatency, Latency::CdcE2eLatencyIntended] {
-            sink.latency(part, latency, None);
-        }
-        let run = &mut self.events[Phase::Run as usize];
-        run.change(EventKind::Early, EventKind::First);
-        events[1..].iter().for_each(|_| run.change(EventKind::Early, EventKind::Duplicate));
-    }
-
-    /// The entry has come: whatever was held for it happens now.
-    fn replay_early(&mut self, writer: u16, sequence: u64, sink: &mut impl Sink) {
-        let mut held = self.early_stamped.remove(&(writer, sequence)).unwrap_or_default();
-        if let Some(entry) = self.windows[usize::from(writer)].get(sequence)
-            && entry.part.operation == Operation::Delete
-        {
-            let is_ours = |event: &Event| matches!(&event.change, Change::Deleted { entity, key } if *entity == entry.part.entity && **key == *entry.key);
-            held.extend(self.early_deletes.iter().filter(|event| is_ours(event)).cloned());
-            self.early_deletes.retain(|event| !is_ours(event));
-        }
-        for event in held {
-            self.early_count -= 1;
-            self.events[Phase::Run as usize].give(EventKind::Early);
-            self.event(event, sink);
-        }
-    }
-
-    fn bound_early(&mut self) {
-        if self.early_count <= EARLY_MAX {
-            return;
-        }
-        self.limits.early_let_go += 1;
-        if self.early_deletes.is_empty() {
-            // Which stamped one goes does not matter: the run is beyond repair, and says so.
-            let id = *self.early_stamped.keys().next().expect("the count says that one is held");
-            let events = self.early_stamped.remove(&id).expect("looked up above");
-            self.early_count -= events.len();
-            let run = &mut self.events[Phase::Run as usize];
-            events.iter().for_each(|_| run.change(EventKind::Early, EventKind::Foreign));
-        } else {
-            self.let_go_oldest_delete();
-        }
-    }
-
-    fn let_go_oldest_delete(&mut self) {
-        if self.early_deletes.pop_front().is_some() {
-            self.early_count -= 1;
-            self.events[Phase::Run as usize].change(EventKind::Early, EventKind::Foreign);
-        }
     }
 
     /// Moves what is settled out of the window; what may still arrive goes to the side table.
@@ -534,8 +453,6 @@ fn report_arrival(entry: &Entry, event: &Event, checks: &mut Checks, sink: &mut 
         checks.matching += u64::from(*found == expected);
     }
 }
-
-mod figures;
 
 #[cfg(test)]
 mod tests;

@@ -1,1 +1,212 @@
-//! .
+//! Starts the shipped programs as processes beside a testbed, and reads what they leave.
+//!
+//! Every program belongs to its testbed: it ends with it, however the test ends.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail};
+use serde_json::Value;
+use streamgauge_shared::report::Report;
+use streamgauge_testbed::{Process, Program, Signal, State, Testbed, find_program, wait_for};
+
+/// How long a program may take to start, or to refuse to.
+pub const START_LIMIT: Duration = Duration::from_secs(10);
+
+/// The folder of the shipped scenarios.
+#[must_use]
+pub fn scenarios() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../scenarios")
+}
+
+/// A running observer.
+pub struct Observer {
+    /// Its process.
+    pub process: Process,
+    /// `http://127.0.0.1:port`.
+    pub address: String,
+    /// Where it keeps its runs.
+    pub runs: PathBuf,
+}
+
+/// A finished run.
+pub struct Finished {
+    /// What the writer ended with.
+    pub code: i32,
+    /// What it printed.
+    pub stdout: String,
+    /// Its progress and its errors.
+    pub stderr: String,
+}
+
+impl Observer {
+    /// Starts an observer of the testbed's MongoDB on a free port; returns when it is ready.
+    ///
+    /// # Errors
+    /// When it does not get ready in time, with what it printed.
+    pub async fn start(bed: &Testbed, extra: &[&str]) -> Result<Self> {
+        let runs = bed.folder().join("runs");
+        let process = bed.run(serve(bed.mongo_uri(), &runs, extra)?).await?;
+        let address =
+            wait_for("the observer to listen", START_LIMIT, || async { listening(&process) }).await?;
+        let ready = wait_for("the observer to be ready", START_LIMIT, || async {
+            let answer = get(&address, "/readyz").await.map_err(|error| format!("{error:#}"))?;
+            if answer.status == 200 { Ok(()) } else { Err(answer.body) }
+        });
+        ready.await.with_context(|| process.tail())?;
+        Ok(Self { process, address, runs })
+    }
+
+    /// The run folders that are complete.
+    ///
+    /// # Errors
+    /// When the folder cannot be read.
+    pub fn run_folders(&self) -> Result<Vec<PathBuf>> {
+        let mut folders = Vec::new();
+        for entry in fs::read_dir(&self.runs).with_context(|| format!("no {}", self.runs.display()))? {
+            folders.push(entry?.path());
+        }
+        folders.retain(|path| path.extension().is_none());
+        folders.sort();
+        Ok(folders)
+    }
+
+    /// The report of the only run.
+    ///
+    /// # Errors
+    /// When there is not exactly one, or it cannot be read.
+    pub fn report(&self) -> Result<Report> {
+        let folders = self.run_folders()?;
+        let [folder] = &folders[..] else { bail!("one run folder expected, found {folders:?}") };
+        let text = fs::read_to_string(folder.join("report.json"))?;
+        Ok(serde_json::from_str(&text)?)
+    }
+
+    /// The lines of `rows.jsonl` of the only run.
+    ///
+    /// # Errors
+    /// When they cannot be read.
+    pub fn rows(&self) -> Result<Vec<Value>> {
+        let folders = self.run_folders()?;
+        let text = fs::read_to_string(folders.first().context("no run folder")?.join("rows.jsonl"))?;
+        text.lines().map(|line| Ok(serde_json::from_str(line)?)).collect()
+    }
+}
+
+/// An observer as a program to be run.
+///
+/// # Errors
+/// When it has not been built.
+pub fn serve(mongo: &str, runs: &Path, extra: &[&str]) -> Result<Program> {
+    let program = Program::new("observer", find_program("streamgauge-observer")?)
+        .env("STREAMGAUGE_MONGO", mongo)
+        .args(["serve", "--listen", "127.0.0.1:0", "--runs"])
+        .args([runs.display().to_string()])
+        .args(extra.iter().copied());
+    Ok(Program { stop: Signal::Terminate, ..program })
+}
+
+fn listening(process: &Process) -> Result<String, String> {
+    let stdout = process.stdout();
+    let address = stdout.split("listening on ").nth(1).and_then(|rest| rest.split_whitespace().next());
+    address.map(str::to_owned).ok_or_else(|| format!("{}: {}", process.state(), process.tail()))
+}
+
+/// A writer as a program to be run; `name` tells several of one test apart.
+///
+/// # Errors
+/// When it has not been built.
+pub fn writer(name: &str, postgres: &str, args: &[&str]) -> Result<Program> {
+    let program = Program::new(name, find_program("streamgauge-writer")?)
+        .env("STREAMGAUGE_POSTGRES", postgres)
+        .args(args.iter().copied());
+    Ok(Program { stop: Signal::Interrupt, ..program })
+}
+
+/// Starts `run` of a scenario against an observer.
+///
+/// # Errors
+/// When the program cannot be started.
+pub async fn start_run(
+    bed: &Testbed,
+    observer: &Observer,
+    scenario: &Path,
+    extra: &[&str],
+) -> Result<Process> {
+    let scenario = scenario.display().to_string();
+    let mut args = vec!["run", &scenario, "--observer", &observer.address];
+    args.extend(extra);
+    bed.run(writer("writer", bed.postgres_url(), &args)?).await
+}
+
+/// Waits until a program has ended.
+///
+/// # Errors
+/// When it does not within the limit, with what it printed.
+pub async fn finish(process: &Process, limit: Duration) -> Result<Finished> {
+    let ended = tokio::time::timeout(limit, process.ended()).await;
+    let state =
+        ended.with_context(|| format!("'{process:?}' goes on after {limit:?}: {}", process.tail()))?;
+    let State::Exited { code: Some(code), .. } = state else { bail!("{state}: {}", process.tail()) };
+    Ok(Finished { code, stdout: process.stdout(), stderr: process.stderr() })
+}
+
+/// An HTTP answer.
+pub struct Answer {
+    /// Its status.
+    pub status: u16,
+    /// Its body.
+    pub body: String,
+}
+
+/// One GET over a connection of its own.
+///
+/// # Errors
+/// When the server cannot be reached or does not speak HTTP.
+pub async fn get(address: &str, path: &str) -> Result<Answer> {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    let host = address.trim_start_matches("http://");
+    let mut stream = tokio::net::TcpStream::connect(host).await?;
+    stream
+        .write_all(format!("GET {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n").as_bytes())
+        .await?;
+    let mut text = String::new();
+    stream.read_to_string(&mut text).await?;
+    let status =
+        text.split_whitespace().nth(1).and_then(|status| status.parse().ok()).context("no status line")?;
+    let body = text.split_once("\r\n\r\n").map_or("", |(_, body)| body).to_owned();
+    Ok(Answer { status, body })
+}
+
+/// A scenario like the shipped one at another rate and length, without warm-up, in the testbed's folder.
+///
+/// # Errors
+/// When it cannot be written.
+pub fn scenario(bed: &Testbed, rate: u32, duration_s: u32) -> Result<PathBuf> {
+    let shipped = fs::read_to_string(scenarios().join("e2e-latency.toml"))?;
+    let changed = shipped
+        .replace("models/shop.toml", &scenarios().join("models/shop.toml").display().to_string())
+        .replace("rate = 10\n", &format!("rate = {rate}\n"))
+        .replace("duration = \"5m\"", &format!("duration = \"{duration_s}s\""))
+        .replace("warm_up = \"5s\"", "warm_up = \"0s\"")
+        .replace("max_vus = 50", "max_vus = 200");
+    let path = bed.folder().join("scenario.toml");
+    fs::write(&path, changed)?;
+    Ok(path)
+}
+
+/// Rows of the shop's customers that are left in PostgreSQL and in MongoDB.
+///
+/// # Errors
+/// When a database cannot be asked.
+pub async fn left_behind(bed: &Testbed) -> Result<(i64, u64)> {
+    let (client, connection) = tokio_postgres::connect(bed.postgres_url(), tokio_postgres::NoTls).await?;
+    let connection = tokio::spawn(connection);
+    let rows = client.query_one("SELECT count(*) FROM customers", &[]).await?.get(0);
+    drop(client);
+    connection.await??;
+    let mongo = mongodb::Client::with_uri_str(bed.mongo_uri()).await?;
+    let collection = mongo.database(bed.database()).collection::<mongodb::bson::Document>("customers");
+    Ok((rows, collection.count_documents(mongodb::bson::doc! {}).await?))
+}

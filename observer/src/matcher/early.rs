@@ -1,0 +1,109 @@
+//! Events whose entry is not here yet: held, bounded, until the entry comes, or until none can come.
+
+use streamgauge_shared::account::{EventKind, Operation, Outcome, Phase};
+use streamgauge_shared::timeline::Latency;
+
+use super::window::Window;
+use super::{Change, EARLY_MAX, Event, Matcher, Sink};
+
+impl Matcher {
+    /// A stamped event of this run whose entry has not come.
+    pub(super) fn hold_stamped(&mut self, id: (u16, u64), event: Event) {
+        self.events[Phase::Run as usize].see(EventKind::Early);
+        self.early_count += 1;
+        self.early_stamped.entry(id).or_default().push(event);
+        self.bound_early();
+    }
+
+    /// Lets deletes go that every writer's records have passed: no entry can explain them any more.
+    pub(super) fn let_go_passed(&mut self) {
+        let all_passed = self.windows.iter().map(Window::watermark).min();
+        while let (Some(passed), Some(event)) = (all_passed, self.early_deletes.front())
+            && event.observed < passed
+        {
+            self.let_go_oldest_delete();
+        }
+    }
+
+    /// The close: deletes are foreign, stamped events are entries that the ledger does not hold.
+    pub(super) fn close_early(&mut self, sink: &mut impl Sink) {
+        while !self.early_deletes.is_empty() {
+            self.let_go_oldest_delete();
+        }
+        let mut early: Vec<_> = self.early_stamped.drain().collect();
+        early.sort_by_key(|(id, _)| *id);
+        for (_, events) in early {
+            self.recover(&events, sink);
+        }
+    }
+
+    pub(super) fn unmatched_delete(&mut self, event: Event) {
+        let Change::Deleted { entity, key } = &event.change else { return };
+        if let Some(phase) = self.keys.matched_delete(*entity, key) {
+            self.events[phase as usize].see(EventKind::Duplicate);
+            return;
+        }
+        self.events[Phase::Run as usize].see(EventKind::Early);
+        self.early_count += 1;
+        self.early_deletes.push_back(event);
+        self.bound_early();
+    }
+
+    /// Events of an operation that the ledger does not hold: an entry after the fact, delivered but unmeasured.
+    fn recover(&mut self, events: &[Event], sink: &mut impl Sink) {
+        self.early_count -= events.len();
+        let Some(Change::Stamped { entity, .. }) = events.first().map(|event| &event.change) else { return };
+        self.recovered += 1;
+        let part = self.parts.part(0, *entity, Operation::Create);
+        let account = &mut self.states[part.index].accounts[Phase::Run as usize];
+        account.open();
+        account.change(Outcome::Pending, Outcome::Delivered);
+        for latency in [Latency::CdcE2eLatency, Latency::CdcE2eLatencyIntended] {
+            sink.latency(part, latency, None);
+        }
+        let run = &mut self.events[Phase::Run as usize];
+        run.change(EventKind::Early, EventKind::First);
+        events[1..].iter().for_each(|_| run.change(EventKind::Early, EventKind::Duplicate));
+    }
+
+    /// The entry has come: whatever was held for it happens now.
+    pub(super) fn replay_early(&mut self, writer: u16, sequence: u64, sink: &mut impl Sink) {
+        let mut held = self.early_stamped.remove(&(writer, sequence)).unwrap_or_default();
+        if let Some(entry) = self.windows[usize::from(writer)].get(sequence)
+            && entry.part.operation == Operation::Delete
+        {
+            let is_ours = |event: &Event| matches!(&event.change, Change::Deleted { entity, key } if *entity == entry.part.entity && **key == *entry.key);
+            held.extend(self.early_deletes.iter().filter(|event| is_ours(event)).cloned());
+            self.early_deletes.retain(|event| !is_ours(event));
+        }
+        for event in held {
+            self.early_count -= 1;
+            self.events[Phase::Run as usize].give(EventKind::Early);
+            self.event(event, sink);
+        }
+    }
+
+    fn bound_early(&mut self) {
+        if self.early_count <= EARLY_MAX {
+            return;
+        }
+        self.limits.early_let_go += 1;
+        if self.early_deletes.is_empty() {
+            // Which stamped one goes does not matter: the run is beyond repair, and says so.
+            let id = *self.early_stamped.keys().next().expect("the count says that one is held");
+            let events = self.early_stamped.remove(&id).expect("looked up above");
+            self.early_count -= events.len();
+            let run = &mut self.events[Phase::Run as usize];
+            events.iter().for_each(|_| run.change(EventKind::Early, EventKind::Foreign));
+        } else {
+            self.let_go_oldest_delete();
+        }
+    }
+
+    fn let_go_oldest_delete(&mut self) {
+        if self.early_deletes.pop_front().is_some() {
+            self.early_count -= 1;
+            self.events[Phase::Run as usize].change(EventKind::Early, EventKind::Foreign);
+        }
+    }
+}

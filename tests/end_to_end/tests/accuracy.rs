@@ -1,0 +1,118 @@
+//! A known delay goes in, and comes out: reported latencies against the relay's own times, row by row.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use serde_json::Value;
+use streamgauge_end_to_end::{Observer, finish, scenario, start_run};
+use streamgauge_shared::report::Figure;
+use streamgauge_shared::stamp::Stamp;
+use streamgauge_testbed::{AckRow, Op, Testbed};
+
+/// What the headline may differ from the relay's own figure, milliseconds.
+const ACCURACY_MS: f64 = 3.0;
+const RATE: u32 = 100;
+const SECONDS: u32 = 20;
+
+#[tokio::test]
+async fn no_delay_is_reported_as_the_relay_saw_it() -> Result<()> {
+    known_delay(0).await
+}
+
+#[tokio::test]
+async fn a_delay_of_25_ms_is_reported_as_the_relay_saw_it() -> Result<()> {
+    known_delay(25).await
+}
+
+#[tokio::test]
+async fn a_delay_of_250_ms_is_reported_as_the_relay_saw_it() -> Result<()> {
+    known_delay(250).await
+}
+
+#[expect(clippy::print_stdout, reason = "the figures are what the test is for")]
+async fn known_delay(delay_ms: u32) -> Result<()> {
+    let bed = Testbed::builder().delay(Duration::from_millis(delay_ms.into())).start().await?;
+    let observer = Observer::start(&bed, &["--once"]).await?;
+    let scenario = scenario(&bed, RATE, SECONDS)?;
+    let run = start_run(&bed, &observer, &scenario, &["--prepare"]).await?;
+    let finished = finish(&run, Duration::from_secs(90)).await?;
+    let report = observer.report()?;
+    let shown = format!("{}\n{}", finished.stdout, finished.stderr);
+
+    // Every row accounted for, and none but ours.
+    let expected = u64::from(RATE * SECONDS) * 2 - 2 * report.counters["dropped_iterations"];
+    assert_eq!(report.counters["dropped_iterations"], 0, "{shown}");
+    assert_eq!((report.account.entries, report.account.delivered), (expected, expected), "{shown}");
+    assert_eq!((report.events.total, report.events.first), (expected, expected), "{shown}");
+    assert!(report.run.complete && report.clock.error_bound_ms == Some(0.0), "{shown}");
+
+    // Row by row against the relay's own clock readings.
+    let acks = Acks::of(&bed.relay().acks()?)?;
+    let (mut differences, mut from_relay) = (Vec::new(), Vec::new());
+    for row in observer.rows()? {
+        let number = |name: &str| row[name].as_i64().with_context(|| format!("no {name} in {row}"));
+        let (sent, observed, ack) = (number("sent_ns")?, number("observed_ns")?, acks.of_row(&row)?);
+        differences.push(millis(observed - ack));
+        from_relay.push(millis(ack - sent));
+    }
+    assert_eq!(differences.len() as u64, expected, "each row is kept");
+    let e2e = &report.latency["cdc_e2e_latency"].all;
+    let Figure::Value(reported) = e2e.p50 else { panic!("no median: {shown}") };
+    let (difference, relay) = (median(&mut differences), median(&mut from_relay));
+    let min = e2e.min.context("no minimum")?;
+    println!(
+        "delay {delay_ms} ms: p50 {reported:.3} ms, relay's {relay:.3} ms, median of observed - ack {difference:.3} ms, min {min:.3} ms"
+    );
+    assert!(difference.abs() <= ACCURACY_MS, "median of observed - ack: {difference} ms");
+    assert!((reported - relay).abs() <= ACCURACY_MS, "reported {reported} ms, the relay's {relay} ms");
+    assert!(min >= f64::from(delay_ms), "{min} ms is below the delay");
+    assert_eq!(finished.code, i32::from(report.verdict.exit_code));
+    bed.stop()
+}
+
+/// When the relay saw each row acknowledged: stamped ones by writer and sequence, deletes by key.
+struct Acks {
+    stamped: HashMap<(u64, u64), i64>,
+    deleted: HashMap<String, i64>,
+}
+
+impl Acks {
+    fn of(acks: &[AckRow]) -> Result<Self> {
+        let mut read = Self { stamped: HashMap::new(), deleted: HashMap::new() };
+        for ack in acks {
+            match (&ack.stamp, ack.op) {
+                (Some(stamp), _) => {
+                    let stamp: Stamp = stamp.parse()?;
+                    read.stamped.insert((stamp.writer.into(), stamp.sequence), ack.acked.0);
+                }
+                (None, Op::Delete) => drop(read.deleted.insert(ack.key.clone(), ack.acked.0)),
+                (None, _) => {}
+            }
+        }
+        Ok(read)
+    }
+
+    fn of_row(&self, row: &Value) -> Result<i64> {
+        let ack = if row["operation"] == "delete" {
+            self.deleted.get(row["key"].as_str().context("no key")?)
+        } else {
+            let id = (
+                row["writer"].as_u64().context("no writer")?,
+                row["sequence"].as_u64().context("no sequence")?,
+            );
+            self.stamped.get(&id)
+        };
+        ack.copied().with_context(|| format!("the relay never saw {row}"))
+    }
+}
+
+#[expect(clippy::cast_precision_loss, reason = "differences of minutes are exact")]
+fn millis(ns: i64) -> f64 {
+    ns as f64 / 1e6
+}
+
+fn median(values: &mut [f64]) -> f64 {
+    values.sort_by(f64::total_cmp);
+    values[values.len() / 2]
+}
