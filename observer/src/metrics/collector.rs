@@ -171,22 +171,13 @@ fn scenarios(encoder: &mut DescriptorEncoder<'_>, scenarios: &[ScenarioGauges]) 
 }
 
 fn whole_run(encoder: &mut DescriptorEncoder<'_>, snapshot: &Snapshot) -> fmt::Result {
-    let events = &snapshot.report.events;
-    let kinds = [
-        ("first", events.first),
-        ("duplicate", events.duplicate),
-        ("out_of_order", events.out_of_order),
-        ("early", events.early),
-        ("foreign", events.foreign),
-        ("undecodable", events.undecodable),
-    ];
     let mut metric = encoder.encode_descriptor(
         "events",
         "Events of the change stream by kind",
         None,
         MetricType::Gauge,
     )?;
-    for (kind, count) in kinds {
+    for (kind, count) in snapshot.report.events.kinds() {
         gauge(metric.encode_family(&vec![("kind", kind)])?, as_f64(count))?;
     }
     let mut metric =

@@ -12,6 +12,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use crate::account::{EventKind, Outcome};
 use crate::clock::ClockDomain;
 use crate::exit_code::ExitCode;
 
@@ -186,7 +187,7 @@ pub struct ThresholdResult {
     pub metric: String,
     /// The expression as the test writes it.
     pub expression: String,
-    /// Whether it holds.
+    /// Whether it holds; while the run goes on, whether it does not certainly fail.
     pub passed: bool,
     /// The value it was judged on, milliseconds for a latency; absent where there is no data.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -232,6 +233,43 @@ pub struct EventReport {
     pub early: u64,
     pub foreign: u64,
     pub undecodable: u64,
+}
+
+impl AccountReport {
+    /// Each outcome by name, in the order reports print them.
+    #[must_use]
+    pub fn outcomes(&self) -> [(&'static str, u64); Outcome::COUNT] {
+        Outcome::ALL.map(|outcome| {
+            let count = match outcome {
+                Outcome::Delivered => self.delivered,
+                Outcome::Superseded => self.superseded,
+                Outcome::Late => self.late,
+                Outcome::Lost => self.lost,
+                Outcome::Rejected => self.rejected,
+                Outcome::Unknown => self.unknown,
+                Outcome::Pending => self.pending,
+            };
+            (outcome.name(), count)
+        })
+    }
+}
+
+impl EventReport {
+    /// Each kind by name, in the order reports print them.
+    #[must_use]
+    pub fn kinds(&self) -> [(&'static str, u64); EventKind::COUNT] {
+        EventKind::ALL.map(|kind| {
+            let count = match kind {
+                EventKind::First => self.first,
+                EventKind::Duplicate => self.duplicate,
+                EventKind::OutOfOrder => self.out_of_order,
+                EventKind::Early => self.early,
+                EventKind::Foreign => self.foreign,
+                EventKind::Undecodable => self.undecodable,
+            };
+            (kind.name(), count)
+        })
+    }
 }
 
 /// One phase besides the measured one.

@@ -159,25 +159,8 @@ fn account(report: &Report, palette: &Palette) -> String {
     let (account, events) = (&report.account, &report.events);
     let mut text = String::new();
     line(&mut text, "  █ ACCOUNT OF ROWS\n");
-    let outcomes = [
-        ("delivered", account.delivered),
-        ("superseded", account.superseded),
-        ("late", account.late),
-        ("lost", account.lost),
-        ("rejected", account.rejected),
-        ("unknown", account.unknown),
-        ("pending", account.pending),
-    ];
-    line(&mut text, &sum_line("entries", account.entries, &outcomes, palette));
-    let kinds = [
-        ("first", events.first),
-        ("duplicate", events.duplicate),
-        ("out_of_order", events.out_of_order),
-        ("early", events.early),
-        ("foreign", events.foreign),
-        ("undecodable", events.undecodable),
-    ];
-    line(&mut text, &sum_line("events", events.total, &kinds, palette));
+    line(&mut text, &sum_line("entries", account.entries, &account.outcomes(), palette));
+    line(&mut text, &sum_line("events", events.total, &events.kinds(), palette));
     if account.lost_no_row > 0 {
         line(
             &mut text,
@@ -229,7 +212,7 @@ fn execution(report: &Report, palette: &Palette) -> String {
     }
     line(
         &mut text,
-        &format!("{}{}{}{}", dotted("vus_max", palette), palette.value, report.load.peak_users, palette.off),
+        &format!("{}{}{}{}", dotted("vus_active_max", palette), palette.value, report.load.peak_users, palette.off),
     );
     text.push('\n');
     text

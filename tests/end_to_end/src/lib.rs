@@ -4,6 +4,7 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
@@ -47,7 +48,7 @@ impl Observer {
     /// When it does not get ready in time, with what it printed.
     pub async fn start(bed: &Testbed, extra: &[&str]) -> Result<Self> {
         let runs = bed.folder().join("runs");
-        let process = bed.run(serve(bed.mongo_uri(), &runs, extra)?).await?;
+        let process = bed.run(serve(bed.mongo_uri(), "127.0.0.1:0", &runs, extra)?).await?;
         let address =
             wait_for("the observer to listen", START_LIMIT, || async { listening(&process) }).await?;
         let ready = wait_for("the observer to be ready", START_LIMIT, || async {
@@ -94,14 +95,20 @@ impl Observer {
     }
 }
 
+/// A name of its own for each program: it names its log files too.
+fn unique(name: &str) -> String {
+    static STARTED: AtomicU32 = AtomicU32::new(1);
+    format!("{name}-{}", STARTED.fetch_add(1, Ordering::Relaxed))
+}
+
 /// An observer as a program to be run.
 ///
 /// # Errors
 /// When it has not been built.
-pub fn serve(mongo: &str, runs: &Path, extra: &[&str]) -> Result<Program> {
-    let program = Program::new("observer", find_program("streamgauge-observer")?)
+pub fn serve(mongo: &str, listen: &str, runs: &Path, extra: &[&str]) -> Result<Program> {
+    let program = Program::new(unique("observer"), find_program("streamgauge-observer")?)
         .env("STREAMGAUGE_MONGO", mongo)
-        .args(["serve", "--listen", "127.0.0.1:0", "--runs"])
+        .args(["serve", "--listen", listen, "--runs"])
         .args([runs.display().to_string()])
         .args(extra.iter().copied());
     Ok(Program { stop: Signal::Terminate, ..program })
@@ -113,12 +120,12 @@ fn listening(process: &Process) -> Result<String, String> {
     address.map(str::to_owned).ok_or_else(|| format!("{}: {}", process.state(), process.tail()))
 }
 
-/// A writer as a program to be run; `name` tells several of one test apart.
+/// A writer as a program to be run.
 ///
 /// # Errors
 /// When it has not been built.
-pub fn writer(name: &str, postgres: &str, args: &[&str]) -> Result<Program> {
-    let program = Program::new(name, find_program("streamgauge-writer")?)
+pub fn writer(postgres: &str, args: &[&str]) -> Result<Program> {
+    let program = Program::new(unique("writer"), find_program("streamgauge-writer")?)
         .env("STREAMGAUGE_POSTGRES", postgres)
         .args(args.iter().copied());
     Ok(Program { stop: Signal::Interrupt, ..program })
@@ -137,7 +144,7 @@ pub async fn start_run(
     let scenario = scenario.display().to_string();
     let mut args = vec!["run", &scenario, "--observer", &observer.address];
     args.extend(extra);
-    bed.run(writer("writer", bed.postgres_url(), &args)?).await
+    bed.run(writer(bed.postgres_url(), &args)?).await
 }
 
 /// Waits until a program has ended.
@@ -190,6 +197,8 @@ pub fn scenario(bed: &Testbed, rate: u32, duration_s: u32) -> Result<PathBuf> {
         .replace("rate = 10\n", &format!("rate = {rate}\n"))
         .replace("duration = \"5m\"", &format!("duration = \"{duration_s}s\""))
         .replace("warm_up = \"5s\"", "warm_up = \"0s\"")
+        // Enough users from the start for any delay that a test injects: a tick without one is dropped.
+        .replace("pre_allocated_vus = 20", "pre_allocated_vus = 100")
         .replace("max_vus = 50", "max_vus = 200");
     let path = bed.folder().join("scenario.toml");
     fs::write(&path, changed)?;

@@ -11,9 +11,11 @@ use streamgauge_end_to_end::{
 };
 use streamgauge_testbed::Testbed;
 
+const LOOPBACK: &str = "127.0.0.1:0";
+
 /// Runs a writer that is to fail and checks how.
 async fn refused(bed: &Testbed, postgres: &str, args: &[&str], code: i32, says: &[&str]) -> Result<Finished> {
-    let process = bed.run(writer("refused", postgres, args)?).await?;
+    let process = bed.run(writer(postgres, args)?).await?;
     let finished = finish(&process, START_LIMIT).await?;
     let shown = format!("{args:?} with {postgres}\nstdout: {}\nstderr: {}", finished.stdout, finished.stderr);
     assert_eq!(finished.code, code, "{shown}");
@@ -95,8 +97,8 @@ async fn every_mistake_of_a_scenario_is_reported_at_once_before_anything_is_touc
     bed.stop()
 }
 
-async fn observer_refused(bed: &Testbed, uri: &str, extra: &[&str], code: i32, says: &[&str]) -> Result<()> {
-    let process = bed.run(serve(uri, Path::new(bed.folder()), extra)?).await?;
+async fn observer_refused(bed: &Testbed, uri: &str, listen: &str, code: i32, says: &[&str]) -> Result<()> {
+    let process = bed.run(serve(uri, listen, Path::new(bed.folder()), &[])?).await?;
     let finished = finish(&process, START_LIMIT).await?;
     assert_eq!(finished.code, code, "{}", finished.stderr);
     for word in says {
@@ -109,9 +111,10 @@ async fn observer_refused(bed: &Testbed, uri: &str, extra: &[&str], code: i32, s
 #[tokio::test]
 async fn a_mongodb_that_is_no_replica_set_is_refused() -> Result<()> {
     let bed = Testbed::builder().mongo_standalone().without_relay().start().await?;
-    observer_refused(&bed, bed.mongo_uri(), &[], 107, &["--mongo", "replica set", "rs.initiate()"]).await?;
-    observer_refused(&bed, "nonsense://u:s3cret@h/shop", &[], 104, &["--mongo", "mongodb://"]).await?;
-    observer_refused(&bed, bed.mongo_uri(), &["--listen", "0.0.0.0:0"], 104, &["--token-file"]).await?;
+    observer_refused(&bed, bed.mongo_uri(), LOOPBACK, 107, &["--mongo", "replica set", "rs.initiate()"])
+        .await?;
+    observer_refused(&bed, "nonsense://u:s3cret@h/shop", LOOPBACK, 104, &["--mongo", "mongodb://"]).await?;
+    observer_refused(&bed, bed.mongo_uri(), "0.0.0.0:0", 104, &["--token-file"]).await?;
     bed.stop()
 }
 
@@ -120,7 +123,7 @@ async fn a_wrong_mongodb_password_ends_the_observer() -> Result<()> {
     let bed = Testbed::builder().mongo_auth().without_relay().start().await?;
     let host = bed.mongo_uri().rsplit('@').next().unwrap_or_default();
     let wrong = format!("mongodb://root:s3cret@{host}");
-    observer_refused(&bed, &wrong, &[], 107, &["--mongo", "password"]).await?;
+    observer_refused(&bed, &wrong, LOOPBACK, 107, &["--mongo", "password"]).await?;
     let observer = Observer::start(&bed, &[]).await?;
     assert!(observer.process.is_running(), "with the right one it serves");
     bed.stop()

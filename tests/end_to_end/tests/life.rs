@@ -34,7 +34,7 @@ async fn the_shipped_scenario_passes_and_leaves_nothing_of_ours_behind() -> Resu
     let bed = Testbed::builder().start().await?;
     let observer = Observer::start(&bed, &["--once"]).await?;
     let shipped = scenarios().join("e2e-latency.toml").display().to_string();
-    let prepare = bed.run(writer("prepare", bed.postgres_url(), &["prepare", &shipped])?).await?;
+    let prepare = bed.run(writer(bed.postgres_url(), &["prepare", &shipped])?).await?;
     assert_eq!(finish(&prepare, LIMIT).await?.code, 0, "{}", prepare.tail());
     let theirs = "INSERT INTO customers VALUES ('00000000-0000-4000-8000-000000000001', 'a@b', 'active', '1.0123456789ab.0.0.5')";
     sql(&bed, theirs).await?;
@@ -114,7 +114,6 @@ async fn a_killed_writer_closes_its_run_as_failed_and_clean_removes_its_rows() -
     run.kill_9().await?;
     let busy = bed
         .run(writer(
-            "second",
             bed.postgres_url(),
             &["run", &path.display().to_string(), "--observer", &observer.address],
         )?)
@@ -124,7 +123,7 @@ async fn a_killed_writer_closes_its_run_as_failed_and_clean_removes_its_rows() -
     assert!(refused.stderr.contains("busy with run 00c0ffee0042"), "{}", refused.stderr);
 
     let args = ["clean", &path.display().to_string(), "--run", "00c0ffee0042"];
-    let clean = bed.run(writer("clean", bed.postgres_url(), &args)?).await?;
+    let clean = bed.run(writer(bed.postgres_url(), &args)?).await?;
     assert_eq!(finish(&clean, LIMIT).await?.code, 0, "{}", clean.tail());
     assert_eq!(left_behind(&bed).await?.0, 0);
     wait_for("the run to be closed", LIMIT, || async {

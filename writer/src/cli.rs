@@ -1,0 +1,214 @@
+//! The command line of the writer.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use streamgauge_shared::stamp::RunId;
+use streamgauge_shared::test_file::Scale;
+
+/// Writes scenario load into PostgreSQL, stamps every row, and tells the observer what it wrote.
+#[derive(Debug, Parser)]
+#[command(name = "streamgauge-writer", version, about)]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Produce the load, print progress and the summary, exit with the verdict.
+    #[command(
+        after_help = "Example:\n  streamgauge-writer run scenarios/e2e-latency.toml --prepare \\\n    --postgres postgresql://shop@127.0.0.1:5432/shop --observer http://127.0.0.1:9464"
+    )]
+    Run(Box<Run>),
+    /// Print all mistakes of test files at once, or their plans; touches no database.
+    #[command(after_help = "Example:\n  streamgauge-writer check scenarios/e2e-latency.toml")]
+    Check(Check),
+    /// Create what is missing in PostgreSQL (tables, stamp column), or say what is missing.
+    #[command(
+        after_help = "Example:\n  streamgauge-writer prepare scenarios/e2e-latency.toml --postgres postgresql://shop@127.0.0.1:5432/shop"
+    )]
+    Prepare(Prepare),
+    /// Delete the rows that a run left behind, and nothing else.
+    #[command(
+        after_help = "Example:\n  streamgauge-writer clean scenarios/e2e-latency.toml --run 00c0ffee0042 \\\n    --postgres postgresql://shop@127.0.0.1:5432/shop"
+    )]
+    Clean(Clean),
+}
+
+/// Options of `run`.
+#[derive(Args, Debug)]
+pub struct Run {
+    /// The test.
+    #[arg(value_name = "SCENARIO.toml")]
+    pub test: PathBuf,
+    /// Where PostgreSQL is.
+    #[command(flatten)]
+    pub postgres: Postgres,
+    /// The observer's address.
+    #[arg(long, value_name = "URL", env = "STREAMGAUGE_OBSERVER", default_value = "http://127.0.0.1:9464")]
+    pub observer: String,
+    /// A file that holds the token which the observer wants.
+    #[arg(long, value_name = "FILE", env = "STREAMGAUGE_TOKEN_FILE")]
+    pub token_file: Option<PathBuf>,
+    /// The seed of everything random [default: random].
+    #[arg(long, value_name = "N")]
+    pub seed: Option<u64>,
+    /// The run's id, twelve hexadecimal digits [default: random].
+    #[arg(long, value_name = "HEX", env = "STREAMGAUGE_RUN_ID")]
+    pub run_id: Option<RunId>,
+    /// How lengths and rates are scaled.
+    #[command(flatten)]
+    pub scales: Scales,
+    /// Sessions with PostgreSQL [default: the peak of users, at most 64].
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    pub connections: Option<u32>,
+    /// Create missing tables and stamp columns first.
+    #[arg(long)]
+    pub prepare: bool,
+    /// Leave this run's rows in PostgreSQL.
+    #[arg(long)]
+    pub keep_rows: bool,
+    /// No header and no progress.
+    #[arg(long)]
+    pub quiet: bool,
+    /// No colours; NO_COLOR does the same.
+    #[arg(long)]
+    pub no_color: bool,
+    /// What is printed at the end.
+    #[arg(long, value_name = "FORM", default_value = "text")]
+    pub summary: Summary,
+}
+
+/// Options of `check`.
+#[derive(Args, Debug)]
+pub struct Check {
+    /// The tests.
+    #[arg(value_name = "SCENARIO.toml", required = true)]
+    pub tests: Vec<PathBuf>,
+    /// How lengths and rates are scaled.
+    #[command(flatten)]
+    pub scales: Scales,
+}
+
+/// Options of `prepare`.
+#[derive(Args, Debug)]
+pub struct Prepare {
+    /// The test whose tables are prepared.
+    #[arg(value_name = "SCENARIO.toml")]
+    pub test: PathBuf,
+    /// Where PostgreSQL is.
+    #[command(flatten)]
+    pub postgres: Postgres,
+}
+
+/// Options of `clean`.
+#[derive(Args, Debug)]
+pub struct Clean {
+    /// The test whose tables are cleaned.
+    #[arg(value_name = "SCENARIO.toml")]
+    pub test: PathBuf,
+    /// The run whose rows are deleted.
+    #[arg(long, value_name = "ID")]
+    pub run: RunId,
+    /// Where PostgreSQL is.
+    #[command(flatten)]
+    pub postgres: Postgres,
+}
+
+/// Where PostgreSQL is.
+#[derive(Args)]
+pub struct Postgres {
+    /// PostgreSQL's URL: postgresql://USER:PASSWORD@HOST:PORT/DATABASE.
+    #[arg(long = "postgres", value_name = "URL", env = "STREAMGAUGE_POSTGRES", hide_env_values = true)]
+    pub url: String,
+}
+
+impl std::fmt::Debug for Postgres {
+    /// Without the URL, which may hold a password.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Postgres(***)")
+    }
+}
+
+/// How a test is scaled.
+#[derive(Args, Clone, Copy, Debug)]
+pub struct Scales {
+    /// Multiplies the lengths of scenarios, warm-up and start times; timeouts and graceful stops stay.
+    #[arg(long, value_name = "F", default_value = "1")]
+    pub time_scale: Scale,
+    /// Multiplies users and rates.
+    #[arg(long, value_name = "F", default_value = "1")]
+    pub load_scale: Scale,
+}
+
+/// The forms of a summary.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Summary {
+    /// For people.
+    Text,
+    /// report.json.
+    Json,
+}
+
+/// A usage message in which user and password of every URL are replaced: clap quotes what it does not
+/// understand, and a URL that stands in the wrong place is exactly that.
+#[must_use]
+pub fn without_secrets(message: &str) -> String {
+    let hide = |word: &str| {
+        let credentials =
+            word.split_once("://").and_then(|(scheme, rest)| Some((scheme, rest.rsplit_once('@')?.1)));
+        match credentials {
+            Some((scheme, host)) => format!("{scheme}://***@{host}"),
+            None if word.contains("password=") => "password=***".to_owned(),
+            None => word.to_owned(),
+        }
+    };
+    message.split_inclusive(char::is_whitespace).map(hide).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent_and_every_example_parses() {
+        Cli::command().debug_assert();
+        for command in Cli::command().get_subcommands() {
+            let example = command.get_after_help().expect("an example").to_string();
+            let line = example.strip_prefix("Example:\n").expect("an example").replace("\\\n", " ");
+            let parsed = Cli::try_parse_from(line.split_whitespace());
+            assert!(parsed.is_ok(), "{line}: {parsed:?}");
+        }
+    }
+
+    #[test]
+    fn bad_values_are_refused_and_passwords_are_not_shown() {
+        let parse = |more: &[&str]| {
+            let line = ["streamgauge-writer", "run", "x.toml", "--postgres", "postgres://u:s3cret@h/d"];
+            Cli::try_parse_from(line.iter().chain(more).copied())
+        };
+        for bad in [
+            ["--run-id", "xyz"],
+            ["--seed", "many"],
+            ["--time-scale", "0"],
+            ["--load-scale", "fast"],
+            ["--connections", "0"],
+            ["--summary", "xml"],
+        ] {
+            let error = parse(&bad).expect_err(bad[0]).to_string();
+            assert!(error.contains(bad[0]) && !error.contains("s3cret"), "{error}");
+        }
+        let misplaced =
+            parse(&["postgres://u:s3@cret@h/d", "password=s3cret"]).expect_err("one too many").to_string();
+        assert!(misplaced.contains("cret"), "clap quotes it: {misplaced}");
+        let told = without_secrets(&misplaced);
+        assert!(told.contains("'postgres://***@h/d'") && !told.contains("cret"), "{told}");
+        let good = parse(&["--seed", "7", "--load-scale", "0.5"]).expect("good");
+        assert!(!format!("{good:?}").contains("s3cret"));
+    }
+}

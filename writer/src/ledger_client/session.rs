@@ -1,0 +1,306 @@
+//! The task that owns the ledger's link for the length of a run.
+//!
+//! It empties the queue whether or not there is a connection, so that the load never notices a break. When
+//! the observer stays away beyond [`Limits::gone`], the session ends with a failure: what is written from
+//! then on could not be measured.
+
+use std::pin::pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use streamgauge_shared::exit_code::{ExitCode, Failure};
+use streamgauge_shared::ledger::frame::FrameError;
+use streamgauge_shared::ledger::{Hello, Progress, Record, ToWriter, Verdict};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::sync::{mpsc, oneshot, watch};
+use tokio::time::{sleep, timeout};
+
+use super::backlog::{Backlog, LEDGER_UNACKED_MAX};
+use super::link::{self, Link, LinkError, READ_BYTES};
+use super::{Endpoint, Queued, Token};
+
+/// Queued messages taken at once.
+const TAKE_MAX: usize = 1_024;
+/// The pause before the second attempt to connect; doubled for each further one.
+const BACKOFF_MIN: Duration = Duration::from_millis(100);
+/// The longest pause between two attempts.
+const BACKOFF_MAX: Duration = Duration::from_secs(2);
+/// How long one attempt to connect may take, until the HTTP answer is here.
+const CONNECT_MAX: Duration = Duration::from_secs(5);
+/// How long the observer may take to open its change stream.
+const READY_MAX: Duration = Duration::from_secs(30);
+
+/// How patient a session is.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// With an observer that cannot be reached at the start.
+    pub first_contact: Duration,
+    /// With an observer that is gone in the middle of a run.
+    pub gone: Duration,
+    /// With one that is connected and says nothing: its snapshots come once a second.
+    pub silence: Duration,
+    /// Records kept for an observer that does not acknowledge.
+    pub unacked: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            first_contact: Duration::from_secs(8),
+            gone: Duration::from_secs(30),
+            silence: Duration::from_secs(15),
+            unacked: LEDGER_UNACKED_MAX,
+        }
+    }
+}
+
+/// Everything a session needs.
+pub struct Session {
+    /// The observer.
+    pub endpoint: Endpoint,
+    /// What it wants to see.
+    pub token: Option<Token>,
+    /// The first message of each connection.
+    pub hello: Hello,
+    /// The session's end of the queue.
+    pub queue: mpsc::Receiver<Queued>,
+    /// Records that are missing from the ledger.
+    pub lost: Arc<AtomicU64>,
+    /// How patient it is.
+    pub limits: Limits,
+}
+
+/// What a session tells while it runs.
+pub struct SessionHandle {
+    /// The writer's index, once rows may be sent. Closed without a word when the session fails before.
+    pub ready: oneshot::Receiver<u16>,
+    /// Why the load is to stop.
+    pub abort: watch::Receiver<Option<Failure>>,
+    /// How the run stands.
+    pub progress: watch::Receiver<Option<Progress>>,
+}
+
+/// What a session knows of the run, and whom it tells.
+struct State {
+    backlog: Backlog,
+    /// The load is over: from now on the observer may be silent until its verdict.
+    ended: bool,
+    unacked_max: usize,
+    lost: Arc<AtomicU64>,
+    abort: watch::Sender<Option<Failure>>,
+    progress: watch::Sender<Option<Progress>>,
+}
+
+/// Why a connection is over.
+enum Ended {
+    Verdict(Box<Verdict>),
+    Broken(String),
+}
+
+impl Session {
+    /// What the session tells on its way, and its whole life as a future: the verdict, or why there is none.
+    pub fn start(self) -> (SessionHandle, impl Future<Output = Result<Verdict, Failure>> + Send) {
+        let (tell_ready, ready) = oneshot::channel();
+        let (tell_abort, abort) = watch::channel(None);
+        let (tell_progress, progress) = watch::channel(None);
+        let state = State {
+            backlog: Backlog::default(),
+            ended: false,
+            unacked_max: self.limits.unacked,
+            lost: Arc::clone(&self.lost),
+            abort: tell_abort,
+            progress: tell_progress,
+        };
+        (SessionHandle { ready, abort, progress }, self.live(state, tell_ready))
+    }
+
+    async fn live(mut self, mut state: State, ready: oneshot::Sender<u16>) -> Result<Verdict, Failure> {
+        let mut link = self.first_link().await?;
+        let writer = link.writer;
+        state.backlog.resume(link.next_record).map_err(unresumable)?;
+        // Nobody waits for it when the user has interrupted.
+        ready.send(writer).unwrap_or_default();
+        loop {
+            let reason = match self.converse(&mut link, &mut state).await? {
+                Ended::Verdict(verdict) => return Ok(*verdict),
+                Ended::Broken(reason) => reason,
+            };
+            drop(link);
+            tracing::warn!("the connection with the observer broke: {reason}; connecting again");
+            link = self.link_again(&mut state).await?;
+            if link.writer != writer {
+                return Err(gone(format!("the observer took writer {writer} for {}", link.writer)));
+            }
+            state.backlog.resume(link.next_record).map_err(unresumable)?;
+            tracing::info!("connected with the observer again, from record {}", link.next_record);
+        }
+    }
+
+    async fn first_link(&self) -> Result<Link, Failure> {
+        let (endpoint, patience) = (&self.endpoint, self.limits.first_contact);
+        let mut last = "no answer".to_owned();
+        let reached = timeout(patience, reach(endpoint, self.token.as_ref(), &mut last)).await;
+        let Ok(reached) = reached else {
+            return Err(Failure::run(format!(
+                "the observer at --observer {endpoint} is not ready ({last}; tried for {} s): start 'streamgauge-observer serve', or correct --observer",
+                patience.as_secs()
+            )));
+        };
+        match timeout(READY_MAX, link::greet(reached?, &self.hello)).await {
+            Ok(Ok(link)) => Ok(link),
+            Ok(Err(LinkError::Final(failure))) => Err(failure),
+            Ok(Err(LinkError::Unreachable(reason))) => Err(Failure::run(format!(
+                "the observer at {endpoint} went away before it was ready: {reason}; its own log says why"
+            ))),
+            Err(_) => Err(Failure::run(format!(
+                "the observer at {endpoint} did not open its change stream within {} s: see its own log",
+                READY_MAX.as_secs()
+            ))),
+        }
+    }
+
+    /// Connects again, taking in what the load queues meanwhile.
+    async fn link_again(&mut self, state: &mut State) -> Result<Link, Failure> {
+        let Self { endpoint, token, hello, queue, limits, .. } = self;
+        let attempts = async {
+            let mut last = String::new();
+            loop {
+                let stream = reach(endpoint, token.as_ref(), &mut last).await?;
+                match timeout(READY_MAX, link::greet(stream, hello)).await {
+                    Ok(Ok(link)) => return Ok(link),
+                    Ok(Err(LinkError::Final(failure))) => return Err(failure),
+                    Ok(Err(LinkError::Unreachable(_))) | Err(_) => sleep(BACKOFF_MAX).await,
+                }
+            }
+        };
+        let mut attempts = pin!(timeout(limits.gone, attempts));
+        let (mut taken, mut open) = (Vec::with_capacity(TAKE_MAX), true);
+        loop {
+            tokio::select! {
+                link = &mut attempts => {
+                    let away = format!("it has been away for {} s", limits.gone.as_secs());
+                    return link.unwrap_or_else(|_| Err(gone(away)));
+                }
+                count = queue.recv_many(&mut taken, TAKE_MAX), if open => open = count > 0,
+            }
+            taken.drain(..).for_each(|queued| state.take(queued));
+        }
+    }
+
+    /// Moves messages both ways until the connection breaks or the verdict is here.
+    async fn converse(&mut self, link: &mut Link, state: &mut State) -> Result<Ended, Failure> {
+        let Link { stream, decoder, .. } = link;
+        let (mut reader, mut writer) = tokio::io::split(stream);
+        let mut bytes = vec![0; READ_BYTES];
+        let (mut taken, mut open) = (Vec::with_capacity(TAKE_MAX), true);
+        let mut silence = pin!(sleep(self.limits.silence));
+        loop {
+            while let Some(message) = decoder.message().map_err(|error| garbled(&error))? {
+                if let Some(ended) = state.hear(message)? {
+                    return Ok(ended);
+                }
+            }
+            let pending = state.backlog.pending().map_err(|error| garbled(&error))?;
+            // Each of these can be dropped half way without losing anything.
+            tokio::select! {
+                count = self.queue.recv_many(&mut taken, TAKE_MAX), if open => open = count > 0,
+                wrote = writer.write(pending), if !pending.is_empty() => match wrote {
+                    Ok(0) => return Ok(Ended::Broken("it takes no more bytes".to_owned())),
+                    Ok(count) => state.backlog.wrote(count),
+                    Err(error) => return Ok(Ended::Broken(error.to_string())),
+                },
+                read = reader.read(&mut bytes) => match read {
+                    Ok(0) => return Ok(Ended::Broken("the observer closed it".to_owned())),
+                    Ok(count) => {
+                        decoder.push(&bytes[..count]);
+                        silence.set(sleep(self.limits.silence));
+                    }
+                    Err(error) => return Ok(Ended::Broken(error.to_string())),
+                },
+                () = &mut silence, if !state.ended => {
+                    let seconds = self.limits.silence.as_secs();
+                    return Ok(Ended::Broken(format!("nothing was heard for {seconds} s")));
+                }
+            }
+            taken.drain(..).for_each(|queued| state.take(queued));
+        }
+    }
+}
+
+impl State {
+    fn take(&mut self, queued: Queued) {
+        match queued {
+            Queued::Record(record) => {
+                self.ended |= matches!(record, Record::End(_));
+                if !self.backlog.record(record, self.unacked_max) {
+                    self.lost.fetch_add(1, Ordering::Relaxed);
+                }
+            }
+            Queued::Await { awaited, settled } => self.backlog.wait(awaited, settled),
+            Queued::Status(status) => self.backlog.status(status),
+            Queued::Stop => {
+                self.ended = true;
+                self.backlog.stop();
+            }
+        }
+    }
+
+    /// Deals with one message of the observer.
+    fn hear(&mut self, message: ToWriter) -> Result<Option<Ended>, Failure> {
+        match message {
+            ToWriter::Ack { next_record } => self.backlog.acknowledge(next_record),
+            ToWriter::Settled { sequence, arrived } => self.backlog.settle(sequence, arrived),
+            ToWriter::Snapshot(progress) => drop(self.progress.send_replace(Some(*progress))),
+            // The first reason stays: what follows is its consequence.
+            ToWriter::Abort(failure) => drop(self.abort.send_if_modified(|abort| {
+                let first = abort.is_none();
+                abort.get_or_insert(failure);
+                first
+            })),
+            ToWriter::Verdict(verdict) => return Ok(Some(Ended::Verdict(verdict))),
+            ToWriter::Refused(failure) => return Err(failure),
+            // Only the answer to a hello means something.
+            ToWriter::Ready { .. } => {}
+        }
+        Ok(None)
+    }
+}
+
+/// Tries until the observer has switched protocols; `last` is why the latest attempt failed. Ends early only
+/// for a reason that another attempt would not change.
+async fn reach(
+    endpoint: &Endpoint,
+    token: Option<&Token>,
+    last: &mut String,
+) -> Result<link::Stream, Failure> {
+    let mut pause = BACKOFF_MIN;
+    loop {
+        match timeout(CONNECT_MAX, link::upgrade(endpoint, token)).await {
+            Ok(Ok(stream)) => return Ok(stream),
+            Ok(Err(LinkError::Final(failure))) => return Err(failure),
+            Ok(Err(LinkError::Unreachable(reason))) => *last = reason,
+            Err(_) => *last = format!("no answer within {} s", CONNECT_MAX.as_secs()),
+        }
+        sleep(pause).await;
+        pause = (pause * 2).min(BACKOFF_MAX);
+    }
+}
+
+/// The run goes on without anybody measuring it: it is worth nothing.
+fn gone(reason: String) -> Failure {
+    let sentence = format!(
+        "the observer is gone: {reason}; the load was stopped, because what is not observed is not measured"
+    );
+    Failure { exit_code: ExitCode::MeasurementInvalid, sentence }
+}
+
+fn unresumable(error: super::backlog::Unresumable) -> Failure {
+    gone(format!("it came back without what it had of this run ({error})"))
+}
+
+fn garbled(error: &FrameError) -> Failure {
+    Failure::run(format!(
+        "writer and observer do not understand each other: {error}; use programs of one version"
+    ))
+}

@@ -1,0 +1,317 @@
+//! `run`: prepare → ready → warm up and load → drain → verdict → clean up.
+
+use std::sync::Arc;
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use rand::random;
+use streamgauge_shared::clock::Clock;
+use streamgauge_shared::exit_code::{ExitCode, Failure};
+use streamgauge_shared::ledger::{End, Hello, Verdict};
+use streamgauge_shared::stamp::RunId;
+use streamgauge_shared::test_file::Entity;
+use tokio::task::JoinHandle;
+use tokio::time::{sleep, timeout};
+
+use super::verdict::{self, Closing};
+use super::{connect, wait_of, with_causes};
+use crate::cli::Run;
+use crate::entity;
+use crate::halt::{Halt, How};
+use crate::ledger_client::{Endpoint, LEDGER_QUEUE_MAX, Limits, SessionHandle, Token, queue};
+use crate::load::Load;
+use crate::postgres::pool::CONNECTIONS_MAX;
+use crate::postgres::{Address, Pool, Session, clean, schema};
+use crate::signals::Signals;
+use crate::terminal::{self, Terminal};
+use crate::test_source::TestSource;
+use crate::user::{Context, ScenarioCount};
+
+/// How often the observer hears how the writer stands, and progress is redrawn.
+pub(super) const STATUS_EVERY: Duration = Duration::from_millis(100);
+/// Added to the drain: how long the observer may take to write its folder and send the verdict.
+const VERDICT_SLACK: Duration = Duration::from_secs(15);
+/// How long the verdict, and then the clean-up, may take once the user has interrupted twice.
+const HURRY: Duration = Duration::from_secs(2);
+/// Random seeds are below 2^53, so that they survive every reader of JSON.
+const SEED_BITS: u32 = 53;
+
+/// What is settled before anything is connected.
+struct Plan {
+    options: Run,
+    source: TestSource,
+    endpoint: Endpoint,
+    token: Option<Token>,
+    session: Session,
+    run: RunId,
+    seed: u64,
+}
+
+/// A run under way.
+pub(super) struct Running {
+    pub(super) context: Arc<Context>,
+    pub(super) link: SessionHandle,
+    pub(super) ledger: JoinHandle<Result<Verdict, Failure>>,
+    pub(super) terminal: Terminal,
+    pub(super) signals: Signals,
+    /// How often the user has interrupted.
+    pub(super) interrupts: u32,
+}
+
+/// A run, from the options to the exit code.
+pub(super) async fn run(options: Run) -> Result<u8, Failure> {
+    let mut signals = Signals::listen()?;
+    let plan = Plan::new(options)?;
+    let started = tokio::select! {
+        // Before the first row there is nothing to drain: a signal ends it at once.
+        biased;
+        interrupted = signals.next() => return Err(interrupted),
+        started = plan.start() => started?,
+    };
+    let (context, link, ledger) = started;
+    let load = Load::start(Arc::clone(&context))?;
+    let terminal = Terminal::new(&context.test, plan.options.quiet, load.begins_at());
+    let mut running = Running { context, link, ledger, terminal, signals, interrupts: 0 };
+
+    let early = running.load(load).await;
+    running.context.pool.close().await;
+    let closing = running.close(early).await;
+    running.stand_at_last(&closing);
+    let code = verdict::tell(&running, &plan.options, closing);
+    if !plan.options.keep_rows {
+        plan.clean_up(&mut running).await;
+    }
+    code
+}
+
+impl Plan {
+    fn new(options: Run) -> Result<Self, Failure> {
+        let source = TestSource::read(&options.test, options.scales.time_scale, options.scales.load_scale)?;
+        let address: Address = options.postgres.url.parse()?;
+        let endpoint = options.observer.parse()?;
+        let token = options.token_file.as_deref().map(Token::read).transpose()?;
+        let entities: Arc<[Entity]> = source.test.model.entities.clone().into();
+        let session = Session { address, synchronous_commit: Some(source.test.synchronous_commit), entities };
+        let run = options.run_id.unwrap_or_else(|| RunId::from_bits(random()));
+        let seed = options.seed.unwrap_or_else(|| random::<u64>() >> (u64::BITS - SEED_BITS));
+        Ok(Self { options, source, endpoint, token, session, run, seed })
+    }
+
+    /// Everything before the first row.
+    async fn start(
+        &self,
+    ) -> Result<(Arc<Context>, SessionHandle, JoinHandle<Result<Verdict, Failure>>), Failure> {
+        let clock = Clock::start();
+        let version = self.prepare().await?;
+        let test = self.source.test.clone();
+        let most = test.peak_users().min(CONNECTIONS_MAX);
+        let pool = Pool::open(self.session.clone(), self.options.connections.unwrap_or(most)).await?;
+        let (queue, waiting, lost) = queue(LEDGER_QUEUE_MAX);
+        let session = crate::ledger_client::Session {
+            endpoint: self.endpoint.clone(),
+            token: self.token.clone(),
+            hello: self.hello(&clock, version),
+            queue: waiting,
+            lost,
+            limits: Limits::default(),
+        };
+        let (mut link, life) = session.start();
+        let ledger = tokio::spawn(life);
+        let Ok(writer) = (&mut link.ready).await else {
+            // It ends without having been ready only with a reason.
+            return Err(verdict::of_session(ledger.await)
+                .err()
+                .unwrap_or_else(|| Failure::run("the observer sent a verdict before the run")));
+        };
+        if !self.options.quiet {
+            terminal::header(&test, &self.run.to_string(), &self.endpoint.to_string());
+        }
+        let context = Context {
+            source: entity::Source { seed: self.seed, run: self.run, writer },
+            clock,
+            pool,
+            ledger: queue,
+            sequence: AtomicU64::new(0),
+            write_errors: AtomicU64::new(0),
+            first_error: OnceLock::new(),
+            counts: test.scenarios.iter().map(|_| ScenarioCount::default()).collect(),
+            halt: Halt::default(),
+            test,
+        };
+        Ok((Arc::new(context), link, ledger))
+    }
+
+    /// Checks the tables, or makes what is missing; returns PostgreSQL's version.
+    async fn prepare(&self) -> Result<String, Failure> {
+        // A session that prepares no statement: the tables may not be there yet.
+        let session = Session { entities: [].into(), ..self.session.clone() };
+        let (connection, server) = connect(&session).await?;
+        let (entities, name) = (&self.source.test.model.entities, self.options.test.display().to_string());
+        if self.options.prepare {
+            for line in schema::prepare(&connection, entities, &server, &name).await? {
+                tracing::info!("{line}");
+            }
+        } else {
+            schema::check(&connection, entities, &server, &name).await?;
+        }
+        connection.close().await;
+        Ok(server.version)
+    }
+
+    fn hello(&self, clock: &Clock, postgres_version: String) -> Hello {
+        Hello {
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            run: self.run,
+            test: self.source.file.clone(),
+            model: self.source.model.clone(),
+            time_scale: self.options.scales.time_scale.to_string(),
+            load_scale: self.options.scales.load_scale.to_string(),
+            seed: self.seed,
+            shard_index: 0,
+            shard_count: 1,
+            clock: clock.identity(),
+            postgres_version,
+        }
+    }
+
+    /// Deletes this run's rows. A failure is told and changes nothing else.
+    async fn clean_up(&self, running: &mut Running) {
+        if running.context.sequence.load(Ordering::Relaxed) == 0 {
+            return;
+        }
+        let session = Session { entities: [].into(), ..self.session.clone() };
+        let cleaning = clean::clean(&session, &self.session.entities, self.run);
+        let hurry = async {
+            if running.interrupts < 2 {
+                running.signals.next().await;
+            }
+            sleep(HURRY).await;
+        };
+        let reason = tokio::select! {
+            cleaned = cleaning => match cleaned {
+                Ok(counts) => {
+                    let deleted: u64 = counts.iter().map(|(_, count)| count).sum();
+                    return tracing::debug!("{deleted} rows of this run deleted");
+                }
+                Err(error) => with_causes(&error),
+            },
+            () = hurry => "there was no time for it".to_owned(),
+        };
+        tracing::warn!(
+            "rows of this run are left in PostgreSQL: {reason}; delete them with 'streamgauge-writer clean {} --run {}'",
+            self.options.test.display(),
+            self.run
+        );
+    }
+}
+
+impl Running {
+    /// Carries the load to its end. The result is the session's, if that ended first.
+    async fn load(&mut self, load: Load) -> Option<Result<Verdict, Failure>> {
+        let mut load = Box::pin(load.carry());
+        let mut ended = None;
+        loop {
+            let halt = &self.context.halt;
+            tokio::select! {
+                () = &mut load => return ended,
+                result = &mut self.ledger, if ended.is_none() => {
+                    let result = verdict::of_session(result);
+                    let cause = match &result {
+                        Ok(_) => Failure::run("the observer closed the account before the load was over"),
+                        Err(failure) => failure.clone(),
+                    };
+                    halt.order(How::Cut, cause);
+                    ended = Some(result);
+                }
+                Ok(()) = self.link.abort.changed() => {
+                    if let Some(failure) = self.link.abort.borrow_and_update().clone() {
+                        tracing::warn!("the load is stopped: {failure}");
+                        halt.order(How::Finish, failure);
+                    }
+                }
+                interrupted = self.signals.next() => {
+                    self.interrupts += 1;
+                    let how = if self.interrupts == 1 { How::Cut } else { How::Drop };
+                    if self.interrupts == 1 {
+                        tracing::warn!("{interrupted}: the load stops and the run is reported; once more ends it at once");
+                    }
+                    halt.order(how, interrupted);
+                }
+                () = sleep(STATUS_EVERY) => {}
+            }
+            self.stand();
+        }
+    }
+
+    /// Ends the account with the observer and gets its verdict.
+    async fn close(&mut self, early: Option<Result<Verdict, Failure>>) -> Closing {
+        if let Some(result) = early {
+            return Closing::of(result);
+        }
+        let end = End {
+            operations: self.context.sequence.load(Ordering::Relaxed),
+            cause: self.context.halt.cause(),
+            status: self.context.status(),
+        };
+        let queue = self.context.ledger.clone();
+        let patience = wait_of(self.context.test.drain, VERDICT_SLACK);
+        let ending = async {
+            queue.end(end).await;
+            sleep(patience).await;
+        };
+        let mut ending = Box::pin(ending);
+        loop {
+            if self.interrupts >= 2 {
+                self.context.ledger.stop().await;
+                let hurried = timeout(HURRY, &mut self.ledger).await;
+                return match hurried {
+                    Ok(result) => Closing::of(verdict::of_session(result)),
+                    Err(_) => Closing::None,
+                };
+            }
+            tokio::select! {
+                result = &mut self.ledger => {
+                    return Closing::of(verdict::of_session(result));
+                }
+                () = &mut ending => return Closing::Failed(Failure::run(format!(
+                    "the observer sent no verdict within {} s of the load's end: see its own log and run folder",
+                    patience.as_secs()
+                ))),
+                _ = self.signals.next() => {
+                    self.interrupts += 1;
+                    if self.interrupts == 1 {
+                        tracing::warn!("the load is over and the run drains; once more ends it at once");
+                    }
+                }
+                () = sleep(STATUS_EVERY) => {}
+            }
+            self.stand();
+        }
+    }
+
+    /// Tells the observer and the user how the run stands.
+    fn stand(&mut self) {
+        let status = self.context.status();
+        let progress = *self.link.progress.borrow();
+        let (now, loads) = (status.queued_at, &status.scenarios);
+        self.terminal.show(&self.context.test, now, loads, progress.as_ref(), false);
+        self.context.ledger.status(status);
+    }
+
+    /// The last progress lines: as the report has it, or else as the observer last said.
+    fn stand_at_last(&mut self, closing: &Closing) {
+        let status = self.context.status();
+        let progress = closing.progress().or(*self.link.progress.borrow());
+        let (now, loads) = (status.queued_at, &status.scenarios);
+        self.terminal.show(&self.context.test, now, loads, progress.as_ref(), true);
+    }
+}
+
+/// The exit code of a run that was interrupted and of which nothing more is known.
+pub(super) fn interrupted() -> Failure {
+    Failure {
+        exit_code: ExitCode::Interrupted,
+        sentence: "interrupted twice: the observer had no time for its verdict".to_owned(),
+    }
+}

@@ -1,0 +1,129 @@
+//! What a run ends with: the report and its exit code, or why there is none.
+
+use std::sync::atomic::Ordering;
+
+use streamgauge_shared::exit_code::Failure;
+use streamgauge_shared::ledger::{Progress, Verdict};
+use streamgauge_shared::report::{self, Figure, Report};
+use streamgauge_shared::time::Nanos;
+use streamgauge_shared::timeline::Latency;
+use tokio::task::JoinError;
+
+use super::run::{Running, interrupted};
+use crate::cli::{Run, Summary};
+use crate::terminal;
+
+/// How the account was closed.
+pub(super) enum Closing {
+    /// With the observer's report.
+    Verdict(Verdict, Box<Report>),
+    /// Without one, for this reason.
+    Failed(Failure),
+    /// Without one: the user did not want to wait.
+    None,
+}
+
+impl Closing {
+    /// Reads the report of a verdict.
+    pub(super) fn of(result: Result<Verdict, Failure>) -> Self {
+        let verdict = match result {
+            Ok(verdict) => verdict,
+            Err(failure) => return Self::Failed(failure),
+        };
+        match serde_json::from_str(&verdict.report_json) {
+            Ok(report) => Self::Verdict(verdict, Box::new(report)),
+            Err(error) => Self::Failed(Failure::run(format!(
+                "the observer's report cannot be read: {error}; use programs of one version (run folder: {})",
+                verdict.folder.as_deref().unwrap_or("none")
+            ))),
+        }
+    }
+
+    /// The report's figures as the progress lines show them.
+    pub(super) fn progress(&self) -> Option<Progress> {
+        let Self::Verdict(_, report) = self else { return None };
+        let account = &report.account;
+        let headline = report.latency.get(Latency::CdcE2eLatency.name()).map(|latency| &latency.all);
+        let value = |figure: Option<Figure>| match figure {
+            Some(Figure::Value(millis)) => Some(Nanos::from_millis_f64(millis)),
+            _ => None,
+        };
+        let failing = report.thresholds.iter().filter(|result| !result.passed).count();
+        Some(Progress {
+            entries: account.entries,
+            arrived: account.delivered + account.late,
+            pending: account.pending,
+            lost: account.lost,
+            e2e_p50: value(headline.map(|stats| stats.p50)),
+            e2e_p95: value(headline.map(|stats| stats.p95)),
+            thresholds_failing: u32::try_from(failing).unwrap_or(u32::MAX),
+        })
+    }
+}
+
+/// The result of the session's task.
+pub(super) fn of_session(joined: Result<Result<Verdict, Failure>, JoinError>) -> Result<Verdict, Failure> {
+    joined.unwrap_or_else(|_| Err(Failure::run("the ledger's session panicked: a bug of ours")))
+}
+
+/// Prints what is known, and says what the process ends with.
+///
+/// # Errors
+/// There is no report: the gravest reason that is known.
+pub(super) fn tell(running: &Running, options: &Run, closing: Closing) -> Result<u8, Failure> {
+    let context = &running.context;
+    let errors = context.write_errors.load(Ordering::Relaxed);
+    if let Some(first) = context.first_error.get() {
+        tracing::warn!("{errors} attempts to write failed, the first: {first}");
+    }
+    for (scenario, count) in context.test.scenarios.iter().zip(&context.counts) {
+        let dropped = count.dropped_in_warm_up();
+        if dropped > 0 {
+            tracing::warn!("{dropped} ticks of the warm-up of {} found no free user", scenario.name);
+        }
+    }
+    let failure = match closing {
+        Closing::Verdict(verdict, report) => {
+            print(options, &verdict, &report);
+            return Ok(report.verdict.exit_code);
+        }
+        Closing::Failed(failure) => failure,
+        Closing::None => interrupted(),
+    };
+    last_known(running);
+    // Of several reasons the gravest one is the run's.
+    Err(match context.halt.cause() {
+        Some(cause) if cause.exit_code < failure.exit_code => cause,
+        _ => failure,
+    })
+}
+
+fn print(options: &Run, verdict: &Verdict, report: &Report) {
+    let folder = verdict.folder.as_deref().unwrap_or("none: the observer could not write it, see its log");
+    match options.summary {
+        Summary::Text => {
+            terminal::print(&report::render(report, terminal::wants_color(options.no_color)));
+            terminal::print(&format!("run folder: {folder}\n"));
+        }
+        // The report alone, for another program to read.
+        Summary::Json => {
+            terminal::print(&format!("{}\n", verdict.report_json));
+            terminal::note(&format!("run folder: {folder}"));
+        }
+    }
+}
+
+/// What the observer said last, where it will say no more.
+fn last_known(running: &Running) {
+    let Some(progress) = *running.link.progress.borrow() else { return };
+    let figure = |value: Option<Nanos>| value.map_or("unknown".to_owned(), |value| value.to_string());
+    terminal::note(&format!(
+        "last known: {} operations, {} arrived, {} pending, {} lost, e2e p50 {}, p95 {}",
+        progress.entries,
+        progress.arrived,
+        progress.pending,
+        progress.lost,
+        figure(progress.e2e_p50),
+        figure(progress.e2e_p95)
+    ));
+}

@@ -1,0 +1,178 @@
+//! One progress line, as text. Pure.
+
+use streamgauge_shared::ledger::{Progress, ScenarioLoad};
+use streamgauge_shared::test_file::{Executor, Scenario};
+use streamgauge_shared::time::Nanos;
+
+use super::rate;
+
+/// Columns inside the brackets of a bar.
+const BAR_COLUMNS: usize = 20;
+/// Columns of a scenario's name; longer ones are cut, as k6 does.
+const NAME_COLUMNS: usize = 30;
+
+/// Where in its life a run stands.
+#[derive(Clone, Copy, Debug)]
+pub struct Standing {
+    /// Since the first tick of the warm-up; negative before it.
+    pub since_start: Nanos,
+    /// The length of the warm-up.
+    pub warm_up: Nanos,
+    /// Nothing more will change.
+    pub over: bool,
+}
+
+/// k6's marks of a scenario's state.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mark {
+    /// Its load goes on.
+    Running,
+    /// Its start is still to come.
+    Waiting,
+    /// Its load is over, its last iterations or rows are not.
+    Stopping,
+    /// It is over.
+    Done,
+}
+
+impl Mark {
+    const fn text(self) -> &'static str {
+        match self {
+            Self::Running => " ",
+            Self::Waiting => "•",
+            Self::Stopping => "↓",
+            Self::Done => "✓",
+        }
+    }
+}
+
+/// What a scenario does, in k6's words.
+#[must_use]
+pub fn describe(scenario: &Scenario) -> String {
+    let Executor::ConstantArrivalRate(arrivals) = &scenario.executor;
+    let (least, most) = (arrivals.pre_allocated_vus, arrivals.max_vus);
+    let users = if least == most { most.to_string() } else { format!("{least}-{most}") };
+    let start = match scenario.start_time {
+        Nanos::ZERO => String::new(),
+        start => format!(", startTime: {start}"),
+    };
+    format!(
+        "{:.2} iterations/s for {} (maxVUs: {users}{start}, gracefulStop: {})",
+        rate(scenario),
+        arrivals.duration,
+        scenario.graceful_stop
+    )
+}
+
+/// How a scenario stands.
+#[must_use]
+pub fn progress_line(
+    scenario: &Scenario,
+    load: &ScenarioLoad,
+    progress: Option<&Progress>,
+    standing: Standing,
+) -> String {
+    let length = scenario.executor.duration();
+    let elapsed = standing.since_start - standing.warm_up - scenario.start_time;
+    let warming = standing.since_start < standing.warm_up;
+    let mark = match elapsed {
+        _ if standing.over => Mark::Done,
+        _ if warming => Mark::Running,
+        early if early < Nanos::ZERO => Mark::Waiting,
+        late if late >= length => Mark::Stopping,
+        _ => Mark::Running,
+    };
+    let elapsed = Nanos(elapsed.0.clamp(0, length.0));
+    let name: String = scenario.name.chars().take(NAME_COLUMNS).collect();
+    let mut line = format!(
+        "{name} {} [{}] {:03}/{:03} VUs  {}/{}  {:.2} iters/s",
+        mark.text(),
+        bar(elapsed, length),
+        load.active_users,
+        load.users,
+        clock(elapsed, true),
+        clock(length, false),
+        rate(scenario),
+    );
+    if warming && !standing.over {
+        line.push_str("  warming up");
+    }
+    if let Some(progress) = progress {
+        let figure = |value: Option<Nanos>| value.map_or("-".to_owned(), |value| value.to_string());
+        let (median, high) = (figure(progress.e2e_p50), figure(progress.e2e_p95));
+        line.push_str(&format!("  e2e p50={median} p95={high}  pending {}", progress.pending));
+        let counts = [("lost", progress.lost), ("failing thresholds", progress.thresholds_failing.into())];
+        for (name, count) in counts.into_iter().filter(|(_, count)| *count > 0) {
+            line.push_str(&format!("  {name} {count}"));
+        }
+    }
+    if load.dropped > 0 {
+        line.push_str(&format!("  dropped {}", load.dropped));
+    }
+    line
+}
+
+fn bar(elapsed: Nanos, length: Nanos) -> String {
+    let columns = i128::try_from(BAR_COLUMNS).expect("a few");
+    let filled = i128::from(elapsed.0) * columns / i128::from(length.0.max(1));
+    let filled = usize::try_from(filled).unwrap_or(0).min(BAR_COLUMNS);
+    if filled == BAR_COLUMNS {
+        return "=".repeat(BAR_COLUMNS);
+    }
+    format!("{}>{}", "=".repeat(filled), "-".repeat(BAR_COLUMNS - filled - 1))
+}
+
+/// `01m02.3s`, or without the tenths `01m02s`.
+fn clock(span: Nanos, tenths: bool) -> String {
+    let total = span.0.max(0) / 100_000_000;
+    let (minutes, seconds, tenth) = (total / 600, total / 10 % 60, total % 10);
+    if tenths { format!("{minutes:02}m{seconds:02}.{tenth}s") } else { format!("{minutes:02}m{seconds:02}s") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::test_source::tests::shop;
+
+    fn at(seconds: i64, over: bool) -> Standing {
+        Standing { since_start: Nanos::from_secs(seconds), warm_up: Nanos::from_secs(5), over }
+    }
+
+    #[test]
+    fn a_scenario_is_described_in_k6s_words() {
+        assert_eq!(
+            describe(&shop().scenarios[0]),
+            "10.00 iterations/s for 5m00s (maxVUs: 20-50, gracefulStop: 30s)"
+        );
+    }
+
+    #[test]
+    fn the_line_follows_the_run() {
+        let test = shop();
+        let load = ScenarioLoad { active_users: 12, users: 50, ..ScenarioLoad::default() };
+        let line = |standing, load: &ScenarioLoad, progress: Option<&Progress>| {
+            progress_line(&test.scenarios[0], load, progress, standing)
+        };
+        assert_eq!(
+            line(at(2, false), &load, None),
+            "e2e_latency   [>-------------------] 012/050 VUs  00m00.0s/05m00s  10.00 iters/s  warming up"
+        );
+        let progress = Progress {
+            pending: 2,
+            e2e_p50: Some(Nanos(3_100_000)),
+            e2e_p95: Some(Nanos(4_900_000)),
+            ..Progress::default()
+        };
+        assert_eq!(
+            line(at(80, false), &load, Some(&progress)),
+            "e2e_latency   [=====>--------------] 012/050 VUs  01m15.0s/05m00s  10.00 iters/s  e2e p50=3.1ms p95=4.9ms  pending 2"
+        );
+        let load = ScenarioLoad { dropped: 3, users: 50, ..load };
+        let failing = Progress { lost: 1, thresholds_failing: 2, ..Progress::default() };
+        assert_eq!(
+            line(at(310, true), &load, Some(&failing)),
+            "e2e_latency ✓ [====================] 012/050 VUs  05m00.0s/05m00s  10.00 iters/s  e2e p50=- p95=-  pending 0  lost 1  failing thresholds 2  dropped 3"
+        );
+        assert!(line(at(306, false), &load, None).starts_with("e2e_latency ↓ ["));
+    }
+}

@@ -1,0 +1,73 @@
+//! Reads a test and its model from disk.
+//!
+//! The texts are kept beside the parsed test, because the observer gets them and parses them itself.
+
+use std::path::Path;
+
+use streamgauge_shared::exit_code::Failure;
+use streamgauge_shared::test_file::{self, Scale, Source, Test};
+
+/// A test with the texts it came from.
+#[derive(Clone, Debug)]
+pub struct TestSource {
+    /// Parsed, checked, scaled.
+    pub test: Test,
+    /// The test file.
+    pub file: Source,
+    /// The model file.
+    pub model: Source,
+}
+
+impl TestSource {
+    /// Reads a scenario file, and the model beside it that it names.
+    ///
+    /// # Errors
+    /// Every mistake of both files, one a line; exit code 104.
+    pub fn read(path: &Path, time_scale: Scale, load_scale: Scale) -> Result<Self, Failure> {
+        let name = path.display().to_string();
+        let text = std::fs::read_to_string(path).map_err(|error| {
+            Failure::configuration(format!(
+                "test file '{name}' cannot be read: {error}; give the path of a scenario file"
+            ))
+        })?;
+        let file = Source { name, text };
+        let folder = path.parent().unwrap_or(Path::new(""));
+        let load_model = |relative: &str| {
+            let path = folder.join(relative);
+            let text = std::fs::read_to_string(&path).map_err(|error| error.to_string())?;
+            Ok(Source { name: path.display().to_string(), text })
+        };
+        let (test, model) = test_file::parse(&file, time_scale, load_scale, load_model)
+            .map_err(|mistakes| Failure::configuration(mistakes.to_string()))?;
+        Ok(Self { test, file, model })
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use streamgauge_shared::exit_code::ExitCode;
+
+    use super::*;
+
+    /// The shipped test, which the unit tests of other modules use as well.
+    pub(crate) fn shop() -> Test {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../scenarios/e2e-latency.toml");
+        TestSource::read(&path, Scale::default(), Scale::default()).expect("the shipped test is correct").test
+    }
+
+    #[test]
+    fn the_model_is_found_beside_the_test() {
+        assert_eq!(shop().model.entities[0].table, "customers");
+    }
+
+    #[test]
+    fn every_mistake_of_both_files_is_told_with_its_place() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("bad.toml");
+        std::fs::write(&path, "model = \"absent.toml\"\nscenarioz = 1\n").expect("written");
+        let failure = TestSource::read(&path, Scale::default(), Scale::default()).expect_err("two mistakes");
+        assert_eq!(failure.exit_code, ExitCode::InvalidConfiguration);
+        assert!(failure.sentence.contains("bad.toml:1:"), "{failure}");
+        assert!(failure.sentence.contains("did you mean 'scenarios'?"), "{failure}");
+    }
+}
