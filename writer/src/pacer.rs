@@ -1,6 +1,6 @@
 //! The pacer: one thread of its own that releases every tick at its time.
 //!
-//! It sleeps with the kernel's absolute clock until [`SPIN`] before the tick and spins over the rest, because
+//! It sleeps with the kernel's absolute clock until 60 µs before the tick and spins over the rest, because
 //! timers of an asynchronous runtime have a resolution of a millisecond, which would be in every latency from
 //! the intended time. A late tick is released at once, never skipped: its lag is the operation's to record.
 //! The cost is the spin: about 6 % of one core at 1,000 ticks a second.

@@ -1,7 +1,7 @@
 //! Tells the observer what the writer does, without the load ever waiting for it.
 //!
-//! Users put records into a bounded [`queue`]; one task, the [`session`], owns everything behind it: the
-//! [`backlog`] of what is not acknowledged and the [`link`] to the observer, which it makes anew when it breaks.
+//! Users put records into a bounded `queue`; one task, the `session`, owns everything behind it: the
+//! `backlog` of what is not acknowledged and the `link` to the observer, which it makes anew when it breaks.
 
 mod backlog;
 mod endpoint;

@@ -43,7 +43,7 @@ pub fn print(text: &str) {
     out.write_all(text.as_bytes()).and_then(|()| out.flush()).unwrap_or_default();
 }
 
-/// Writes a line to standard error, as [`print`].
+/// Writes a line to standard error, as [`print()`].
 pub fn note(line: &str) {
     writeln!(stderr().lock(), "{line}").unwrap_or_default();
 }
