@@ -16,7 +16,7 @@ use crate::cli::Serve;
 use crate::http;
 use crate::matcher::thread::Input;
 use crate::measure::Snapshot;
-use crate::run::Active;
+use crate::run::{Active, Over};
 use crate::stream::{MongoAddress, Server, StartError};
 
 /// How often a MongoDB that is not up is asked again.
@@ -34,6 +34,7 @@ pub struct Observer {
     pub(crate) snapshots: watch::Sender<Option<Arc<Snapshot>>>,
     /// Held while a run is admitted, so that two writers cannot begin at once.
     pub(crate) active: tokio::sync::Mutex<Option<Active>>,
+    pub(crate) last: Mutex<Option<Over>>,
     /// Sessions and runs; nothing runs that is not in here.
     tasks: Mutex<JoinSet<()>>,
     /// The exit code of each run that ends.
@@ -63,6 +64,7 @@ pub async fn serve(options: Serve) -> Result<ExitCode, Failure> {
         server: watch::Sender::new(Err("MongoDB has not been asked yet".to_owned())),
         snapshots: watch::Sender::new(None),
         active: tokio::sync::Mutex::new(None),
+        last: Mutex::new(None),
         tasks: Mutex::new(JoinSet::new()),
         ended,
     });

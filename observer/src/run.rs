@@ -15,9 +15,10 @@ use streamgauge_shared::time::Nanos;
 use streamgauge_shared::timeline::Latency;
 use tokio::sync::{mpsc, oneshot};
 
-use crate::intake::{Admission, Slot};
+use crate::intake::{Admission, Decision, Slot};
 use crate::lifecycle::Observer;
 use crate::matcher::thread::{self, Brief, Closed, INPUTS_MAX, Input};
+use crate::measure::Snapshot;
 use crate::report::Folder;
 use crate::stream::{Decoder, Reader, StartError};
 
@@ -35,26 +36,38 @@ pub struct Active {
     shift: Nanos,
 }
 
+/// The run that ended last, for a writer that lost its connection before the verdict.
+pub struct Over {
+    run: RunId,
+    next_record: u64,
+    verdict: Verdict,
+}
+
 impl Observer {
-    /// Decides about a writer: a new run, a writer that comes back, or neither.
+    /// Decides about a writer: a new run, one that comes back to its run or for its verdict, or neither.
     ///
     /// # Errors
     /// Why the writer cannot take part; one sentence for its user.
-    pub async fn admit(self: &Arc<Self>, hello: Hello) -> Result<Admission, Failure> {
+    pub async fn admit(self: &Arc<Self>, hello: Hello) -> Result<Decision, Failure> {
         let mut active = self.active.lock().await;
         if let Some(active) = active.as_ref() {
             if active.run == hello.run {
-                return Ok(active.admission());
+                return Ok(Decision::Takes(active.admission()));
             }
             return Err(Failure::run(format!(
                 "the observer is busy with run {} of test '{}': wait for its end, or start another observer with another --listen",
                 active.run, active.test
             )));
         }
+        if let Some(over) = self.last.lock().as_ref().filter(|over| over.run == hello.run) {
+            // Its connection broke between the close and the verdict.
+            let verdict = Box::new(over.verdict.clone());
+            return Ok(Decision::Over { next_record: over.next_record, verdict });
+        }
         let begun = self.begin(hello).await?;
         let admission = begun.admission();
         *active = Some(begun);
-        Ok(admission)
+        Ok(Decision::Takes(admission))
     }
 
     async fn begin(self: &Arc<Self>, hello: Hello) -> Result<Active, Failure> {
@@ -144,7 +157,7 @@ impl Observer {
         reader: Reader,
         folder: Folder,
     ) {
-        let mut folder = Some(folder);
+        let folder = Arc::new(folder);
         let mut next_refresh = self.clock.now();
         let closed = loop {
             tokio::select! {
@@ -155,20 +168,20 @@ impl Observer {
             drop(inputs.try_send(Input::Tick));
             if self.clock.now() >= next_refresh {
                 next_refresh = self.clock.now() + REFRESH;
-                folder = self.refresh(folder).await;
+                self.refresh(&folder).await;
             }
         };
         let stopped = tokio::task::spawn_blocking(move || drop(reader)).await;
         if stopped.is_err() {
             tracing::error!("the change stream's reader could not be stopped");
         }
-        *self.active.lock().await = None;
         let code = match closed {
-            Ok(closed) => self.hand_out(test, closed, folder).await,
+            Ok(closed) => self.hand_out(test, closed, &folder).await,
             Err(_) => {
                 tracing::error!(
                     "the matcher ended without closing the account: a bug of ours, the run is void"
                 );
+                *self.active.lock().await = None;
                 ExitCode::RunFailed
             }
         };
@@ -177,48 +190,43 @@ impl Observer {
         }
     }
 
-    async fn refresh(&self, folder: Option<Folder>) -> Option<Folder> {
-        let (Some(folder), Some(snapshot)) = (folder, self.snapshot()) else { return None };
-        let written = tokio::task::spawn_blocking(move || (folder.refresh(&snapshot.report), folder)).await;
-        let (result, folder) = written.ok()?;
-        if let Err(error) = result {
+    /// Brings the run's folder up to date, once there is a snapshot of this run.
+    async fn refresh(&self, folder: &Arc<Folder>) {
+        let own = |snapshot: &Arc<Snapshot>| snapshot.report.run.id == folder.run();
+        let Some(snapshot) = self.snapshot().filter(own) else { return };
+        let folder = Arc::clone(folder);
+        let written = tokio::task::spawn_blocking(move || folder.refresh(&snapshot.report)).await;
+        if let Ok(Err(error)) = written {
             tracing::warn!("the run's folder could not be refreshed: {error}");
         }
-        Some(folder)
     }
 
-    /// Writes the run folder and gives every writer its verdict.
-    async fn hand_out(&self, test: &Arc<Test>, closed: Closed, folder: Option<Folder>) -> ExitCode {
+    /// Writes the run folder and gives every writer its verdict, at once or when it comes back for it.
+    async fn hand_out(&self, test: &Arc<Test>, closed: Closed, folder: &Arc<Folder>) -> ExitCode {
         let Closed { snapshot, rows, outboxes } = closed;
         let mut report = snapshot.report.clone();
-        let path = match folder {
-            Some(folder) => {
-                report.run.folder = Some(folder.path().display().to_string());
-                let (complete, test) = (report.clone(), Arc::clone(test));
-                let written =
-                    tokio::task::spawn_blocking(move || folder.finish(&complete, &rows, &test)).await;
-                match written {
-                    Ok(Ok(())) => report.run.folder.clone(),
-                    Ok(Err(error)) => {
-                        tracing::error!("the run folder could not be written: {error}");
-                        None
-                    }
-                    Err(_) => None,
-                }
-            }
-            None => None,
-        };
-        tracing::info!(
-            "run {} ended: {:?}, exit code {}",
-            report.run.id,
-            report.verdict.state,
-            report.verdict.exit_code
-        );
+        report.run.folder = Some(folder.path().display().to_string());
+        let (complete, test, target) = (report.clone(), Arc::clone(test), Arc::clone(folder));
+        let written = tokio::task::spawn_blocking(move || target.finish(&complete, &rows, &test)).await;
+        if !matches!(written, Ok(Ok(()))) {
+            tracing::error!("the run folder could not be written: {written:?}");
+            report.run.folder = None;
+        }
+        let ended = &report.verdict;
+        tracing::info!("run {} ended: {:?}, exit code {}", report.run.id, ended.state, ended.exit_code);
         let report_json = serde_json::to_string(&report).unwrap_or_default();
+        let verdict = Verdict { report_json, folder: report.run.folder };
+        {
+            let mut active = self.active.lock().await;
+            // The run is over before anybody hears of it: who hears may begin the next one at once.
+            if let Some(active) = active.take() {
+                let next_record = active.slot.lock().next_record;
+                *self.last.lock() = Some(Over { run: active.run, next_record, verdict: verdict.clone() });
+            }
+        }
         for outbox in outboxes {
-            let verdict = Box::new(Verdict { report_json: report_json.clone(), folder: path.clone() });
-            if outbox.send(ToWriter::Verdict(verdict)).await.is_err() {
-                tracing::warn!("a writer was not there to take the verdict");
+            if outbox.send(ToWriter::Verdict(Box::new(verdict.clone()))).await.is_err() {
+                tracing::warn!("a writer was not there to take the verdict; it may come back for it");
             }
         }
         snapshot.exit_code

@@ -7,7 +7,10 @@
 //! Percentiles are HdrHistogram's: the highest value that is equivalent, at the histogram's resolution, to
 //! the sample of rank ⌈q·n⌉. No interpolation, so they differ from k6's for small n.
 
+use std::fmt;
+
 use hdrhistogram::Histogram;
+use serde::{Deserialize, Serialize};
 
 use crate::time::Nanos;
 
@@ -32,14 +35,26 @@ pub struct SignedHistogram {
 }
 
 /// A quantile of a set of which some members are only known to be at least something.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Quantile {
     /// The set is empty.
+    #[default]
     NoData,
     /// Both bounds fall into one bucket: this is the value.
     Value(Nanos),
     /// At least this; how much more is not known yet.
     AtLeast(Nanos),
+}
+
+impl fmt::Display for Quantile {
+    /// With its relation, to stand after a name: `=3.1ms`, `≥3.1ms`, `=-`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NoData => f.write_str("=-"),
+            Self::Value(value) => write!(f, "={value}"),
+            Self::AtLeast(low) => write!(f, "≥{low}"),
+        }
+    }
 }
 
 impl Default for SignedHistogram {

@@ -3,4 +3,4 @@
 
 mod session;
 
-pub use session::{Admission, Slot, serve};
+pub use session::{Admission, Decision, Slot, serve};

@@ -6,7 +6,7 @@ use std::time::Duration;
 use parking_lot::Mutex;
 use streamgauge_shared::exit_code::Failure;
 use streamgauge_shared::ledger::frame::{self, Decoder, FrameError};
-use streamgauge_shared::ledger::{Hello, Record, ToObserver, ToWriter, Written};
+use streamgauge_shared::ledger::{Hello, Record, ToObserver, ToWriter, Verdict, Written};
 use streamgauge_shared::time::Nanos;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::sync::mpsc;
@@ -41,6 +41,19 @@ pub struct Admission {
     pub shift: Nanos,
 }
 
+/// What becomes of a writer that says hello.
+pub enum Decision {
+    /// It takes part in a run.
+    Takes(Admission),
+    /// Its run is over: it comes back for the verdict.
+    Over {
+        /// The first record that was not here when the account was closed.
+        next_record: u64,
+        /// What it missed.
+        verdict: Box<Verdict>,
+    },
+}
+
 /// Why a session ended; none of it is the run's end.
 #[derive(Debug, thiserror::Error)]
 pub enum SessionError {
@@ -70,14 +83,21 @@ pub enum SessionError {
 pub async fn serve<S, F>(stream: S, admit: impl FnOnce(Hello) -> F) -> Result<(), SessionError>
 where
     S: AsyncRead + AsyncWrite,
-    F: Future<Output = Result<Admission, Failure>>,
+    F: Future<Output = Result<Decision, Failure>>,
 {
     let (mut reader, mut writer) = tokio::io::split(stream);
     let mut decoder = Decoder::default();
     let hello = tokio::time::timeout(HELLO_MAX, hello(&mut reader, &mut decoder)).await;
     let hello = hello.map_err(|_| SessionError::NoHello)??;
     let admission = match admit(hello).await {
-        Ok(admission) => admission,
+        Ok(Decision::Takes(admission)) => admission,
+        Ok(Decision::Over { next_record, verdict }) => {
+            return write(
+                &mut writer,
+                &[ToWriter::Ready { writer: 0, next_record }, ToWriter::Verdict(verdict)],
+            )
+            .await;
+        }
         Err(failure) => return write(&mut writer, &[ToWriter::Refused(failure)]).await,
     };
     let (next_record, generation) = {
@@ -208,7 +228,10 @@ async fn write<W: AsyncWrite + Unpin>(writer: &mut W, messages: &[ToWriter]) -> 
 
 #[cfg(test)]
 mod tests {
+    use streamgauge_shared::clock::Clock;
     use streamgauge_shared::ledger::{Awaited, Closed};
+    use streamgauge_shared::stamp::RunId;
+    use streamgauge_shared::test_file::Source;
     use streamgauge_shared::time::UnixNanos;
 
     use super::*;
@@ -216,6 +239,76 @@ mod tests {
     fn record(number: u64) -> ToObserver {
         let written = Written::Committed(UnixNanos(100));
         ToObserver::Record { number, record: Record::Closed(Closed { sequence: 1, written }) }
+    }
+
+    fn hello() -> ToObserver {
+        let source = Source { name: "t.toml".into(), text: String::new() };
+        ToObserver::Hello(Box::new(Hello {
+            version: "0".into(),
+            run: RunId::from_bits(7),
+            test: source.clone(),
+            model: source,
+            time_scale: "1".into(),
+            load_scale: "1".into(),
+            seed: 0,
+            shard_index: 0,
+            shard_count: 1,
+            clock: Clock::start().identity(),
+            postgres_version: "15".into(),
+        }))
+    }
+
+    /// Says hello to a session that decides this way, and returns every message until it closes.
+    async fn answers(decision: Result<Decision, Failure>, more: &[ToObserver]) -> Vec<ToWriter> {
+        let (mut ours, theirs) = tokio::io::duplex(1 << 16);
+        let mut bytes = Vec::new();
+        frame::encode(&hello(), &mut bytes).expect("short");
+        more.iter().for_each(|message| frame::encode(message, &mut bytes).expect("short"));
+        ours.write_all(&bytes).await.expect("a duplex");
+        let served = serve(theirs, |_| async { decision }).await;
+        served.expect("a session that ends in order");
+        let (mut decoder, mut received, mut messages) = (Decoder::default(), Vec::new(), Vec::new());
+        ours.read_to_end(&mut received).await.expect("a duplex");
+        decoder.push(&received);
+        while let Some(message) = decoder.message().expect("whole frames") {
+            messages.push(message);
+        }
+        messages
+    }
+
+    #[tokio::test]
+    async fn a_writer_that_missed_its_verdict_gets_it() {
+        let verdict = Verdict { report_json: "{}".into(), folder: Some("runs/x".into()) };
+        let over = Decision::Over { next_record: 9, verdict: Box::new(verdict.clone()) };
+        let expected = [ToWriter::Ready { writer: 0, next_record: 9 }, ToWriter::Verdict(Box::new(verdict))];
+        assert_eq!(answers(Ok(over), &[]).await, expected);
+    }
+
+    #[tokio::test]
+    async fn a_refused_writer_hears_why() {
+        let failure = Failure::run("the observer is busy");
+        assert_eq!(answers(Err(failure.clone()), &[]).await, [ToWriter::Refused(failure)]);
+    }
+
+    #[tokio::test]
+    async fn a_run_hears_of_its_writer_and_of_each_record_once() {
+        let (inputs, mut run) = mpsc::channel(8);
+        let admission = Admission { writer: 0, inputs, slot: Arc::default(), shift: Nanos(-30) };
+        let carried = async {
+            let Some(Input::Attached { outbox, .. }) = run.recv().await else { panic!("attached first") };
+            let Some(Input::Messages { messages, .. }) = run.recv().await else { panic!("then the records") };
+            let numbers = messages.iter().map(|message| match message {
+                ToObserver::Record { number, .. } => *number,
+                other => panic!("{other:?}"),
+            });
+            assert_eq!(numbers.collect::<Vec<_>>(), [0, 1], "the one sent twice is here once");
+            // Letting go of the connection ends the session.
+            drop(outbox);
+            assert!(matches!(run.recv().await, Some(Input::Detached { writer: 0 })));
+        };
+        let records = [record(0), record(0), record(1)];
+        let (answers, ()) = tokio::join!(answers(Ok(Decision::Takes(admission)), &records), carried);
+        assert_eq!(answers, [ToWriter::Ready { writer: 0, next_record: 0 }]);
     }
 
     #[test]

@@ -148,7 +148,7 @@ pub fn run(
             run.settle();
             let snapshot = Arc::new(run.snapshot(now, false));
             run.abort_if(snapshot.abort.as_ref());
-            let progress = Box::new(snapshot.progress());
+            let progress = Box::new(snapshot.report.progress());
             run.peers.iter_mut().for_each(|peer| peer.send(ToWriter::Snapshot(progress.clone())));
             snapshots.send_replace(Some(snapshot));
             // From the schedule, not from now: a slow snapshot does not shift the next one.

@@ -6,11 +6,10 @@ use streamgauge_shared::account::{EventKind, Operation, Outcome, Phase};
 use streamgauge_shared::clock::ClockDomain;
 use streamgauge_shared::exit_code::{ExitCode, Failure};
 use streamgauge_shared::histogram::SignedHistogram;
-use streamgauge_shared::ledger::{Process, Progress, ScenarioLoad};
+use streamgauge_shared::ledger::{Process, ScenarioLoad};
 use streamgauge_shared::report::{
-    AccountReport, ClockReport, EventReport, Figure, LatencyBy, LatencyReport, Load, PhaseReport,
-    ProcessReport, RateReport, Report, Run, SCHEMA, Stats, ThresholdResult, ValidityState, Verdict,
-    VerdictState,
+    AccountReport, ClockReport, EventReport, LatencyBy, LatencyReport, Load, PhaseReport, ProcessReport,
+    RateReport, Report, Run, SCHEMA, Stats, ThresholdResult, ValidityState, Verdict, VerdictState,
 };
 use streamgauge_shared::test_file::{Plan, Test};
 use streamgauge_shared::threshold::{Counter, Figures, Metric, Rate, Tags, Threshold, judge};
@@ -175,31 +174,6 @@ pub fn snapshot(test: &Test, matcher: &Matcher, recorder: &Recorder, facts: &Fac
     Snapshot { report, exit_code, latencies, scenarios, writers: facts.writers.clone(), abort }
 }
 
-impl Snapshot {
-    /// The few figures that a writer's progress lines show.
-    #[must_use]
-    pub fn progress(&self) -> Progress {
-        let account = &self.report.account;
-        let e2e = self.report.latency.get(Latency::CdcE2eLatency.name()).map(|latency| &latency.all);
-        let value = |figure: Figure| match figure {
-            Figure::Value(millis) => Some(Nanos::from_millis_f64(millis)),
-            Figure::Absent | Figure::AtLeast(_) => None,
-        };
-        Progress {
-            entries: account.entries,
-            arrived: account.delivered + account.late,
-            pending: account.pending,
-            lost: account.lost,
-            e2e_p50: e2e.and_then(|stats| value(stats.p50)),
-            e2e_p95: e2e.and_then(|stats| value(stats.p95)),
-            thresholds_failing: u32::try_from(
-                self.report.thresholds.iter().filter(|result| !result.passed).count(),
-            )
-            .unwrap_or(u32::MAX),
-        }
-    }
-}
-
 /// At the close, count and unmeasured of a latency are the entries that had to have it.
 fn assert_measured(moment: &Moment<'_>) {
     for part in moment.matcher.parts().all() {
@@ -235,7 +209,11 @@ fn thresholds(test: &Test, moment: &Moment<'_>) -> (Vec<ThresholdResult>, Option
             expression: threshold.expression.text.clone(),
             // While a run goes on, what is still on its way decides nothing: only a certain failure counts.
             // At the close a threshold has to hold. Without data it never does.
-            passed: if moment.facts.closed { judgement.holds } else { judgement.low.is_some() && !judgement.fails },
+            passed: if moment.facts.closed {
+                judgement.holds
+            } else {
+                judgement.low.is_some() && !judgement.fails
+            },
             observed: judgement.low,
             at_least: judgement.low.is_some() && !judgement.exact,
             is_time: matches!(threshold.metric, Metric::Latency(_)),

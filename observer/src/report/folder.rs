@@ -19,6 +19,7 @@ const PARTIAL: &str = ".partial";
 /// The folder of one run.
 #[derive(Debug)]
 pub struct Folder {
+    run: String,
     path: PathBuf,
     partial: PathBuf,
 }
@@ -40,7 +41,11 @@ impl Folder {
         let legal = |c: char| if c.is_ascii_alphanumeric() || matches!(c, '-' | '_') { c } else { '_' };
         let test_name: String = test_name.chars().map(legal).collect();
         let name = format!("{}-{test_name}-{run}", started_at.to_basic());
-        let folder = Self { path: runs.join(&name), partial: runs.join(format!("{name}{PARTIAL}")) };
+        let folder = Self {
+            run: run.to_owned(),
+            path: runs.join(&name),
+            partial: runs.join(format!("{name}{PARTIAL}")),
+        };
         fs::create_dir_all(&folder.partial)?;
         let as_run = format!(
             "{}\n# ---- the model, {} ----\n#{}\n",
@@ -50,6 +55,12 @@ impl Folder {
         );
         fs::write(folder.partial.join("test.toml"), as_run)?;
         Ok(folder)
+    }
+
+    /// The id of its run.
+    #[must_use]
+    pub fn run(&self) -> &str {
+        &self.run
     }
 
     /// Where the run will be kept.

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::account::{Operation, Phase};
 use crate::clock::ClockIdentity;
 use crate::exit_code::Failure;
+use crate::histogram::Quantile;
 use crate::stamp::RunId;
 use crate::test_file::Source;
 use crate::time::{Nanos, UnixNanos};
@@ -231,10 +232,10 @@ pub struct Progress {
     pub pending: u64,
     /// Those given up.
     pub lost: u64,
-    /// The median of the headline so far; absent without data.
-    pub e2e_p50: Option<Nanos>,
-    /// Its 95th percentile; absent without data or where it cannot be known yet.
-    pub e2e_p95: Option<Nanos>,
+    /// The median of the headline so far.
+    pub e2e_p50: Quantile,
+    /// Its 95th percentile.
+    pub e2e_p95: Quantile,
     /// Thresholds that do not hold at present.
     pub thresholds_failing: u32,
 }

@@ -49,6 +49,18 @@ pub struct Stats {
     pub max: Figure,
 }
 
+impl Figure {
+    /// The figure as a quantile of spans, to the nearest nanosecond.
+    #[must_use]
+    pub fn quantile(self) -> Quantile {
+        match self {
+            Self::Absent => Quantile::NoData,
+            Self::Value(millis) => Quantile::Value(Nanos::from_millis_f64(millis)),
+            Self::AtLeast(low) => Quantile::AtLeast(Nanos::from_millis_f64(low)),
+        }
+    }
+}
+
 impl Stats {
     /// The statistics of what arrived and of the ages of what did not.
     #[must_use]

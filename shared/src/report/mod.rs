@@ -15,6 +15,9 @@ use serde::{Deserialize, Serialize};
 use crate::account::{EventKind, Outcome};
 use crate::clock::ClockDomain;
 use crate::exit_code::ExitCode;
+use crate::histogram::Quantile;
+use crate::ledger::Progress;
+use crate::timeline::Latency;
 
 /// The schema's name and version; bumped when a field changes its meaning.
 pub const SCHEMA: &str = "streamgauge.report/1";
@@ -51,6 +54,24 @@ pub struct Report {
     pub clock: ClockReport,
     /// What the programs used.
     pub process: BTreeMap<String, ProcessReport>,
+}
+
+impl Report {
+    /// The few figures that progress lines show.
+    #[must_use]
+    pub fn progress(&self) -> Progress {
+        let e2e = self.latency.get(Latency::CdcE2eLatency.name()).map(|latency| &latency.all);
+        let failing = self.thresholds.iter().filter(|result| !result.passed).count();
+        Progress {
+            entries: self.account.entries,
+            arrived: self.account.delivered + self.account.late,
+            pending: self.account.pending,
+            lost: self.account.lost,
+            e2e_p50: e2e.map_or(Quantile::NoData, |stats| stats.p50.quantile()),
+            e2e_p95: e2e.map_or(Quantile::NoData, |stats| stats.p95.quantile()),
+            thresholds_failing: u32::try_from(failing).unwrap_or(u32::MAX),
+        }
+    }
 }
 
 /// Which run it was.

@@ -212,7 +212,13 @@ fn execution(report: &Report, palette: &Palette) -> String {
     }
     line(
         &mut text,
-        &format!("{}{}{}{}", dotted("vus_active_max", palette), palette.value, report.load.peak_users, palette.off),
+        &format!(
+            "{}{}{}{}",
+            dotted("vus_active_max", palette),
+            palette.value,
+            report.load.peak_users,
+            palette.off
+        ),
     );
     text.push('\n');
     text

@@ -4,9 +4,7 @@ use std::sync::atomic::Ordering;
 
 use streamgauge_shared::exit_code::Failure;
 use streamgauge_shared::ledger::{Progress, Verdict};
-use streamgauge_shared::report::{self, Figure, Report};
-use streamgauge_shared::time::Nanos;
-use streamgauge_shared::timeline::Latency;
+use streamgauge_shared::report::{self, Report};
 use tokio::task::JoinError;
 
 use super::run::{Running, interrupted};
@@ -42,22 +40,7 @@ impl Closing {
     /// The report's figures as the progress lines show them.
     pub(super) fn progress(&self) -> Option<Progress> {
         let Self::Verdict(_, report) = self else { return None };
-        let account = &report.account;
-        let headline = report.latency.get(Latency::CdcE2eLatency.name()).map(|latency| &latency.all);
-        let value = |figure: Option<Figure>| match figure {
-            Some(Figure::Value(millis)) => Some(Nanos::from_millis_f64(millis)),
-            _ => None,
-        };
-        let failing = report.thresholds.iter().filter(|result| !result.passed).count();
-        Some(Progress {
-            entries: account.entries,
-            arrived: account.delivered + account.late,
-            pending: account.pending,
-            lost: account.lost,
-            e2e_p50: value(headline.map(|stats| stats.p50)),
-            e2e_p95: value(headline.map(|stats| stats.p95)),
-            thresholds_failing: u32::try_from(failing).unwrap_or(u32::MAX),
-        })
+        Some(report.progress())
     }
 }
 
@@ -116,14 +99,13 @@ fn print(options: &Run, verdict: &Verdict, report: &Report) {
 /// What the observer said last, where it will say no more.
 fn last_known(running: &Running) {
     let Some(progress) = *running.link.progress.borrow() else { return };
-    let figure = |value: Option<Nanos>| value.map_or("unknown".to_owned(), |value| value.to_string());
     terminal::note(&format!(
-        "last known: {} operations, {} arrived, {} pending, {} lost, e2e p50 {}, p95 {}",
+        "last known: entries={}, {} arrived, {} pending, {} lost, e2e p50{} p95{}",
         progress.entries,
         progress.arrived,
         progress.pending,
         progress.lost,
-        figure(progress.e2e_p50),
-        figure(progress.e2e_p95)
+        progress.e2e_p50,
+        progress.e2e_p95
     ));
 }

@@ -98,9 +98,8 @@ pub fn progress_line(
         line.push_str("  warming up");
     }
     if let Some(progress) = progress {
-        let figure = |value: Option<Nanos>| value.map_or("-".to_owned(), |value| value.to_string());
-        let (median, high) = (figure(progress.e2e_p50), figure(progress.e2e_p95));
-        line.push_str(&format!("  e2e p50={median} p95={high}  pending {}", progress.pending));
+        let Progress { e2e_p50, e2e_p95, pending, .. } = progress;
+        line.push_str(&format!("  e2e p50{e2e_p50} p95{e2e_p95}  pending {pending}"));
         let counts = [("lost", progress.lost), ("failing thresholds", progress.thresholds_failing.into())];
         for (name, count) in counts.into_iter().filter(|(_, count)| *count > 0) {
             line.push_str(&format!("  {name} {count}"));
@@ -131,6 +130,8 @@ fn clock(span: Nanos, tenths: bool) -> String {
 
 #[cfg(test)]
 mod tests {
+    use streamgauge_shared::histogram::Quantile;
+
     use super::*;
     use crate::test_source::tests::shop;
 
@@ -159,13 +160,13 @@ mod tests {
         );
         let progress = Progress {
             pending: 2,
-            e2e_p50: Some(Nanos(3_100_000)),
-            e2e_p95: Some(Nanos(4_900_000)),
+            e2e_p50: Quantile::Value(Nanos(3_100_000)),
+            e2e_p95: Quantile::AtLeast(Nanos(4_900_000)),
             ..Progress::default()
         };
         assert_eq!(
             line(at(80, false), &load, Some(&progress)),
-            "e2e_latency   [=====>--------------] 012/050 VUs  01m15.0s/05m00s  10.00 iters/s  e2e p50=3.1ms p95=4.9ms  pending 2"
+            "e2e_latency   [=====>--------------] 012/050 VUs  01m15.0s/05m00s  10.00 iters/s  e2e p50=3.1ms p95≥4.9ms  pending 2"
         );
         let load = ScenarioLoad { dropped: 3, users: 50, ..load };
         let failing = Progress { lost: 1, thresholds_failing: 2, ..Progress::default() };
