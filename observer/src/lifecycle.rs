@@ -15,31 +15,13 @@ use tokio::task::JoinSet;
 use crate::cli::Serve;
 use crate::http;
 use crate::matcher::thread::Input;
-use crate::measure::Snapshot;
-use crate::run::{Active, Over};
-use crate::stream::{MongoAddress, Server, StartError};
+use crate::run::Observer;
+use crate::stream::{MongoAddress, StartError};
 
 /// How often a MongoDB that is not up is asked again.
 const MONGO_RETRY: Duration = Duration::from_secs(2);
 /// How long the writers' connections get to take their verdict before the process ends.
 const FAREWELL_MAX: Duration = Duration::from_secs(2);
-
-/// What the port's handlers share.
-pub struct Observer {
-    pub(crate) clock: Clock,
-    pub(crate) address: MongoAddress,
-    pub(crate) runs: std::path::PathBuf,
-    token: Option<String>,
-    pub(crate) server: watch::Sender<Result<Server, String>>,
-    pub(crate) snapshots: watch::Sender<Option<Arc<Snapshot>>>,
-    /// Held while a run is admitted, so that two writers cannot begin at once.
-    pub(crate) active: tokio::sync::Mutex<Option<Active>>,
-    pub(crate) last: Mutex<Option<Over>>,
-    /// Sessions and runs; nothing runs that is not in here.
-    tasks: Mutex<JoinSet<()>>,
-    /// The exit code of each run that ends.
-    pub(crate) ended: mpsc::Sender<ExitCode>,
-}
 
 /// Serves until a signal, or until the first run has ended with `--once`.
 ///
@@ -138,31 +120,6 @@ impl Signals {
 }
 
 impl Observer {
-    /// The last snapshot, of the run that goes on or of the last one.
-    #[must_use]
-    pub fn snapshot(&self) -> Option<Arc<Snapshot>> {
-        self.snapshots.borrow().clone()
-    }
-
-    /// The token that requests must carry, if any.
-    #[must_use]
-    pub fn token(&self) -> Option<&str> {
-        self.token.as_deref()
-    }
-
-    /// Why a run cannot begin, if it cannot.
-    #[must_use]
-    pub fn not_ready(&self) -> Option<String> {
-        self.server.borrow().as_ref().err().cloned()
-    }
-
-    /// Runs a writer's session in a task that the observer owns.
-    pub fn spawn_session(&self, session: impl Future<Output = ()> + Send + 'static) {
-        let mut tasks = self.tasks.lock();
-        while tasks.try_join_next().is_some() {}
-        tasks.spawn(session);
-    }
-
     /// Asks MongoDB until it can be watched.
     async fn wait_for_mongo(&self) -> Result<(), Failure> {
         loop {

@@ -1,11 +1,11 @@
-//! One run: admitted, carried along, and handed out at its end.
+//! Runs: who may begin one, and one run as it is admitted, carried along, and handed out at its end.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use parking_lot::Mutex;
-use streamgauge_shared::clock::ClockDomain;
+use streamgauge_shared::clock::{Clock, ClockDomain};
 use streamgauge_shared::exit_code::{ExitCode, Failure};
 use streamgauge_shared::ledger::{Hello, ToWriter, Verdict};
 use streamgauge_shared::stamp::RunId;
@@ -13,19 +13,36 @@ use streamgauge_shared::test_file::{self, Scale, Test};
 use streamgauge_shared::threshold::Metric;
 use streamgauge_shared::time::Nanos;
 use streamgauge_shared::timeline::Latency;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot, watch};
+use tokio::task::JoinSet;
 
 use crate::intake::{Admission, Decision, Slot};
-use crate::lifecycle::Observer;
 use crate::matcher::thread::{self, Brief, Closed, INPUTS_MAX, Input};
 use crate::measure::Snapshot;
 use crate::report::Folder;
-use crate::stream::{Decoder, Reader, StartError};
+use crate::stream::{Decoder, MongoAddress, Reader, Server, StartError};
 
 /// How often time is told to a run: bounds how late a drain ends.
 const TICK: Duration = Duration::from_millis(100);
 /// How often the folder of a run that goes on is refreshed.
 const REFRESH: Nanos = Nanos::from_secs(5);
+
+/// What the port's handlers share.
+pub struct Observer {
+    pub(crate) clock: Clock,
+    pub(crate) address: MongoAddress,
+    pub(crate) runs: std::path::PathBuf,
+    pub(crate) token: Option<String>,
+    pub(crate) server: watch::Sender<Result<Server, String>>,
+    pub(crate) snapshots: watch::Sender<Option<Arc<Snapshot>>>,
+    /// Held while a run is admitted, so that two writers cannot begin at once.
+    pub(crate) active: tokio::sync::Mutex<Option<Active>>,
+    pub(crate) last: Mutex<Option<Over>>,
+    /// Sessions and runs; nothing runs that is not in here.
+    pub(crate) tasks: Mutex<JoinSet<()>>,
+    /// The exit code of each run that ends.
+    pub(crate) ended: mpsc::Sender<ExitCode>,
+}
 
 /// The run that goes on.
 pub struct Active {
@@ -44,6 +61,31 @@ pub struct Over {
 }
 
 impl Observer {
+    /// The last snapshot, of the run that goes on or of the last one.
+    #[must_use]
+    pub fn snapshot(&self) -> Option<Arc<Snapshot>> {
+        self.snapshots.borrow().clone()
+    }
+
+    /// The token that requests must carry, if any.
+    #[must_use]
+    pub fn token(&self) -> Option<&str> {
+        self.token.as_deref()
+    }
+
+    /// Why a run cannot begin, if it cannot.
+    #[must_use]
+    pub fn not_ready(&self) -> Option<String> {
+        self.server.borrow().as_ref().err().cloned()
+    }
+
+    /// Runs a writer's session in a task that the observer owns.
+    pub fn spawn_session(&self, session: impl Future<Output = ()> + Send + 'static) {
+        let mut tasks = self.tasks.lock();
+        while tasks.try_join_next().is_some() {}
+        tasks.spawn(session);
+    }
+
     /// Decides about a writer: a new run, one that comes back to its run or for its verdict, or neither.
     ///
     /// # Errors

@@ -23,7 +23,7 @@ use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
-use crate::lifecycle::Observer;
+use crate::run::Observer;
 
 /// Connections served at a time; more wait in the listener's backlog.
 const CONNECTIONS_MAX: usize = 256;

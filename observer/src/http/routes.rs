@@ -10,7 +10,7 @@ use hyper::{Method, Request, Response, StatusCode};
 use hyper_util::rt::TokioIo;
 use streamgauge_shared::ledger;
 
-use crate::lifecycle::Observer;
+use crate::run::Observer;
 use crate::{intake, metrics};
 
 type Answer = Response<Full<Bytes>>;

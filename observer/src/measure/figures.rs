@@ -6,8 +6,8 @@ use streamgauge_shared::threshold::{Counter, Figures, LatencyFigures, Rate, Tags
 use streamgauge_shared::time::Nanos;
 use streamgauge_shared::timeline::Latency;
 
+use super::facts::Facts;
 use super::recorder::Recorder;
-use super::snapshot::Facts;
 use crate::matcher::{Matcher, Part};
 
 /// Everything a threshold can ask for.

@@ -3,7 +3,7 @@
 //! `recorder` counts, `seconds` keeps the course of time, `rows` single rows, `figures` answers thresholds, `validity` doubts,
 //! `snapshot` puts all of it together as of one moment. Pure: time is an argument.
 
-mod evidence;
+mod facts;
 mod figures;
 mod recorder;
 mod rows;
@@ -11,7 +11,7 @@ mod seconds;
 mod snapshot;
 mod validity;
 
-pub use evidence::Evidence;
+pub use facts::{Evidence, Facts, WriterFacts};
 pub use recorder::{Measured, Recorder};
 pub use rows::{Row, Rows};
-pub use snapshot::{Facts, LatencySeries, ScenarioGauges, Snapshot, WriterFacts, snapshot};
+pub use snapshot::{LatencySeries, ScenarioGauges, Snapshot, snapshot};

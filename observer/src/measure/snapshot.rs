@@ -13,64 +13,14 @@ use streamgauge_shared::report::{
 };
 use streamgauge_shared::test_file::{Plan, Test};
 use streamgauge_shared::threshold::{Counter, Figures, Metric, Rate, Tags, Threshold, judge};
-use streamgauge_shared::time::{Nanos, UnixNanos};
+use streamgauge_shared::time::Nanos;
 use streamgauge_shared::timeline::Latency;
 
-use super::evidence::Evidence;
+use super::facts::{Facts, WriterFacts};
 use super::figures::Moment;
 use super::recorder::Recorder;
 use super::validity;
 use crate::matcher::{Matcher, Part};
-
-/// What a snapshot needs besides the matcher's and the recorder's state.
-#[derive(Clone, Debug)]
-pub struct Facts {
-    /// The moment.
-    pub now: UnixNanos,
-    /// Twelve hexadecimal digits.
-    pub run: String,
-    /// When the run began.
-    pub started_at: UnixNanos,
-    /// The seed.
-    pub seed: u64,
-    /// Versions of programs and servers.
-    pub versions: BTreeMap<String, String>,
-    /// How the clocks relate.
-    pub clock_domain: ClockDomain,
-    /// By scenario, summed over the writers.
-    pub loads: Vec<ScenarioLoad>,
-    /// By writer.
-    pub writers: Vec<WriterFacts>,
-    /// The observer's process.
-    pub observer: Process,
-    /// Errors of the change stream.
-    pub observer_errors: u64,
-    /// Sequences that writers say they opened and whose entries never came; known at the close.
-    pub missing_entries: u64,
-    /// What speaks against the measurement.
-    pub evidence: Evidence,
-    /// Why the run ended before its time, if it did.
-    pub cause: Option<Failure>,
-    /// Whether a threshold ended it.
-    pub aborted: bool,
-    /// Whether the account is closed.
-    pub closed: bool,
-}
-
-/// How one writer stands.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub struct WriterFacts {
-    /// Whether its connection is up.
-    pub up: bool,
-    /// Whether it left before its load had ended and did not come back.
-    pub gone: bool,
-    /// Failed attempts to write.
-    pub pg_write_errors: u64,
-    /// Records that its buffer could not hold.
-    pub records_lost: u64,
-    /// Its process.
-    pub process: Process,
-}
 
 /// Everything known as of one moment.
 #[derive(Clone, Debug)]

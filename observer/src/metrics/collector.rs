@@ -110,7 +110,7 @@ fn histogram(histogram: &SignedHistogram, negative: bool) -> (f64, u64, Vec<(f64
         buckets.push((edge.as_secs_f64(), cumulative - below));
         below = cumulative;
     }
-    buckets.push((f64::MAX, count - below));
+    buckets.push((f64::INFINITY, count - below));
     (sum, count, buckets)
 }
 

@@ -126,6 +126,7 @@ fn early_events_have_a_histogram_of_their_own_and_nothing_is_clamped() {
     assert!((value(&format!("streamgauge_cdc_e2e_latency_seconds_count{labels}")) - 2.0).abs() < 1e-9);
     assert!((value("streamgauge_overdue_entries{") - 1.0).abs() < 1e-9);
     assert!((value("streamgauge_oldest_pending_age_seconds{") - 2.0).abs() < 1e-9);
+    assert!(page.contains("streamgauge_cdc_e2e_latency_seconds_bucket{le=\"+Inf\","), "{page}");
     // Buckets are cumulative on the page, and the last one is the count.
     let buckets: Vec<f64> = page
         .lines()
