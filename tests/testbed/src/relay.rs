@@ -153,6 +153,8 @@ impl Relay {
             // tokio's timer rounds up to a whole millisecond, and the clock is asked again: never early.
             let wait = self.queue.next_due().map(|due| (due - self.clock.now()).to_std());
             tokio::select! {
+                // The stop first: it also ends the source, which must not look like a failure of PostgreSQL.
+                biased;
                 _ = stop.changed() => {}
                 Some(ended) = source.join_next() => return source_ended(ended),
                 Some((due, item)) = self.items.recv(), if self.queue.len() < HELD_ITEMS => self.queue.push(due, item),
