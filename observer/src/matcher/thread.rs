@@ -124,6 +124,8 @@ struct Run {
     aborted: bool,
     /// Set once every writer has ended; the drain is over this long after.
     drain_until: Option<UnixNanos>,
+    /// No event will come any more: a drain would wait for nothing.
+    stream_failed: bool,
     close_now: bool,
 }
 
@@ -137,7 +139,6 @@ pub fn run(
     let mut run = Run::new(brief);
     let mut next_snapshot = run.started_at;
     while let Some(input) = inputs.blocking_recv() {
-        run.evidence.backlog_max = run.evidence.backlog_max.max(inputs.len());
         let now = run.brief.clock.now();
         run.take(input, now);
         if run.is_over(now) {
@@ -197,6 +198,7 @@ impl Run {
             cause: None,
             aborted: false,
             drain_until: None,
+            stream_failed: false,
             close_now: false,
             brief,
         }
@@ -219,6 +221,7 @@ impl Run {
             Input::StreamError => self.observer_errors += 1,
             Input::StreamFailed(failure) => {
                 self.observer_errors += 1;
+                self.stream_failed = true;
                 self.end_early(failure, now);
             }
             Input::Tick => self.tick(now),
@@ -329,8 +332,8 @@ impl Run {
 
     fn is_over(&self, now: UnixNanos) -> bool {
         let ended = self.peers.iter().all(|peer| peer.ended.is_some());
-        self.close_now
-            || self.drain_until.is_some_and(|until| now >= until || (ended && self.matcher.is_idle()))
+        let nothing_to_wait_for = self.stream_failed || self.matcher.is_idle();
+        self.close_now || self.drain_until.is_some_and(|until| now >= until || (ended && nothing_to_wait_for))
     }
 
     fn snapshot(&self, now: UnixNanos, closed: bool) -> Snapshot {

@@ -66,12 +66,8 @@ pub struct Evidence {
     pub stream_gaps: u64,
     /// Collections of the run that were dropped or renamed while it went on.
     pub collections_gone: u64,
-    /// The largest number of batches that waited for the matcher.
-    pub backlog_max: usize,
     /// The longest a reply waited between its arrival and the matcher.
     pub backlog_delay_max: Nanos,
-    /// How far the observer's wall clock stands from its anchored time.
-    pub wall_deviation: Nanos,
     /// Steps of the observer's wall clock.
     pub clock_steps: u64,
 }

@@ -5,10 +5,14 @@
 
 mod facts;
 mod figures;
+#[cfg(test)]
+pub(crate) mod fixture;
 mod recorder;
 mod rows;
 mod seconds;
 mod snapshot;
+#[cfg(test)]
+mod tests;
 mod validity;
 
 pub use facts::{Evidence, Facts, WriterFacts};

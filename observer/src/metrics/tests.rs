@@ -1,77 +1,16 @@
 //! The page against its catalogue, and the histograms against what was recorded.
 
-use std::collections::{BTreeMap, BTreeSet};
-
-use streamgauge_shared::account::{Operation, Phase};
-use streamgauge_shared::clock::ClockDomain;
-use streamgauge_shared::ledger::{Closed, Opened, ScenarioLoad, Written};
-use streamgauge_shared::stamp::{RunId, Stamp};
-use streamgauge_shared::test_file::{Scale, Source, Test, parse};
-use streamgauge_shared::time::{Nanos, UnixNanos};
+use std::collections::BTreeSet;
 
 use super::render;
-use crate::matcher::{Change, Content, Event, Matcher, Parts};
-use crate::measure::{Evidence, Facts, Recorder, Snapshot, WriterFacts, snapshot};
+use crate::measure::Snapshot;
+use crate::measure::fixture::Fixture;
 
 const CATALOGUE: &str = include_str!("../../../docs/metrics.md");
-const MILLI: i64 = 1_000_000;
-
-fn shipped() -> Test {
-    let source = |name: &str, text: &str| Source { name: name.into(), text: text.into() };
-    let test = source("t.toml", include_str!("../../../scenarios/e2e-latency.toml"));
-    let model = source("m.toml", include_str!("../../../scenarios/models/shop.toml"));
-    parse(&test, Scale::default(), Scale::default(), |_| Ok(model)).expect("the shipped test").0
-}
 
 /// Three rows: one whose event beat its acknowledgement, one that came 20 ms after it, one that is pending.
 fn run() -> Snapshot {
-    let test = shipped();
-    let parts = Parts::new(1, 1);
-    let (mut matcher, mut recorder) =
-        (Matcher::new(RunId::from_bits(1), parts, 1, test.lost_after), Recorder::new(parts, 1));
-    for (sequence, observed) in [(0, Some(5 * MILLI)), (1, Some(30 * MILLI)), (2, None)] {
-        let opened = Opened {
-            sequence,
-            phase: Phase::Run,
-            scenario: 0,
-            entity: 0,
-            operation: Operation::Create,
-            key: sequence.to_string(),
-            digest: None,
-            intended: UnixNanos(0),
-            connection_wait: Nanos::ZERO,
-            sent: UnixNanos(0),
-            deadline: UnixNanos(1_000 * MILLI),
-        };
-        matcher.opened(0, opened, &mut recorder);
-        let written = Written::Committed(UnixNanos(10 * MILLI));
-        matcher.closed(0, Closed { sequence, written }, &mut recorder);
-        if let Some(observed) = observed {
-            let stamp = Stamp { run: RunId::from_bits(1), writer: 0, sequence, sent: UnixNanos(0) };
-            let change = Change::Stamped { entity: 0, stamp, content: Content::Unchecked };
-            let event =
-                Event { observed: UnixNanos(observed), measured: true, wall: Some(UnixNanos(0)), change };
-            matcher.event(event, &mut recorder);
-        }
-    }
-    let facts = Facts {
-        now: UnixNanos(2_000 * MILLI),
-        run: "000000000001".into(),
-        started_at: UnixNanos(0),
-        seed: 0,
-        versions: BTreeMap::new(),
-        clock_domain: ClockDomain::SameKernel,
-        loads: vec![ScenarioLoad::default()],
-        writers: vec![WriterFacts { up: true, ..WriterFacts::default() }],
-        observer: streamgauge_shared::ledger::Process::default(),
-        observer_errors: 0,
-        missing_entries: 0,
-        evidence: Evidence::default(),
-        cause: None,
-        aborted: false,
-        closed: false,
-    };
-    snapshot(&test, &matcher, &recorder, &facts)
+    Fixture::new(&[Some(5), Some(30), None]).snapshot()
 }
 
 #[test]
