@@ -128,6 +128,15 @@ impl Observer {
         let domain = identity.domain(&hello.clock);
         let shift =
             if domain == ClockDomain::SameKernel { identity.shift_from(&hello.clock) } else { Nanos::ZERO };
+        let (inputs, received) = mpsc::channel(INPUTS_MAX);
+        let reader =
+            Reader::start(self.address.clone(), test.model.clone(), self.clock, inputs.clone()).await;
+        let reader = reader.map_err(|error| match error {
+            StartError::Fatal(failure) => failure,
+            StartError::NotUp(reason) => {
+                Failure::run(format!("the change stream cannot be opened: {reason}"))
+            }
+        })?;
         let folder = Folder::create(
             &self.runs,
             self.clock.now(),
@@ -141,15 +150,6 @@ impl Observer {
                 "the observer cannot keep the run in --runs '{}': {error}; give a folder it may write to",
                 self.runs.display()
             ))
-        })?;
-        let (inputs, received) = mpsc::channel(INPUTS_MAX);
-        let reader =
-            Reader::start(self.address.clone(), test.model.clone(), self.clock, inputs.clone()).await;
-        let reader = reader.map_err(|error| match error {
-            StartError::Fatal(failure) => failure,
-            StartError::NotUp(reason) => {
-                Failure::run(format!("the change stream cannot be opened: {reason}"))
-            }
         })?;
         let versions = [
             ("streamgauge", env!("CARGO_PKG_VERSION")),
@@ -246,10 +246,13 @@ impl Observer {
     /// Writes the run folder and gives every writer its verdict, at once or when it comes back for it.
     async fn hand_out(&self, test: &Arc<Test>, closed: Closed, folder: &Arc<Folder>) -> ExitCode {
         let Closed { snapshot, rows, outboxes } = closed;
+        if rows.left_out() > 0 {
+            tracing::info!("rows.jsonl leaves out {} rows beyond its bounds", rows.left_out());
+        }
         let mut report = snapshot.report.clone();
         report.run.folder = Some(folder.path().display().to_string());
         let (complete, test, target) = (report.clone(), Arc::clone(test), Arc::clone(folder));
-        let written = tokio::task::spawn_blocking(move || target.finish(&complete, &rows, &test)).await;
+        let written = tokio::task::spawn_blocking(move || target.finish(&complete, rows, &test)).await;
         if !matches!(written, Ok(Ok(()))) {
             tracing::error!("the run folder could not be written: {written:?}");
             report.run.folder = None;

@@ -221,6 +221,13 @@ impl EventCount {
     }
 }
 
+/// A count as a float, for shares and rates: exact below 2^53.
+#[must_use]
+#[expect(clippy::cast_precision_loss, reason = "counts below 2^53 are exact")]
+pub fn as_f64(count: u64) -> f64 {
+    count as f64
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -16,7 +16,7 @@ use streamgauge_shared::time::{Nanos, UnixNanos};
 use tokio::sync::{mpsc, watch};
 
 use super::{Matcher, Parts};
-use crate::measure::{Evidence, Facts, Recorder, Row, Snapshot, WriterFacts, snapshot};
+use crate::measure::{Evidence, Facts, Recorder, Rows, Snapshot, WriterFacts, snapshot};
 use crate::stream::{Decoder, Reply};
 
 /// Batches that may wait for the thread. Each is a server reply or the frames of one read: past it the
@@ -106,7 +106,7 @@ pub struct Closed {
     /// With the account closed.
     pub snapshot: Arc<Snapshot>,
     /// The single rows that were kept.
-    pub rows: Vec<Row>,
+    pub rows: Rows,
     /// Of the writers that are there.
     pub outboxes: Vec<mpsc::Sender<ToWriter>>,
 }
@@ -165,7 +165,7 @@ pub fn run(
     snapshots.send_replace(Some(Arc::clone(&snapshot)));
     Closed {
         snapshot,
-        rows: run.recorder.into_rows().into_vec(),
+        rows: run.recorder.into_rows(),
         outboxes: run.peers.into_iter().filter_map(|peer| peer.outbox).collect(),
     }
 }
@@ -294,7 +294,7 @@ impl Run {
                 if self.cause.is_none() {
                     self.cause = end.cause;
                 }
-                if self.peers.iter().all(|peer| peer.ended.is_some()) {
+                if self.all_ended() {
                     self.drain_until.get_or_insert(now + self.brief.test.drain);
                 }
             }
@@ -330,10 +330,14 @@ impl Run {
         }
     }
 
+    fn all_ended(&self) -> bool {
+        self.peers.iter().all(|peer| peer.ended.is_some())
+    }
+
     fn is_over(&self, now: UnixNanos) -> bool {
-        let ended = self.peers.iter().all(|peer| peer.ended.is_some());
         let nothing_to_wait_for = self.stream_failed || self.matcher.is_idle();
-        self.close_now || self.drain_until.is_some_and(|until| now >= until || (ended && nothing_to_wait_for))
+        self.close_now
+            || self.drain_until.is_some_and(|until| now >= until || (self.all_ended() && nothing_to_wait_for))
     }
 
     fn snapshot(&self, now: UnixNanos, closed: bool) -> Snapshot {

@@ -24,7 +24,9 @@ impl<'a> Moment<'a> {
     pub(super) fn at(matcher: &'a Matcher, recorder: &'a Recorder, facts: &'a Facts) -> Self {
         let ages = Latency::ALL.into_iter().map(|latency| {
             let mut ages = vec![SignedHistogram::default(); matcher.parts().count()];
-            matcher.ages(latency, facts.now, &mut ages);
+            if latency.ends_at_arrival() {
+                matcher.ages(latency, facts.now, &mut ages);
+            }
             ages
         });
         let elapsed = recorder.first_sent().map_or(Nanos::ZERO, |start| facts.now - start);

@@ -1,5 +1,6 @@
 //! The course of a run: one point a second, thinned so that 48 hours stay bounded.
 
+use streamgauge_shared::account::as_f64;
 use streamgauge_shared::report::Second;
 use streamgauge_shared::time::{NANOS_PER_SECOND, Nanos};
 
@@ -86,11 +87,6 @@ impl Point {
             e2e_max: arrived.map(|point| point.e2e_max).max().unwrap_or_default(),
         }
     }
-}
-
-#[expect(clippy::cast_precision_loss, reason = "counts below 2^53 are exact")]
-fn as_f64(count: u64) -> f64 {
-    count as f64
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use streamgauge_shared::account::{EventKind, Operation, Outcome, Phase};
+use streamgauge_shared::account::{EventKind, Operation, Outcome, Phase, as_f64};
 use streamgauge_shared::clock::ClockDomain;
 use streamgauge_shared::exit_code::{ExitCode, Failure};
 use streamgauge_shared::histogram::SignedHistogram;
@@ -272,15 +272,11 @@ fn latency_reports(test: &Test, moment: &Moment<'_>) -> BTreeMap<String, Latency
 fn rates(moment: &Moment<'_>) -> BTreeMap<String, RateReport> {
     let report = |rate: Rate| {
         let (passed, total) = moment.rate(rate, Tags::default());
-        (total > 0)
-            .then(|| (rate.name().to_owned(), RateReport { rate: share(passed, total), passed, total }))
+        (total > 0).then(|| {
+            (rate.name().to_owned(), RateReport { rate: as_f64(passed) / as_f64(total), passed, total })
+        })
     };
     Rate::ALL.into_iter().filter_map(report).collect()
-}
-
-#[expect(clippy::cast_precision_loss, reason = "counts below 2^53 are exact")]
-fn share(passed: u64, total: u64) -> f64 {
-    passed as f64 / total as f64
 }
 
 fn processes(facts: &Facts) -> BTreeMap<String, ProcessReport> {

@@ -7,7 +7,7 @@ use prometheus_client::encoding::{DescriptorEncoder, NoLabelSet};
 use prometheus_client::metrics::MetricType;
 use prometheus_client::metrics::exemplar::Exemplar;
 use prometheus_client::registry::{Registry, Unit};
-use streamgauge_shared::account::Outcome;
+use streamgauge_shared::account::{Outcome, as_f64};
 use streamgauge_shared::histogram::SignedHistogram;
 use streamgauge_shared::report::ValidityState;
 use streamgauge_shared::time::Nanos;
@@ -216,9 +216,4 @@ fn gauge(mut metric: prometheus_client::encoding::MetricEncoder<'_>, value: f64)
 
 fn counter(mut metric: prometheus_client::encoding::MetricEncoder<'_>, value: u64) -> fmt::Result {
     metric.encode_counter::<NoLabelSet, _, f64>(&value, None)
-}
-
-#[expect(clippy::cast_precision_loss, reason = "Prometheus values are floats")]
-fn as_f64(count: u64) -> f64 {
-    count as f64
 }

@@ -11,7 +11,7 @@ use streamgauge_shared::report::{Report, render};
 use streamgauge_shared::test_file::{Source, Test};
 use streamgauge_shared::time::UnixNanos;
 
-use crate::measure::Row;
+use crate::measure::Rows;
 
 /// What the folder is called until it is whole.
 const PARTIAL: &str = ".partial";
@@ -82,10 +82,10 @@ impl Folder {
     ///
     /// # Errors
     /// The file system's; what was written stays under the temporary name.
-    pub fn finish(&self, report: &Report, rows: &[Row], test: &Test) -> io::Result<()> {
+    pub fn finish(&self, report: &Report, rows: Rows, test: &Test) -> io::Result<()> {
         self.refresh(report)?;
         let mut lines = io::BufWriter::new(fs::File::create(self.partial.join("rows.jsonl"))?);
-        for row in rows {
+        for row in rows.into_vec() {
             writeln!(lines, "{}", row.to_json(test))?;
         }
         lines.flush()?;

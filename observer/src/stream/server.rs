@@ -101,9 +101,7 @@ impl MongoAddress {
         let hello =
             database.run_command(doc! { "hello": 1 }).await.map_err(|error| self.start_error(&error))?;
         if !hello.contains_key("setName") && hello.get_str("msg").ok() != Some("isdbgrid") {
-            return Err(StartError::Fatal(Failure::run(format!(
-                "the MongoDB of --mongo '{self}' is a standalone server, and change streams need a replica set: start mongod with --replSet rs0 and run rs.initiate() once, a single node is enough"
-            ))));
+            return Err(StartError::Fatal(Failure::run(self.no_replica_set())));
         }
         let info =
             database.run_command(doc! { "buildInfo": 1 }).await.map_err(|error| self.start_error(&error))?;
@@ -123,11 +121,15 @@ impl MongoAddress {
                 "the user of --mongo '{self}' may not open a change stream on database '{}': grant it the role read on that database",
                 self.database
             )),
-            ErrorKind::Command(command) if command.code == 40573 => fatal(format!(
-                "the MongoDB of --mongo '{self}' is a standalone server, and change streams need a replica set: start mongod with --replSet rs0 and run rs.initiate() once, a single node is enough"
-            )),
+            ErrorKind::Command(command) if command.code == 40573 => fatal(self.no_replica_set()),
             _ => StartError::NotUp(format!("MongoDB at '{self}' cannot be reached: {}", self.reason(error))),
         }
+    }
+
+    fn no_replica_set(&self) -> String {
+        format!(
+            "the MongoDB of --mongo '{self}' is a standalone server, and change streams need a replica set: start mongod with --replSet rs0 and run rs.initiate() once, a single node is enough"
+        )
     }
 
     fn refused_credentials(&self) -> String {

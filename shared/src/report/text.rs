@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 
 use super::{Figure, LatencyReport, Report, Stats, ThresholdResult, ValidityState, VerdictState};
+use crate::account::as_f64;
 use crate::time::Nanos;
 use crate::timeline::Latency;
 
@@ -278,9 +279,4 @@ fn millis(value: f64) -> String {
 
 fn line(text: &mut String, content: &str) {
     writeln!(text, "{content}").expect("writing to a string cannot fail");
-}
-
-#[expect(clippy::cast_precision_loss, reason = "for people to read")]
-fn as_f64(count: u64) -> f64 {
-    count as f64
 }

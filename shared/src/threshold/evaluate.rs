@@ -5,6 +5,7 @@
 //! satisfies it, and certainly fails only where none does. No data is no pass.
 
 use super::{Aggregate, Counter, Expression, Metric, Operator, Rate, Tags, Threshold};
+use crate::account::as_f64;
 use crate::histogram::{Quantile, SignedHistogram};
 use crate::time::Nanos;
 use crate::timeline::Latency;
@@ -69,11 +70,6 @@ pub fn judge(threshold: &Threshold, figures: &impl Figures) -> Judgement {
 impl Judgement {
     /// Nothing to judge: does not hold, and may yet.
     const NO_DATA: Self = Self { holds: false, fails: false, low: None, exact: false, samples: 0 };
-}
-
-#[expect(clippy::cast_precision_loss, reason = "counts below 2^53 are exact")]
-fn as_f64(count: u64) -> f64 {
-    count as f64
 }
 
 fn ratio(passed: u64, total: u64) -> f64 {

@@ -74,12 +74,6 @@ impl Pool {
         Ok(lease)
     }
 
-    /// Where the sessions are.
-    #[must_use]
-    pub fn session(&self) -> &Session {
-        &self.session
-    }
-
     /// Ends the idle sessions with a goodbye.
     pub async fn close(&self) {
         let mut closing = JoinSet::new();
