@@ -1,15 +1,6 @@
 //! A digest of what a row should say, so that the observer can check "the data matches" without keeping rows.
 //!
-//! xxh3-64 over the canonical forms of the verified columns, in the model's order. The canonical form of a
-//! value is a text that the value has on both sides of a pipeline, whatever type the sink gave it:
-//!
-//! | column type | canonical form | accepted from MongoDB |
-//! | --- | --- | --- |
-//! | `uuid` | 36 lower-case characters with hyphens | string of any case |
-//! | `text` | the text itself | string |
-//! | `int` | decimal, without leading zeros | Int32, Int64, a Double that is whole, string |
-//! | `bool` | `true` or `false` | bool, string |
-//!
+//! xxh3-64 over the canonical forms ([`crate::canonical`]) of the verified columns, in the model's order.
 //! Each form is hashed with its length before it, so `("ab", "c")` and `("a", "bc")` differ.
 
 use xxhash_rust::xxh3::Xxh3;

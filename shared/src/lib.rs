@@ -3,6 +3,7 @@
 //! This crate knows neither program and does no I/O except reading the clock.
 
 pub mod account;
+pub mod canonical;
 pub mod clock;
 pub mod digest;
 pub mod exit_code;

@@ -56,7 +56,9 @@ impl Load {
         let test = &context.test;
         let (mut users, mut scenarios, mut waiting) = (JoinSet::new(), Vec::new(), Vec::new());
         for (index, scenario) in test.scenarios.iter().enumerate() {
-            let Executor::ConstantArrivalRate(arrivals) = &scenario.executor;
+            let Executor::ConstantArrivalRate(arrivals) = &scenario.executor else {
+                unreachable!("the file's reader takes no other executor yet")
+            };
             let (free, free_users) = crossbeam_channel::bounded(arrivals.max_vus as usize);
             let stage = watch::Sender::new(Stage::Running);
             for _ in 0..arrivals.pre_allocated_vus {

@@ -77,7 +77,8 @@ mod tests {
         let parts = Parts::new(2, 3);
         let indexes: Vec<usize> = parts.all().map(|part| part.index).collect();
         assert_eq!(indexes, (0..parts.count()).collect::<Vec<_>>());
-        let narrowed = Tags { scenario: Some(1), entity: None, operation: Some(Operation::Delete) };
+        let narrowed =
+            Tags { scenario: Some(1), entity: None, operation: Some(Operation::Delete), ..Tags::default() };
         assert_eq!(parts.all().filter(|part| part.matches(narrowed)).count(), 3);
     }
 }

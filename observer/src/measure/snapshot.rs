@@ -251,7 +251,12 @@ fn latency_reports(test: &Test, moment: &Moment<'_>) -> BTreeMap<String, Latency
         for (index, entity) in test.model.entities.iter().enumerate() {
             for operation in Operation::ALL {
                 let entity_index = u16::try_from(index).ok();
-                let tags = Tags { scenario: None, entity: entity_index, operation: Some(operation) };
+                let tags = Tags {
+                    scenario: None,
+                    entity: entity_index,
+                    operation: Some(operation),
+                    ..Tags::default()
+                };
                 let stats = stats(latency, tags);
                 if latency != Latency::IterationDuration
                     && stats.count + stats.censored + stats.unmeasured > 0

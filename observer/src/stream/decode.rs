@@ -53,8 +53,8 @@ impl Decoder {
         let landing = |(index, entity): (u16, &Entity)| {
             let landing = Landing {
                 entity: index,
-                key_path: entity.landing.key_path.clone(),
-                key_type: entity.key_column().kind,
+                key_path: entity.landing.key_paths[0].clone(),
+                key_type: entity.columns[entity.key[0]].kind,
                 stamp_paths: entity.stamp_paths(),
                 verified: entity.verified().map(|(_, column)| (column.field.clone(), column.kind)).collect(),
             };

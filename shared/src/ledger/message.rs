@@ -85,8 +85,14 @@ pub struct Opened {
     pub operation: Operation,
     /// The row's key in canonical form.
     pub key: String,
+    /// Index into the test's groups.
+    pub group: Option<u16>,
+    /// Index into the test's stages: that in which the iteration started.
+    pub stage: Option<u16>,
     /// Over the verified columns; absent for a delete and where nothing is verified.
     pub digest: Option<u64>,
+    /// Index into the test's checks, and the digest of the values that check expects.
+    pub check: Option<(u16, u64)>,
     /// Its tick, or when its step became runnable.
     pub intended: UnixNanos,
     /// How long it waited for a connection.
@@ -167,6 +173,8 @@ pub struct ScenarioLoad {
     pub users: u32,
     /// Users in an iteration at the same time, at most.
     pub peak_users: u32,
+    /// Steps left out, each with the rest of its list, because there was no row for them.
+    pub skipped_steps: u64,
 }
 
 /// What a process used.

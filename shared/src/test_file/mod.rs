@@ -3,6 +3,8 @@
 //! The writer reads the files and hands their texts to the observer, which parses the same texts with the
 //! same scales: both programs know the test from one source. This module does no I/O.
 
+mod executor;
+mod flow;
 mod mistake;
 mod model;
 mod parse;
@@ -11,8 +13,13 @@ mod reader;
 mod scale;
 mod template;
 
+pub use executor::{
+    Arrivals, CapacitySearch, ConstantArrivalRate, ConstantVus, Executor, Iterations, RampingArrivalRate,
+    RampingVus, Rate, Stage,
+};
+pub use flow::{Action, Alternative, Check, Pick, Pool, RowFrom, Scope, Setting, Step, Timeout};
 pub use mistake::{Mistake, Mistakes};
-pub use model::{Column, ColumnType, Deletes, Entity, Generator, Landing, Model};
+pub use model::{Column, ColumnType, Deletes, Entity, Generator, Landing, Literal, Model};
 pub use parse::parse;
 pub use plan::Plan;
 pub use scale::{Scale, ScaleError};
@@ -49,8 +56,20 @@ pub struct Test {
     pub drain: Nanos,
     /// Whether the writer's sessions wait for their commits to be durable.
     pub synchronous_commit: bool,
+    /// Rows that the test needs before its load; one user does it, in the phase `setup`.
+    pub setup: Vec<Step>,
+    /// What one user does after the load, in the phase `teardown`; the clean-up comes after it.
+    pub teardown: Vec<Step>,
     /// At least one, in the file's order.
     pub scenarios: Vec<Scenario>,
+    /// Rows that live on beyond their iteration.
+    pub pools: Vec<Pool>,
+    /// What arrivals must say.
+    pub checks: Vec<Check>,
+    /// Names of groups of steps.
+    pub groups: Vec<String>,
+    /// Names of stages over all scenarios; a stage without a name has its number, from 1.
+    pub stages: Vec<String>,
     /// In the file's order.
     pub thresholds: Vec<Threshold>,
     /// What lengths were multiplied with.
@@ -72,57 +91,23 @@ pub struct Scenario {
     pub executor: Executor,
     /// What one iteration does.
     pub flow: Vec<Step>,
+    /// What its report is to answer.
+    pub findings: Vec<Finding>,
+    /// The distance of a soak's checkpoints. Scaled.
+    pub checkpoint: Nanos,
 }
 
-/// How a scenario's load is shaped.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Executor {
-    /// k6's `constant-arrival-rate`: iterations start on a fixed schedule, whatever the system does.
-    ConstantArrivalRate(ConstantArrivalRate),
-}
-
-/// An open loop at one rate.
+/// A question that a scenario's report answers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct ConstantArrivalRate {
-    /// Iterations started per time unit.
-    pub rate: Rate,
-    /// For how long. Scaled.
-    pub duration: Nanos,
-    /// Users made before the start.
-    pub pre_allocated_vus: u32,
-    /// Users made at most.
-    pub max_vus: u32,
-}
-
-/// Iterations per span of time, as a fraction that scaling keeps exact.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Rate {
-    /// Iterations, above 0.
-    pub iterations: u64,
-    /// In this span, above 0.
-    pub per: Nanos,
-}
-
-/// One step of an iteration.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Step {
-    /// Inserts a row.
-    Create {
-        /// Index into the model's entities.
-        entity: usize,
-        /// Columns that this step fills its own way: index into the entity's columns.
-        set: Vec<(usize, Template)>,
-    },
-    /// Waits until the observer has seen this user's last operation.
-    Await {
-        /// From the start of the wait.
-        timeout: Nanos,
-    },
-    /// Deletes the row of this entity that the iteration made last.
-    Delete {
-        /// Index into the model's entities.
-        entity: usize,
-    },
+pub enum Finding {
+    /// The load at which a threshold was first crossed and stayed crossed.
+    BreakingPoint,
+    /// How long after the load fell the latency was back in its earlier band.
+    Recovery,
+    /// How long the backlog of a spike took to be worked off.
+    CatchUp,
+    /// Whether latency, iteration time and memory stay as they are.
+    Stability,
 }
 
 impl Test {
@@ -136,32 +121,5 @@ impl Test {
     #[must_use]
     pub fn peak_users(&self) -> u32 {
         self.scenarios.iter().map(|scenario| scenario.executor.peak_users()).sum()
-    }
-}
-
-impl Executor {
-    /// Users at the same time, at most.
-    #[must_use]
-    pub const fn peak_users(&self) -> u32 {
-        match self {
-            Self::ConstantArrivalRate(arrivals) => arrivals.max_vus,
-        }
-    }
-
-    /// The length of its load.
-    #[must_use]
-    pub const fn duration(&self) -> Nanos {
-        match self {
-            Self::ConstantArrivalRate(arrivals) => arrivals.duration,
-        }
-    }
-}
-
-impl Rate {
-    /// Iterations per second.
-    #[must_use]
-    #[expect(clippy::cast_precision_loss, reason = "for people to read")]
-    pub fn per_second(self) -> f64 {
-        self.iterations as f64 / self.per.as_secs_f64()
     }
 }

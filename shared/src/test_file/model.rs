@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use super::mistake::unknown;
 use super::reader::{Document, Table, Value};
 use super::template::Template;
+use crate::time::UnixNanos;
 
 /// The entities of a model file, in the file's order; operations name them by index.
 #[derive(Clone, Debug, PartialEq)]
@@ -20,8 +21,8 @@ pub struct Entity {
     pub name: String,
     /// The table, with its schema where it is not on the search path: `customers`, `shop.customers`.
     pub table: String,
-    /// Index of the primary key's column.
-    pub key: usize,
+    /// Indexes of the primary key's columns, at least one, in the key's order.
+    pub key: Vec<usize>,
     /// The column that takes the stamp, of type TEXT.
     pub stamp: String,
     /// Every column that is written, without the stamp, in the file's order.
@@ -50,8 +51,27 @@ pub struct Column {
 pub enum ColumnType {
     /// `uuid`
     Uuid,
-    /// `text`
+    /// `text`, also right for `varchar` and `char`.
     Text,
+    /// `integer`
+    Integer,
+    /// `bigint`
+    Bigint,
+    /// `numeric(precision, scale)`; the scale is how many digits are written after the point.
+    Numeric {
+        /// Digits in total.
+        precision: u8,
+        /// Digits after the point.
+        scale: u8,
+    },
+    /// `boolean`
+    Boolean,
+    /// `timestamp with time zone`
+    Timestamptz,
+    /// `timestamp without time zone`, in UTC.
+    Timestamp,
+    /// `jsonb`
+    Jsonb,
 }
 
 /// What fills a column.
@@ -59,10 +79,56 @@ pub enum ColumnType {
 pub enum Generator {
     /// A random UUID (version 4), a function of seed and sequence.
     Uuid,
-    /// A text with placeholders.
+    /// A text with placeholders; for `text` and `jsonb`.
     Template(Template),
     /// One of these, each as likely.
-    Choice(Vec<String>),
+    Choice(Vec<Literal>),
+    /// Always this.
+    Fixed(Literal),
+    /// A whole number from a range, both ends included.
+    Int {
+        /// The smallest.
+        min: i64,
+        /// The largest.
+        max: i64,
+    },
+    /// A decimal number from a range, both ends included, in steps of the column's last digit.
+    Decimal {
+        /// The smallest, in units of the last digit.
+        min: i64,
+        /// The largest, in units of the last digit.
+        max: i64,
+    },
+    /// True with a probability from 0 to 1.
+    Bool {
+        /// Of true.
+        probability: f64,
+    },
+    /// A moment from a range, in whole milliseconds.
+    Timestamp {
+        /// The earliest.
+        from: UnixNanos,
+        /// The latest.
+        to: UnixNanos,
+    },
+    /// The key of a row of another entity, whose key is one column.
+    Reference {
+        /// Index of an entity that stands before this one in the model.
+        entity: usize,
+    },
+}
+
+/// A value as a file writes it, of the column's type.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Literal {
+    /// For `text`, `uuid` and `jsonb`.
+    Text(String),
+    /// For `integer` and `bigint`.
+    Int(i64),
+    /// For `numeric`: in units of the column's last digit.
+    Decimal(i64),
+    /// For `boolean`.
+    Bool(bool),
 }
 
 /// Where an entity's rows land in MongoDB.
@@ -70,8 +136,9 @@ pub enum Generator {
 pub struct Landing {
     /// The collection.
     pub collection: String,
-    /// Path of the key within `documentKey`: `_id`, or `_id.id` where the sink makes a sub-document.
-    pub key_path: String,
+    /// For each column of the key its path within `documentKey`: `_id` for a key of one column, `_id.<column>`
+    /// for one of several or where the sink makes a sub-document.
+    pub key_paths: Vec<String>,
     /// Path of the stamp; looked for first, before `<stamp column>` and `after.<stamp column>`.
     pub stamp_path: String,
     /// What becomes of deletes.
@@ -86,23 +153,33 @@ pub enum Deletes {
 }
 
 impl ColumnType {
-    const ALL: [(&'static str, Self); 2] = [("uuid", Self::Uuid), ("text", Self::Text)];
-
-    /// The type's name in PostgreSQL.
+    /// The type's name in PostgreSQL, as `format_type` writes it without modifiers.
     #[must_use]
     pub const fn sql(self) -> &'static str {
         match self {
             Self::Uuid => "uuid",
             Self::Text => "text",
+            Self::Integer => "integer",
+            Self::Bigint => "bigint",
+            Self::Numeric { .. } => "numeric",
+            Self::Boolean => "boolean",
+            Self::Timestamptz => "timestamp with time zone",
+            Self::Timestamp => "timestamp without time zone",
+            Self::Jsonb => "jsonb",
         }
+    }
+
+    /// Whether its values have a canonical form; see [`crate::canonical`].
+    #[must_use]
+    pub const fn is_verifiable(self) -> bool {
+        !matches!(self, Self::Timestamptz | Self::Timestamp | Self::Jsonb)
     }
 }
 
 impl Entity {
-    /// The primary key's column.
-    #[must_use]
-    pub fn key_column(&self) -> &Column {
-        &self.columns[self.key]
+    /// The primary key's columns.
+    pub fn key_columns(&self) -> impl Iterator<Item = &Column> {
+        self.key.iter().map(|index| &self.columns[*index])
     }
 
     /// The columns whose content is checked, in the order in which they enter the digest.
@@ -177,7 +254,7 @@ fn entity(name: &str, value: &Value<'_, '_>) -> Option<Entity> {
         || {
             Some(Landing {
                 collection: String::new(),
-                key_path: "_id".into(),
+                key_paths: vec!["_id".into()],
                 stamp_path: String::new(),
                 deletes: Deletes::Remove,
             })
@@ -195,7 +272,7 @@ fn entity(name: &str, value: &Value<'_, '_>) -> Option<Entity> {
     if columns.iter().any(|column| column.name == stamp) {
         value.mistake(format!("column '{stamp}' takes the stamp: remove it from the columns"));
     }
-    Some(Entity { name: name.to_owned(), table, key, stamp, columns, landing })
+    Some(Entity { name: name.to_owned(), table, key: vec![key], stamp, columns, landing })
 }
 
 fn key_index(columns: &[Column], value: &Value<'_, '_>) -> Option<usize> {
@@ -217,8 +294,8 @@ fn key_index(columns: &[Column], value: &Value<'_, '_>) -> Option<usize> {
 
 fn column((name, _, value): (&str, std::ops::Range<usize>, Value<'_, '_>)) -> Option<Column> {
     let table = value.table()?;
-    let kind =
-        table.require("type", "\"text\"").and_then(|value| value.word("column type", &ColumnType::ALL));
+    const TYPES: [(&str, ColumnType); 2] = [("uuid", ColumnType::Uuid), ("text", ColumnType::Text)];
+    let kind = table.require("type", "\"text\"").and_then(|value| value.word("column type", &TYPES));
     let verified = table.get("verified").map_or(Some(false), |value| value.flag());
     let field = table.get("field").map_or(Some(name.to_owned()), |value| value.text().map(str::to_owned));
     let generator = generator(&table);
@@ -257,7 +334,7 @@ fn generator(table: &Table<'_, '_>) -> Option<Generator> {
             if words.as_ref().is_some_and(Vec::is_empty) {
                 value.mistake("'choices' is empty: name at least one value");
             }
-            words.map(Generator::Choice)
+            words.map(|words| Generator::Choice(words.into_iter().map(Literal::Text).collect()))
         }
     }
 }
@@ -272,7 +349,12 @@ fn read_landing(value: &Value<'_, '_>) -> Option<Landing> {
     let deletes =
         table.get("deletes").map_or(Some(Deletes::Remove), |value| value.word("fate of deletes", &DELETES));
     table.finish();
-    Some(Landing { collection: collection?, key_path: key_path?, stamp_path: stamp_path?, deletes: deletes? })
+    Some(Landing {
+        collection: collection?,
+        key_paths: vec![key_path?],
+        stamp_path: stamp_path?,
+        deletes: deletes?,
+    })
 }
 
 fn is_identifier(text: &str) -> bool {

@@ -1,10 +1,13 @@
 //! From the text of a test and its model to a [`Test`], or to every mistake in both.
 
 use super::mistake::unknown;
-use super::model::{self, Model};
+use super::model::{self, Generator, Model};
 use super::reader::{Document, Table, Value};
 use super::template::Template;
-use super::{ConstantArrivalRate, Executor, Mistakes, Rate, Scale, Scenario, Source, Step, Test};
+use super::{
+    Action, Arrivals, ConstantArrivalRate, Executor, Mistakes, Rate, RowFrom, Scale, Scenario, Setting,
+    Source, Step, Test, Timeout,
+};
 use crate::account::Operation;
 use crate::threshold::{Expression, Metric, Tags, Threshold, split_key};
 use crate::time::Nanos;
@@ -66,7 +69,13 @@ pub fn parse(
                 lost_after,
                 drain,
                 synchronous_commit,
+                setup: Vec::new(),
+                teardown: Vec::new(),
                 scenarios,
+                pools: Vec::new(),
+                checks: Vec::new(),
+                groups: Vec::new(),
+                stages: Vec::new(),
                 thresholds,
                 time_scale,
                 load_scale,
@@ -157,6 +166,8 @@ impl Reader<'_, '_> {
             graceful_stop: graceful_stop?,
             executor: executor?,
             flow: flow?,
+            findings: Vec::new(),
+            checkpoint: self.time_scale.span(Nanos::from_secs(300)),
         })
     }
 
@@ -190,6 +201,7 @@ impl Reader<'_, '_> {
             duration: self.time_scale.span(duration?),
             pre_allocated_vus: users(pre_allocated?),
             max_vus: users(max?),
+            arrivals: Arrivals::Even,
         }))
     }
 
@@ -210,6 +222,7 @@ impl Reader<'_, '_> {
     /// One step. `made` holds the entities of which the iteration has a row at this point, `written`
     /// whether it has done any operation.
     fn step(&self, value: &Value<'_, '_>, made: &mut Vec<usize>, written: &mut bool) -> Option<Step> {
+        let step = |action| Step { group: None, action };
         let table = value.table()?;
         let (create, wait, delete, set) =
             (table.get("create"), table.get("await"), table.get("delete"), table.get("set"));
@@ -228,13 +241,17 @@ impl Reader<'_, '_> {
             let entity = self.entity(&create)?;
             made.push(entity);
             let set = set.map_or(Some(Vec::new()), |set| self.set(entity, &set))?;
-            return Some(Step::Create { entity, set });
+            let set =
+                set.into_iter().map(|(column, text)| Setting { column, value: Generator::Template(text) });
+            let (set, parents) = (set.collect(), Vec::new());
+            return Some(step(Action::Create { entity, set, parents, into: None, check: None }));
         }
         if let Some(wait) = wait {
             if !*written {
                 wait.mistake("'await' has nothing to wait for: put a create before it");
             }
-            return Some(Step::Await { timeout: wait.duration(Nanos::from_millis(1))? });
+            let timeout = Timeout::fixed(wait.duration(Nanos::from_millis(1))?);
+            return Some(step(Action::Await { timeout }));
         }
         let delete = delete?;
         let entity = self.entity(&delete)?;
@@ -243,7 +260,7 @@ impl Reader<'_, '_> {
             None => delete
                 .mistake("the iteration has no such row here: put a create of this entity before its delete"),
         }
-        Some(Step::Delete { entity })
+        Some(step(Action::Delete { entity, row: RowFrom::Own }))
     }
 
     fn entity(&self, value: &Value<'_, '_>) -> Option<usize> {
@@ -263,7 +280,7 @@ impl Reader<'_, '_> {
         for (name, span, value) in value.table()?.entries() {
             match entity.columns.iter().position(|column| column.name == name) {
                 None => self.document.mistake(span.start, unknown("column", name, &names)),
-                Some(key) if key == entity.key => {
+                Some(key) if entity.key.contains(&key) => {
                     value.mistake(format!("'{name}' is the key: it is generated, not set"))
                 }
                 Some(column) => set.extend(Template::read(&value).map(|template| (column, template))),
@@ -368,7 +385,17 @@ impl Reader<'_, '_> {
         let expression =
             Expression::parse(text, metric, name).map_err(|error| value.mistake(error.to_string())).ok()?;
         let delay_abort_eval = self.time_scale.span(delay);
-        Some(Threshold { metric, tags, key: key.to_owned(), expression, abort_on_fail, delay_abort_eval })
+        Some(Threshold {
+            metric,
+            tags,
+            key: key.to_owned(),
+            expression,
+            abort_on_fail,
+            delay_abort_eval,
+            over: None,
+            min_samples: 0,
+            recover_within: Nanos::ZERO,
+        })
     }
 }
 

@@ -1,6 +1,6 @@
 //! What a test will do, worked out without touching a database.
 
-use super::{Executor, Step, Test};
+use super::{Action, Executor, Test};
 use crate::time::Nanos;
 
 /// The figures of a plan.
@@ -33,14 +33,23 @@ impl Plan {
             longest: Nanos::ZERO,
         };
         for scenario in &test.scenarios {
-            let Executor::ConstantArrivalRate(arrivals) = &scenario.executor;
-            let iterations = arrivals.rate.iterations_within(arrivals.duration);
-            let per_iteration =
-                scenario.flow.iter().filter(|step| !matches!(step, Step::Await { .. })).count();
-            plan.iterations += iterations;
-            plan.operations += iterations * per_iteration as u64;
-            plan.peak_rate_per_s += arrivals.rate.per_second();
-            let end = test.warm_up + scenario.start_time + arrivals.duration;
+            let mut per_iteration = 0;
+            for step in &scenario.flow {
+                step.visit(&mut |step| {
+                    let writes = matches!(
+                        step.action,
+                        Action::Create { .. } | Action::Update { .. } | Action::Delete { .. }
+                    );
+                    per_iteration += u64::from(writes);
+                });
+            }
+            if let Executor::ConstantArrivalRate(arrivals) = &scenario.executor {
+                let iterations = arrivals.rate.iterations_within(arrivals.duration);
+                plan.iterations += iterations;
+                plan.operations += iterations * per_iteration;
+                plan.peak_rate_per_s += arrivals.rate.per_second();
+            }
+            let end = test.warm_up + scenario.start_time + scenario.executor.duration();
             plan.load = plan.load.max(end);
             plan.longest = plan.longest.max(end + scenario.graceful_stop);
         }

@@ -181,6 +181,9 @@ mod tests {
             expression,
             abort_on_fail: false,
             delay_abort_eval: Nanos::ZERO,
+            over: None,
+            min_samples: 0,
+            recover_within: Nanos::ZERO,
         }
     }
 

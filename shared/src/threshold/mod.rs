@@ -28,6 +28,14 @@ pub struct Threshold {
     pub abort_on_fail: bool,
     /// How long into the run an abort waits, so that a slow start does not end it.
     pub delay_abort_eval: Nanos,
+    /// Judged each second on what arrived in a window of this length, and on what is pending; it fails when it
+    /// was crossed in any window for longer than `recover_within`. Absent: judged on everything since the start.
+    /// Scaled.
+    pub over: Option<Nanos>,
+    /// A window with fewer samples is not judged; a run with fewer fails as "no data".
+    pub min_samples: u64,
+    /// How long a windowed threshold may stay crossed. Scaled.
+    pub recover_within: Nanos,
 }
 
 /// The metrics that thresholds can name.
@@ -74,6 +82,10 @@ pub struct Tags {
     pub entity: Option<u16>,
     /// Only this operation.
     pub operation: Option<Operation>,
+    /// Only steps of this group.
+    pub group: Option<u16>,
+    /// Only iterations that started in stages of this name.
+    pub stage: Option<u16>,
 }
 
 /// `aggregate operator bound`, for example `p(95)<2000`.

@@ -8,7 +8,7 @@ use rand::rngs::StdRng;
 use rand::{Rng, RngExt, SeedableRng};
 use streamgauge_shared::digest::Digest;
 use streamgauge_shared::stamp::RunId;
-use streamgauge_shared::test_file::{Column, Entity, Generator, Placeholder, Template};
+use streamgauge_shared::test_file::{Column, Entity, Generator, Literal, Placeholder, Setting, Template};
 use uuid::Uuid;
 
 /// Where all of a writer's content comes from.
@@ -72,13 +72,7 @@ pub fn canonical_key(key: &Uuid) -> String {
 
 /// The row that the operation with this sequence creates. `set` takes precedence over the model's generators.
 #[must_use]
-pub fn row(
-    source: Source,
-    sequence: u64,
-    entity: &Entity,
-    set: &[(usize, Template)],
-    author: Author<'_>,
-) -> Row {
+pub fn row(source: Source, sequence: u64, entity: &Entity, set: &[Setting], author: Author<'_>) -> Row {
     let mut random = generator(source, sequence);
     let key = random_uuid(&mut random);
     let text = |template: &Template| {
@@ -94,14 +88,21 @@ pub fn row(
     let value = |(index, column): (usize, &Column)| {
         // A value is drawn whether or not it is used, so that `set` on one column leaves the others as they were.
         let drawn = match &column.generator {
-            Generator::Uuid if index == entity.key => Value::Uuid(key),
+            Generator::Uuid if entity.key.contains(&index) => Value::Uuid(key),
             Generator::Uuid => Value::Uuid(random_uuid(&mut random)),
             Generator::Template(template) => Value::Text(text(template)),
-            Generator::Choice(choices) => Value::Text(choices[random.random_range(0..choices.len())].clone()),
+            Generator::Choice(choices) => match &choices[random.random_range(0..choices.len())] {
+                Literal::Text(text) => Value::Text(text.clone()),
+                _ => unreachable!("the file's reader takes no other type yet"),
+            },
+            _ => unreachable!("the file's reader takes no other generator yet"),
         };
         set.iter()
-            .find(|(other, _)| *other == index)
-            .map_or(drawn, |(_, template)| Value::Text(text(template)))
+            .find_map(|setting| match &setting.value {
+                Generator::Template(template) if setting.column == index => Some(Value::Text(text(template))),
+                _ => None,
+            })
+            .unwrap_or(drawn)
     };
     let values: Vec<Value> = entity.columns.iter().enumerate().map(value).collect();
     let digest = digest(entity, &values);
@@ -168,7 +169,8 @@ mod tests {
     fn set_overrides_the_model_and_the_digest_is_over_what_is_written() {
         let test = shop();
         let entity = &test.model.entities[0];
-        let streamgauge_shared::test_file::Step::Create { set, .. } = &test.scenarios[0].flow[0] else {
+        let streamgauge_shared::test_file::Action::Create { set, .. } = &test.scenarios[0].flow[0].action
+        else {
             panic!("the first step creates")
         };
         let row = row(source(1, 2), 3, entity, set, AUTHOR);

@@ -93,7 +93,7 @@ impl Session {
         for entity in self.entities.iter() {
             let kind = |kind: ColumnType| match kind {
                 ColumnType::Uuid => Type::UUID,
-                ColumnType::Text => Type::TEXT,
+                _ => Type::TEXT,
             };
             let mut types: Vec<Type> = entity.columns.iter().map(|column| kind(column.kind)).collect();
             types.push(Type::TEXT);

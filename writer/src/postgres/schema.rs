@@ -254,6 +254,7 @@ fn takes(wanted: ColumnType, found: &str) -> bool {
     match wanted {
         ColumnType::Uuid => found == "uuid",
         ColumnType::Text => matches!(found, "text" | "character varying"),
+        _ => found == wanted.sql(),
     }
 }
 

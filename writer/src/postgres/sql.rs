@@ -16,12 +16,16 @@ pub(super) fn insert(entity: &Entity) -> String {
 }
 
 pub(super) fn delete(entity: &Entity) -> String {
-    format!("DELETE FROM {} WHERE {} = $1", quoted(&entity.table), quoted(&entity.key_column().name))
+    format!(
+        "DELETE FROM {} WHERE {} = $1",
+        quoted(&entity.table),
+        quoted(&entity.columns[entity.key[0]].name)
+    )
 }
 
 pub(super) fn create_table(entity: &Entity) -> String {
     let column = |(index, column): (usize, &Column)| {
-        let constraint = if index == entity.key { "PRIMARY KEY" } else { "NOT NULL" };
+        let constraint = if entity.key.contains(&index) { "PRIMARY KEY" } else { "NOT NULL" };
         format!("{} {} {constraint}", quoted(&column.name), column.kind.sql())
     };
     let columns: Vec<String> = entity.columns.iter().enumerate().map(column).collect();

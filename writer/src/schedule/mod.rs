@@ -35,7 +35,9 @@ impl Schedule {
     #[must_use]
     pub fn new(test: &Test, start: UnixNanos) -> Self {
         let timetable = |scenario: &streamgauge_shared::test_file::Scenario| {
-            let Executor::ConstantArrivalRate(arrivals) = &scenario.executor;
+            let Executor::ConstantArrivalRate(arrivals) = &scenario.executor else {
+                unreachable!("the file's reader takes no other executor yet")
+            };
             Timetable::new(arrivals.rate, test.warm_up, scenario.start_time, arrivals.duration)
         };
         Self { start, timetables: test.scenarios.iter().map(timetable).collect() }

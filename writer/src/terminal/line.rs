@@ -49,7 +49,9 @@ impl Mark {
 /// What a scenario does, in k6's words.
 #[must_use]
 pub fn describe(scenario: &Scenario) -> String {
-    let Executor::ConstantArrivalRate(arrivals) = &scenario.executor;
+    let Executor::ConstantArrivalRate(arrivals) = &scenario.executor else {
+        unreachable!("the file's reader takes no other executor yet")
+    };
     let (least, most) = (arrivals.pre_allocated_vus, arrivals.max_vus);
     let users = if least == most { most.to_string() } else { format!("{least}-{most}") };
     let start = match scenario.start_time {

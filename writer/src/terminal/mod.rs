@@ -124,6 +124,8 @@ impl Terminal {
 
 /// The planned iterations a second of a scenario.
 fn rate(scenario: &Scenario) -> f64 {
-    let Executor::ConstantArrivalRate(arrivals) = &scenario.executor;
+    let Executor::ConstantArrivalRate(arrivals) = &scenario.executor else {
+        unreachable!("the file's reader takes no other executor yet")
+    };
     arrivals.rate.per_second()
 }

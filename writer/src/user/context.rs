@@ -88,6 +88,7 @@ impl ScenarioCount {
             active_users: self.active.load(Ordering::Relaxed),
             users: self.users.load(Ordering::Relaxed),
             peak_users: self.peak.load(Ordering::Relaxed),
+            skipped_steps: 0,
         }
     }
 

@@ -4,7 +4,7 @@
 //! created and is not deleted stays for the clean-up.
 
 use streamgauge_shared::ledger::Awaited;
-use streamgauge_shared::test_file::Step;
+use streamgauge_shared::test_file::Action;
 use streamgauge_shared::time::{Nanos, UnixNanos};
 use tokio::sync::watch;
 use uuid::Uuid;
@@ -52,13 +52,14 @@ impl<'a> Iteration<'a> {
     pub(super) async fn run(mut self) -> Outcome {
         let context = self.context;
         for step in &context.test.scenarios[self.tick.scenario].flow {
-            let outcome = match step {
-                Step::Create { entity, set } => self.write(*entity, Statement::Insert { set }).await,
-                Step::Delete { entity } => match self.take_row(*entity) {
+            let outcome = match &step.action {
+                Action::Create { entity, set, .. } => self.write(*entity, Statement::Insert { set }).await,
+                Action::Delete { entity, .. } => match self.take_row(*entity) {
                     Some(key) => self.write(*entity, Statement::Delete { key }).await,
                     None => unreachable!("a flow is checked: a delete follows a create of its entity"),
                 },
-                Step::Await { timeout } => self.wait(*timeout).await,
+                Action::Await { timeout } => self.wait(timeout.of(self.author.vu)).await,
+                _ => unreachable!("the file's reader takes no other step yet"),
             };
             if outcome != Outcome::Done {
                 return outcome;

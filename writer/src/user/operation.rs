@@ -10,7 +10,7 @@ use streamgauge_shared::account::Operation;
 use streamgauge_shared::exit_code::Failure;
 use streamgauge_shared::ledger::{Closed, Opened, Record, Written};
 use streamgauge_shared::stamp::Stamp;
-use streamgauge_shared::test_file::Template;
+use streamgauge_shared::test_file::Setting;
 use streamgauge_shared::time::{Nanos, UnixNanos};
 use tokio::sync::watch;
 use tokio::time::sleep;
@@ -32,7 +32,7 @@ const IN_FLIGHT_MAX: Duration = Duration::from_secs(10);
 /// What is to be written.
 pub(super) enum Statement<'a> {
     /// A new row; `set` takes precedence over the model's generators.
-    Insert { set: &'a [(usize, Template)] },
+    Insert { set: &'a [Setting] },
     /// The row with this key goes.
     Delete { key: Uuid },
 }
@@ -114,7 +114,10 @@ impl Write<'_> {
             entity: narrow(self.entity),
             operation,
             key: entity::canonical_key(&payload.key()),
+            group: None,
+            stage: None,
             digest,
+            check: None,
             intended: self.intended,
             connection_wait,
             // Both are read anew for each attempt.
