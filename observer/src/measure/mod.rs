@@ -7,6 +7,7 @@ mod facts;
 mod figures;
 #[cfg(test)]
 pub(crate) mod fixture;
+mod probe;
 mod recorder;
 mod rows;
 mod seconds;
@@ -16,6 +17,7 @@ mod tests;
 mod validity;
 
 pub use facts::{Evidence, Facts, WriterFacts};
+pub use probe::{Probing, Totals};
 pub use recorder::{Measured, Recorder};
 pub use rows::{Row, Rows};
 pub use snapshot::{LatencySeries, ScenarioGauges, Snapshot, snapshot};
