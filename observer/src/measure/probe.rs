@@ -49,8 +49,8 @@ pub struct Totals {
 struct Current {
     plan: ProbePlan,
     samples: Vec<(f64, f64)>,
-    at_from: Option<Totals>,
-    at_until: Option<Totals>,
+    at_from: Option<(UnixNanos, Totals)>,
+    at_until: Option<(UnixNanos, Totals)>,
 }
 
 impl Probing {
@@ -72,9 +72,9 @@ impl Probing {
         if now < plan.from {
             return;
         }
-        current.at_from.get_or_insert(totals);
+        current.at_from.get_or_insert((now, totals));
         if now > plan.until {
-            current.at_until.get_or_insert(totals);
+            current.at_until.get_or_insert((now, totals));
             return;
         }
         if current.samples.len() >= SAMPLES_MAX {
@@ -100,8 +100,9 @@ impl Probing {
     /// its value. Returns what the writer is to hear.
     pub fn judge(&mut self, crossed: &[String], totals: Totals, drain: Nanos) -> Option<(u32, Probe)> {
         let Current { plan, samples, at_from, at_until } = self.current.take()?;
-        let (from, until) = (at_from.unwrap_or_default(), at_until.unwrap_or_default());
-        let seconds = (plan.until - plan.from).as_secs_f64().max(f64::MIN_POSITIVE);
+        // Counted between two samples, so over the time between them.
+        let ((began, from), (ended, until)) = (at_from?, at_until?);
+        let seconds = (ended - began).as_secs_f64().max(f64::MIN_POSITIVE);
         let per_s = |count: u64| as_f64(count) / seconds;
         let sent = until.sent - from.sent;
         let line = Line::through(&samples);
