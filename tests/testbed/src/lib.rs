@@ -39,6 +39,7 @@ use rand::RngExt;
 
 pub use ack_file::{AckFile, AckRow, Op};
 pub use guard::{Process, Program, Signal, State};
+pub use relay::Faults;
 pub use relay_process::RelayProcess;
 pub use servers::find::Places;
 pub use testbed::{Builder, Testbed};
