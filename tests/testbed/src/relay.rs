@@ -15,7 +15,8 @@
 //! - A relay that is started again counts its first row anew.
 //! - An LSN is confirmed when MongoDB has acknowledged everything up to its commit and the ack file has the
 //!   lines. So a killed relay loses nothing; what it had not confirmed it does again.
-//! - Document: `{_id: "<key>", …the other columns}`, in the collection named like the table.
+//! - Document: `{_id: <key>, …the other columns}`, in the collection named like the table; any table of the
+//!   publication, whenever it was created. A key of several columns is `{_id: {a: …, b: …}, …}`.
 
 mod acks;
 mod apply;
@@ -27,6 +28,7 @@ mod pace;
 pub mod pgoutput;
 mod source;
 mod timing;
+mod value;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -95,6 +97,7 @@ pub struct Options {
 
 /// One thing on its way through the relay.
 #[derive(Debug)]
+#[expect(clippy::large_enum_variant, reason = "nearly every item is a row: a box would only cost")]
 pub(crate) enum Item {
     /// A row to be written.
     Change(Change),
