@@ -1,5 +1,6 @@
 //! What the testbed promises, shown with real servers: rows arrive, faults are as told, nothing is left behind.
 
+mod faults;
 mod leftovers;
 mod pipeline;
 mod tables;
