@@ -11,7 +11,8 @@
 //!   the delay grows with the time since the first row was read.
 //! - The gate lets a row through when it is due, when no stall is on (`--stall-at`, `--stall-for`, counted from
 //!   the first row read), and in its slot (`--rate-limit`). A batch that MongoDB already has when a stall
-//!   begins is still acknowledged. Deletes and truncates are rows too.
+//!   begins is still acknowledged. Deletes and truncates are rows too. Slots that pass while MongoDB writes
+//!   are used right after, so the capacity is the limit; a standstill of more than 250 ms is not made up for.
 //! - A relay that is started again counts its first row anew.
 //! - An LSN is confirmed when MongoDB has acknowledged everything up to its commit and the ack file has the
 //!   lines. So a killed relay loses nothing; what it had not confirmed it does again.
