@@ -128,7 +128,7 @@ pub(super) fn points(rows: &[(f64, f64)], end_s: f64, load: impl Fn(f64) -> f64)
         .collect();
     let mut latencies: Vec<Vec<f64>> = vec![Vec::new(); seconds];
     let mut waiting = vec![0_i64; seconds + 1];
-    for (sent_s, arrived_s) in rows {
+    for (sent_s, arrived_s) in rows.iter().filter(|(sent_s, _)| *sent_s < end_s) {
         let (sent, arrived) = (*sent_s as usize, *arrived_s as usize);
         points[sent].sent += 1;
         waiting[sent] += 1;

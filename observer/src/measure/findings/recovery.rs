@@ -82,7 +82,7 @@ pub(super) fn states<'a>(points: &'a [Point], band: &Band, stalls: &[Stall]) -> 
 
 /// When the latency was inside from `from_s` on and stayed there, and for how long it was seen to. To stay: nine
 /// of ten points of the next `settle_s`, at least three, are inside. A run that ends sooner has to have been
-/// inside to its end.
+/// inside to its end. Seconds without arrivals say nothing, so the latency is back when it was last seen outside.
 pub(super) fn back(states: &[(&Point, bool)], from_s: f64, settle_s: f64) -> Option<(f64, f64)> {
     let first = states.partition_point(|(point, _)| point.end_s() <= from_s);
     for start in first..states.len() {
@@ -94,8 +94,122 @@ pub(super) fn back(states: &[(&Point, bool)], from_s: f64, settle_s: f64) -> Opt
         if window.len() >= IN_A_ROW && inside * 10 >= window.len() * 9 {
             let stays = states[end..].iter().take_while(|(_, inside)| *inside).count();
             let last = states[end + stays - 1].0;
-            return Some((point.at_s, last.end_s() - point.at_s));
+            let back_s = if start == first { from_s } else { states[start - 1].0.end_s().max(from_s) };
+            return Some((back_s, last.end_s() - back_s));
         }
     }
     None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::fixture::{Pipeline, course, spike_stages, stages, stress_stages};
+    use super::super::stalls::stalls;
+    use super::*;
+
+    fn of(points: &[Point], stages: &[super::super::Stage]) -> Recovery {
+        let course = course(points, stages);
+        let config = Config::default();
+        recovery(points, Shape::of(&course).unwrap(), &stalls(&course, &config), &config)
+    }
+
+    /// A p95 for each second, on the stages 60 s low, 60 s high, 60 s low.
+    fn hat(p95: impl Fn(u32) -> f64) -> Recovery {
+        let points: Vec<Point> = (0..180)
+            .map(|second| Point {
+                at_s: f64::from(second),
+                width_s: 1.0,
+                sent: 10,
+                arrived: 10,
+                e2e_p95_ms: Some(p95(second)),
+                ..Point::default()
+            })
+            .collect();
+        of(&points, &stages(10.0, &[(60.0, 10.0), (0.0, 100.0), (60.0, 100.0), (0.0, 10.0), (60.0, 10.0)]))
+    }
+
+    #[test]
+    fn the_time_from_the_fall_to_the_band_is_the_recovery() {
+        let found = hat(|second| if (60..137).contains(&second) { 900.0 } else { 30.0 });
+        assert_eq!((found.state, found.after_s), (RecoveryState::Recovered, Some(17.0)));
+        assert_eq!((found.stayed_s, found.worst_p95_ms), (Some(43.0), Some(900.0)));
+        assert_eq!(found.band.unwrap().upper_ms, 45.0);
+    }
+
+    #[test]
+    fn a_latency_that_does_not_come_back_has_not_recovered() {
+        let found = hat(|second| if second < 60 { 30.0 } else { 900.0 });
+        assert_eq!((found.state, found.after_s), (RecoveryState::NotRecovered, None));
+        let restless = hat(|second| if second < 60 || second % 4 == 0 { 30.0 } else { 900.0 });
+        assert_eq!(restless.state, RecoveryState::NotRecovered);
+    }
+
+    #[test]
+    fn a_short_dip_into_the_band_is_no_recovery() {
+        let found = hat(|second| match second {
+            0..60 | 125..130 | 150.. => 30.0,
+            _ => 900.0,
+        });
+        assert_eq!(found.after_s, Some(30.0));
+    }
+
+    #[test]
+    fn a_latency_that_stays_in_its_band_needs_no_recovery() {
+        assert_eq!(hat(|second| 30.0 + f64::from(second % 7)).state, RecoveryState::NeverLeft);
+        let blip = hat(|second| if second % 50 == 10 { 900.0 } else { 30.0 });
+        assert_eq!(blip.state, RecoveryState::NeverLeft, "single seconds are chance");
+    }
+
+    #[test]
+    fn a_latency_back_before_the_load_fell_recovered_at_once() {
+        let found = hat(|second| if (60..90).contains(&second) { 900.0 } else { 30.0 });
+        assert_eq!((found.state, found.after_s), (RecoveryState::Recovered, Some(0.0)));
+    }
+
+    #[test]
+    fn single_outliers_in_the_band_do_not_postpone_it() {
+        let found = hat(|second| match second {
+            60..130 | 140 | 155 => 900.0,
+            _ => 30.0,
+        });
+        assert_eq!(found.after_s, Some(10.0));
+    }
+
+    #[test]
+    fn without_a_baseline_there_is_no_answer() {
+        let ramp = stages(0.0, &[(3.0, 90.0), (30.0, 90.0), (3.0, 0.0)]);
+        let points = Pipeline::default().users(&ramp, 1.0, 10.0);
+        assert_eq!(of(&points, &ramp).state, RecoveryState::NotEnoughData);
+        assert_eq!(of(&[], &ramp).state, RecoveryState::NotEnoughData);
+    }
+
+    #[test]
+    fn a_spike_on_a_limited_pipeline_recovers_when_the_backlog_is_gone() {
+        let stages = spike_stages();
+        let points = Pipeline { limit_per_s: 100.0, ..Pipeline::default() }.users(&stages, 0.5, 10.0);
+        let found = of(&points, &stages);
+        assert_eq!(found.state, RecoveryState::Recovered);
+        // 500 users wait for 100 rows/s: 5 s of backlog when the load falls.
+        assert!((3.0..8.0).contains(&found.after_s.unwrap()), "{found:?}");
+        let fast = of(&Pipeline::default().users(&stages, 0.5, 10.0), &stages);
+        assert_eq!(fast.state, RecoveryState::NeverLeft, "{fast:?}");
+    }
+
+    #[test]
+    fn a_stress_run_recovers_while_its_load_falls() {
+        let stages = stress_stages();
+        let points = Pipeline { limit_per_s: 60.0, ..Pipeline::default() }.users(&stages, 1.0, 10.0);
+        let found = of(&points, &stages);
+        assert_eq!(found.state, RecoveryState::Recovered, "{found:?}");
+        // The pipeline carries about 60 × 1.03 users; 150 fall to these in 120 × 88/150 s.
+        assert!((found.after_s.unwrap() - 70.0).abs() < 15.0, "{found:?}");
+    }
+
+    #[test]
+    fn a_pipeline_that_stops_after_the_fall_has_not_recovered() {
+        let stages = spike_stages();
+        let pipeline = Pipeline { stalls: vec![(170.0, 1_000.0)], ..Pipeline::default() };
+        let found = of(&pipeline.users(&stages, 0.5, 10.0), &stages);
+        assert_eq!(found.state, RecoveryState::NotRecovered, "{found:?}");
+    }
 }

@@ -5,7 +5,7 @@ use streamgauge_shared::report::Stall;
 
 use super::recovery::{back, band, states};
 use super::shape::stage_at;
-use super::{Config, Course, Point};
+use super::{Config, Course, Point, median};
 
 /// A gap is a stall only if it is longer than this many times the usual p95: a pipeline that delivers a batch a
 /// minute has a gap each minute.
@@ -59,7 +59,8 @@ fn waiting(points: &[Point]) -> Vec<bool> {
 fn stall(course: &Course<'_>, first: usize, next: usize, config: &Config) -> Option<Stall> {
     let points = course.points;
     let partial = &points[first.checked_sub(1)?];
-    let usual = &points[usual_from(course, first - 1)..first - 1];
+    let from = usual_from(course, first - 1);
+    let usual = &points[from..first - 1];
     let seconds: f64 = usual.iter().map(|point| point.width_s).sum();
     let rate_per_s = as_f64(usual.iter().map(|point| point.arrived).sum()) / seconds.max(f64::MIN_POSITIVE);
     let ended = next < points.len();
@@ -71,7 +72,8 @@ fn stall(course: &Course<'_>, first: usize, next: usize, config: &Config) -> Opt
     let end_s = if ended { points[next].middle_s() } else { points.last()?.end_s() };
     let length_s = end_s - at_s;
     let band = band(usual);
-    let latency_s = band.map_or(0.0, |band| band.median_p95_ms / 1_000.0);
+    let mut p95: Vec<f64> = points[from..first].iter().filter_map(|point| point.e2e_p95_ms).collect();
+    let latency_s = median(&mut p95).unwrap_or(0.0) / 1_000.0;
     let rows_waiting = gap.last()?.pending;
     let goes_on = ended || gap.iter().any(|point| point.sent > 0) || as_f64(rows_waiting) >= rate_per_s;
     let long = length_s >= config.stall_min_s.max(TIMES_P95 * latency_s);
@@ -93,4 +95,131 @@ fn usual_from(course: &Course<'_>, end: usize) -> usize {
     let minute = from(end_s - BEFORE_S).min(end.saturating_sub(BEFORE_POINTS));
     let stage = stage_at(course.stages, end_s).map_or(minute, |(stage, _)| from(stage.from_s));
     if stage + BEFORE_POINTS <= end { minute.max(stage) } else { minute }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::Stage;
+    use super::super::fixture::{Pipeline, course, points, spike_stages, stages};
+    use super::*;
+
+    fn of(points: &[Point], stages: &[Stage]) -> Vec<Stall> {
+        stalls(&course(points, stages), &Config::default())
+    }
+
+    /// The injected stall from `from_s` to `to_s` is the only one found, its length right within 2 s.
+    fn finds(found: &[Stall], from_s: f64, to_s: f64) {
+        let [stall] = found else { panic!("one stall expected: {found:?}") };
+        assert!((stall.length_s - (to_s - from_s)).abs() <= 1.5, "{from_s} to {to_s}: {stall:?}");
+        assert!((stall.at_s - from_s).abs() <= 1.0, "{from_s} to {to_s}: {stall:?}");
+        assert!(stall.ended && stall.rows_waiting > 0, "{stall:?}");
+        let back_s = stall.length_s + stall.recovered_after_s.expect("recovered");
+        assert!((back_s - (to_s - from_s)).abs() <= 2.0, "{from_s} to {to_s}: {stall:?}");
+        assert!(stall.caught_up_after_s.expect("caught up") <= 2.0, "{stall:?}");
+    }
+
+    #[test]
+    fn a_stall_in_a_soak_is_found_wherever_in_a_second_it_begins_and_ends() {
+        let stages = stages(50.0, &[(120.0, 50.0)]);
+        for step in 0..10_u32 {
+            let from_s = 50.0 + f64::from(step) * 0.37;
+            let to_s = from_s + 20.0;
+            let pipeline =
+                Pipeline { stalls: vec![(from_s, to_s)], seed: u64::from(step), ..Pipeline::default() };
+            finds(&of(&pipeline.users(&stages, 4.0, 5.0), &stages), from_s, to_s);
+            finds(&of(&pipeline.users(&stages, 4.0, 5.0), &[]), from_s, to_s);
+            finds(&of(&pipeline.rate(10.0, 120.0), &[]), from_s, to_s);
+        }
+    }
+
+    #[test]
+    fn a_stall_in_a_spike_is_found_even_if_every_user_waits() {
+        let stages = spike_stages();
+        for step in 0..4_u32 {
+            let from_s = 100.0 + f64::from(step) * 0.3;
+            let pipeline = Pipeline {
+                stalls: vec![(from_s, from_s + 20.0)],
+                seed: u64::from(step),
+                ..Pipeline::default()
+            };
+            finds(&of(&pipeline.users(&stages, 0.5, 5.0), &stages), from_s, from_s + 20.0);
+        }
+        let limited = Pipeline { stalls: vec![(100.0, 120.0)], limit_per_s: 100.0, ..Pipeline::default() };
+        let found = of(&limited.users(&stages, 0.5, 30.0), &stages);
+        assert_eq!(found.len(), 1, "{found:?}");
+        assert!((found[0].length_s - 20.0).abs() <= 1.5, "{found:?}");
+    }
+
+    #[test]
+    fn two_stalls_are_two() {
+        let pipeline = Pipeline { stalls: vec![(40.0, 50.0), (80.0, 95.0)], ..Pipeline::default() };
+        let found = of(&pipeline.rate(20.0, 150.0), &[]);
+        let lengths: Vec<f64> = found.iter().map(|stall| stall.length_s.round()).collect();
+        assert_eq!(found.len(), 2, "{found:?}");
+        assert!((lengths[0] - 10.0).abs() <= 1.0 && (lengths[1] - 15.0).abs() <= 1.0, "{found:?}");
+    }
+
+    #[test]
+    fn a_slow_worked_off_backlog_is_timed() {
+        // 20 s at 20 rows/s wait; 40 rows/s carry off 20 more than come: 20 s.
+        let pipeline = Pipeline { stalls: vec![(60.0, 80.0)], limit_per_s: 40.0, ..Pipeline::default() };
+        let [stall] = &of(&pipeline.rate(20.0, 150.0), &[])[..] else { panic!("one stall expected") };
+        assert!((stall.caught_up_after_s.unwrap() - 20.0).abs() <= 2.0, "{stall:?}");
+        assert!((stall.recovered_after_s.unwrap() - 20.0).abs() <= 2.0, "{stall:?}");
+        assert!((380..=420).contains(&stall.rows_waiting), "{stall:?}");
+    }
+
+    #[test]
+    fn a_stall_that_does_not_end_is_said_to_go_on() {
+        let pipeline = Pipeline { stalls: vec![(60.0, 1_000.0)], ..Pipeline::default() };
+        for found in [of(&pipeline.rate(20.0, 100.0), &[]), {
+            let stages = stages(50.0, &[(100.0, 50.0)]);
+            of(&pipeline.users(&stages, 1.0, 0.0), &stages)
+        }] {
+            let [stall] = &found[..] else { panic!("one stall expected: {found:?}") };
+            assert!(!stall.ended && (stall.length_s - 40.0).abs() <= 1.5, "{stall:?}");
+            assert_eq!((stall.caught_up_after_s, stall.recovered_after_s), (None, None));
+        }
+    }
+
+    #[test]
+    fn an_even_pipeline_has_none() {
+        for seed in 0..20 {
+            let pipeline = Pipeline { seed, jitter: 0.9, ..Pipeline::default() };
+            assert_eq!(of(&pipeline.rate(10.0, 120.0), &[]), []);
+            assert_eq!(of(&pipeline.users(&spike_stages(), 0.5, 30.0), &spike_stages()), []);
+        }
+    }
+
+    #[test]
+    fn a_pause_of_the_load_is_none_though_a_row_was_lost() {
+        // Rows from 0 to 30 s and from 60 to 90 s; one of the first never arrives.
+        let rows: Vec<(f64, f64)> = (0..1_200_u32)
+            .map(|row| f64::from(row) / 20.0)
+            .map(|at_s| if at_s < 30.0 { at_s } else { at_s + 30.0 })
+            .map(|at_s| (at_s, if at_s == 12.0 { 1e6 } else { at_s + 0.03 }))
+            .collect();
+        assert_eq!(of(&points(&rows, 90.0, |_| 10.0), &[]), []);
+        assert_eq!(of(&points(&rows, 200.0, |_| 10.0), &[]), [], "nor is the drain that waits for it");
+    }
+
+    #[test]
+    fn a_pipeline_that_delivers_in_batches_has_none() {
+        // Every 20 s what came before: its gaps are its latency.
+        let rows: Vec<(f64, f64)> = (0..3_000_u32)
+            .map(|row| f64::from(row) / 10.0)
+            .map(|at_s| (at_s, ((at_s / 20.0).floor() + 1.0) * 20.0 + 0.1))
+            .collect();
+        assert_eq!(of(&points(&rows, 300.0, |_| 10.0), &[]), []);
+    }
+
+    #[test]
+    fn one_slow_row_of_few_is_none() {
+        // A row every ten seconds, one of which takes nine.
+        let rows: Vec<(f64, f64)> = (0..30_u32)
+            .map(|row| (f64::from(row) * 10.0, f64::from(row) * 10.0 + if row == 15 { 9.0 } else { 0.05 }))
+            .collect();
+        assert_eq!(of(&points(&rows, 300.0, |_| 10.0), &[]), []);
+        assert_eq!(of(&[], &[]), []);
+    }
 }
