@@ -49,6 +49,8 @@ pub(super) fn course<'a>(points: &'a [Point], stages: &'a [Stage]) -> Course<'a>
 pub(super) struct Pipeline {
     /// Delay of each row, seconds.
     pub(super) delay_s: f64,
+    /// By how much the delay grows, seconds per second.
+    pub(super) growth: f64,
     /// Rows per second at most.
     pub(super) limit_per_s: f64,
     /// Start and end of times in which it delivers nothing.
@@ -60,7 +62,14 @@ pub(super) struct Pipeline {
 
 impl Default for Pipeline {
     fn default() -> Self {
-        Self { delay_s: 0.03, limit_per_s: f64::INFINITY, stalls: Vec::new(), jitter: 0.2, seed: 1 }
+        Self {
+            delay_s: 0.03,
+            growth: 0.0,
+            limit_per_s: f64::INFINITY,
+            stalls: Vec::new(),
+            jitter: 0.2,
+            seed: 1,
+        }
     }
 }
 
@@ -68,7 +77,8 @@ impl Pipeline {
     /// When a row sent at a time arrives, if the one before it arrived at `before_s`.
     fn arrival_s(&self, random: &mut StdRng, sent_s: f64, before_s: f64) -> f64 {
         let spread = 1.0 + self.jitter * random.random_range(-1.0..1.0);
-        let mut at_s = (sent_s + self.delay_s * spread).max(before_s + 1.0 / self.limit_per_s);
+        let delay_s = (self.delay_s + self.growth * sent_s) * spread;
+        let mut at_s = (sent_s + delay_s).max(before_s + 1.0 / self.limit_per_s);
         for (from_s, to_s) in &self.stalls {
             if (*from_s..*to_s).contains(&at_s) {
                 at_s = *to_s + 0.001;

@@ -14,6 +14,8 @@ mod recovery;
 mod shape;
 mod stability;
 mod stalls;
+#[cfg(test)]
+mod tests;
 mod trend;
 
 pub use config::{Config, TrendRule};

@@ -83,3 +83,6 @@ fn goes_on(whole: &Fit, samples: &[Sample], rule: TrendRule) -> bool {
     let shorter = TrendRule { span_min_s: 0.0, ..rule };
     fit(half, shorter).is_ok_and(|half| half.slope_per_s >= whole.slope_per_s * rule.goes_on)
 }
+
+#[cfg(test)]
+mod tests;
