@@ -150,7 +150,7 @@ mod tests {
 
     /// Where a threshold with these seconds broke, and for how long.
     fn broke(word: &str, hold_s: f64) -> Option<(f64, f64)> {
-        let points = steady(word.len() as u32);
+        let points = steady(u32::try_from(word.len()).unwrap());
         broken(&crossings(seconds(word)), &points, hold_s).map(|broken| (broken.at_s, broken.crossed_for_s))
     }
 

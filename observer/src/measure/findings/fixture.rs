@@ -1,5 +1,7 @@
 //! Series for the tests: a pipeline with a service rate, a delay and stalls, simulated row by row.
 
+#![expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "small whole numbers above 0")]
+
 use rand::rngs::StdRng;
 use rand::{RngExt as _, SeedableRng as _};
 

@@ -1,5 +1,7 @@
 //! Series that must and series that must not have a trend.
 
+#![expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "small whole numbers above 0")]
+
 use rand::rngs::StdRng;
 use rand::{RngExt as _, SeedableRng as _};
 
