@@ -254,3 +254,42 @@ fn millis(millis: f64) -> String {
 fn mebibytes(bytes: f64) -> String {
     format!("{:.1} MiB", bytes / BYTES_PER_MIB)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_missing_answer_is_said_in_words() {
+        let recovery = |state| Recovery {
+            state,
+            load_fell_s: 180.0,
+            after_s: None,
+            stayed_s: None,
+            worst_p95_ms: Some(900.0),
+            band: Some(Band { from_s: 0.0, to_s: 60.0, points: 60, median_p95_ms: 30.0, upper_ms: 45.0 }),
+        };
+        assert_eq!(
+            recovery(RecoveryState::NotRecovered).line(),
+            "recovery: not recovered after the load fell at 3m00s (p95 not back to at most 45ms, median before \
+             30ms, worst 900ms)"
+        );
+        let stall = Stall {
+            at_s: 100.0,
+            length_s: 20.5,
+            ended: true,
+            rows_waiting: 50,
+            caught_up_after_s: Some(0.5),
+            recovered_after_s: None,
+            band: None,
+        };
+        assert_eq!(
+            stall.line(),
+            "stall: at 1m40s nothing arrived for 20.5s, 50 rows waiting; caught up: 500ms later; p95 back: \
+             unknown, too few points before it"
+        );
+        assert!(Stall { ended: false, ..stall }.line().ends_with("it had not ended when the run did"));
+        let part = Part { sent: 10, arrived: 6, pending: 3, last_arrival_s: Some(12.0) };
+        assert_eq!(part.words(), "10, 6 arrived (the last at 12s), 3 waiting, 1 lost, rejected or unknown");
+    }
+}
