@@ -79,7 +79,7 @@ impl Load {
         let stop = Arc::new(AtomicBool::new(false));
         let pacer = pacer::spawn(
             context.clock,
-            Schedule::new(test, start),
+            Schedule::new(test, context.source.seed, start),
             Arc::clone(&stop),
             Dispatcher::new(Arc::clone(&context), waiting, more),
             // Nobody waits for it when the load was dropped.

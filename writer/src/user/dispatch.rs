@@ -11,7 +11,7 @@ use tokio::sync::mpsc;
 
 use super::{Context, FreeUser};
 use crate::pacer::Target;
-use crate::schedule::Tick;
+use crate::schedule::Event;
 
 /// Scenarios that may ask for a user at the same time; each asks for one at most.
 pub const GROW_MAX: usize = 65_536;
@@ -38,7 +38,8 @@ impl Dispatcher {
 }
 
 impl Target for Dispatcher {
-    fn tick(&mut self, tick: Tick) {
+    fn release(&mut self, event: Event) {
+        let Some(tick) = event.tick() else { return };
         if let Ok(user) = self.free[tick.scenario].try_recv()
             && user.0.try_send(tick).is_ok()
         {
