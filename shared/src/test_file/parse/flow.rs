@@ -441,13 +441,12 @@ impl Reader<'_, '_> {
                 Some(column) if matches!(entity.columns[column].generator, Generator::Reference { .. }) => {
                     value.mistake(format!("'{name}' refers to another row: say which with 'from'"));
                 }
-                Some(column) => match setting(&value, entity.columns[column].kind) {
-                    Some(value) => {
+                Some(column) => {
+                    if let Some(value) = setting(&value, entity.columns[column].kind) {
                         set.push(Setting { column, value });
                         continue;
                     }
-                    None => {}
-                },
+                }
             }
             complete = false;
         }
