@@ -23,7 +23,7 @@ struct Heard {
 }
 
 impl Sink for Heard {
-    fn latency(&mut self, _: Part, latency: Latency, value: Option<Nanos>) {
+    fn latency(&mut self, _: Place, latency: Latency, value: Option<Nanos>, _: UnixNanos) {
         match (latency, value) {
             (Latency::CdcE2eLatency, Some(value)) => self.e2e.push(value.0),
             (Latency::CdcE2eLatency, None) => self.unmeasured += 1,
@@ -32,7 +32,8 @@ impl Sink for Heard {
         }
     }
     fn sent(&mut self, _: UnixNanos) {}
-    fn arrived(&mut self, _: UnixNanos, _: Nanos) {}
+    fn sent_again(&mut self, _: UnixNanos, _: UnixNanos) {}
+    fn arrived(&mut self, _: UnixNanos, _: Option<UnixNanos>) {}
     fn settled(&mut self, _: u16, sequence: u64, arrived: bool) {
         self.settled.insert(sequence, arrived);
     }
@@ -42,7 +43,7 @@ impl Sink for Heard {
 }
 
 fn matcher() -> Matcher {
-    Matcher::new(RUN, Parts::new(1, 1), 1, Nanos::from_secs(600))
+    Matcher::new(RUN, Parts::new(1, 1), Slices::default(), 1, Nanos::from_secs(600))
 }
 
 fn opened(sequence: u64, operation: Operation, key: &str, sent: i64) -> Opened {
@@ -70,7 +71,7 @@ fn committed(sequence: u64, at: i64) -> Closed {
 
 fn row(sequence: u64, observed: i64) -> Event {
     let stamp = Stamp { run: RUN, writer: 0, sequence, sent: UnixNanos(0) };
-    let change = Change::Stamped { entity: 0, stamp, content: Content::Digest(7) };
+    let change = Change::Stamped { entity: 0, stamp, content: Content::Digest(7), checks: Vec::new() };
     Event { observed: UnixNanos(observed), measured: true, wall: None, change }
 }
 
@@ -142,7 +143,8 @@ fn a_delete_that_no_record_explains_is_foreign_once_the_records_have_passed_its_
     matcher.passed(0, UnixNanos(161));
     expect(&matcher, &[("foreign", 1)]);
     let theirs = Stamp { run: RunId::from_bits(1), writer: 0, sequence: 0, sent: UnixNanos(0) };
-    let change = Change::Stamped { entity: 0, stamp: theirs, content: Content::Unchecked };
+    let change =
+        Change::Stamped { entity: 0, stamp: theirs, content: Content::Unchecked, checks: Vec::new() };
     matcher.event(Event { change, ..row(0, 170) }, &mut heard);
     matcher.event(Event { change: Change::Unstamped, ..row(0, 170) }, &mut heard);
     matcher.event(Event { change: Change::Undecodable, ..row(0, 170) }, &mut heard);
@@ -251,10 +253,10 @@ fn content_is_compared_where_it_can_be() {
     for (sequence, content) in [(0, Content::Digest(7)), (1, Content::Digest(8)), (2, Content::Unchecked)] {
         matcher.opened(0, opened(sequence, Operation::Create, &format!("k{sequence}"), 0), &mut heard);
         let stamp = Stamp { run: RUN, writer: 0, sequence, sent: UnixNanos(0) };
-        let change = Change::Stamped { entity: 0, stamp, content };
+        let change = Change::Stamped { entity: 0, stamp, content, checks: Vec::new() };
         matcher.event(Event { change, ..row(sequence, 50) }, &mut heard);
     }
-    let checks = matcher.checks(matcher.parts().part(0, 0, Operation::Create));
+    let checks = matcher.tally(matcher.parts().part(0, 0, Operation::Create)).checks;
     assert_eq!((checks.compared, checks.matching), (2, 1));
 }
 

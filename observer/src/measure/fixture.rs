@@ -10,7 +10,7 @@ use streamgauge_shared::test_file::{Scale, Source, Test, parse};
 use streamgauge_shared::time::{Nanos, UnixNanos};
 
 use super::{Evidence, Facts, Recorder, Snapshot, WriterFacts, snapshot};
-use crate::matcher::{Change, Content, Event, Matcher, Parts};
+use crate::matcher::{Change, Content, Event, Matcher, Parts, Slices};
 
 /// A run whose facts a test may change before it takes the snapshot.
 pub(crate) struct Fixture {
@@ -28,9 +28,9 @@ impl Fixture {
         let model = source("shop.toml", include_str!("../../../scenarios/models/shop.toml"));
         let test =
             parse(&test, Scale::default(), Scale::default(), |_| Ok(model)).expect("the shipped test").0;
-        let parts = Parts::new(1, 1);
-        let mut matcher = Matcher::new(RunId::from_bits(1), parts, 1, test.lost_after);
-        let mut recorder = Recorder::new(parts, 1);
+        let (parts, slices) = (Parts::of(&test), Slices::of(&test));
+        let mut matcher = Matcher::new(RunId::from_bits(1), parts, slices, 1, test.lost_after);
+        let mut recorder = Recorder::new(&test);
         for (sequence, observed) in (0..).zip(observed_ms) {
             write(&mut matcher, &mut recorder, sequence);
             if let Some(millis) = observed {
@@ -100,6 +100,6 @@ fn write(matcher: &mut Matcher, recorder: &mut Recorder, sequence: u64) {
 
 fn arrival(sequence: u64, millis: i64, measured: bool) -> Event {
     let stamp = Stamp { run: RunId::from_bits(1), writer: 0, sequence, sent: UnixNanos(0) };
-    let change = Change::Stamped { entity: 0, stamp, content: Content::Unchecked };
+    let change = Change::Stamped { entity: 0, stamp, content: Content::Unchecked, checks: Vec::new() };
     Event { observed: UnixNanos::from_millis(millis), measured, wall: Some(UnixNanos(0)), change }
 }

@@ -1,7 +1,7 @@
 //! The figures: what the matcher tells, counted; and snapshots, of which everything shown is a rendering.
 //!
-//! `recorder` counts, `seconds` keeps the course of time, `rows` single rows, `figures` answers thresholds, `validity` doubts,
-//! `snapshot` puts all of it together as of one moment. Pure: time is an argument.
+//! `recorder` counts, `seconds` keeps the course of time, `windows` what happened lately, `rows` single rows,
+//! `figures` answers thresholds, `watcher` follows those judged each second, `validity` doubts, `snapshot` puts all of it together as of one moment. Pure: time is an argument.
 
 mod facts;
 mod figures;
@@ -14,8 +14,12 @@ mod snapshot;
 #[cfg(test)]
 mod tests;
 mod validity;
+mod watcher;
+mod windows;
 
 pub use facts::{Evidence, Facts, WriterFacts};
 pub use recorder::{Measured, Recorder};
 pub use rows::{Row, Rows};
+pub use seconds::Seconds;
 pub use snapshot::{LatencySeries, ScenarioGauges, Snapshot, snapshot};
+pub use watcher::watch;
