@@ -39,9 +39,9 @@ pub struct Tally {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Slices(Vec<Tags>);
 
-/// A part in the phases that are not measured.
+/// What is counted of a part besides: its accounts in the phases that are not measured, and causes.
 #[derive(Clone, Debug, Default)]
-struct Elsewhere {
+struct Besides {
     accounts: [Account; Phase::COUNT],
     lost_no_row: [u64; Phase::COUNT],
 }
@@ -51,7 +51,7 @@ struct Elsewhere {
 pub(super) struct Tallies {
     parts: Parts,
     run: Vec<Tally>,
-    elsewhere: Vec<Elsewhere>,
+    besides: Vec<Besides>,
     slices: Vec<(Tags, Tally)>,
 }
 
@@ -59,10 +59,16 @@ impl Slices {
     /// Those of a test.
     #[must_use]
     pub fn of(test: &Test) -> Self {
-        let mut slices: Vec<Tags> = Vec::new();
-        for tags in test.thresholds.iter().map(|threshold| threshold.tags).filter(|tags| tags.is_slice()) {
-            if !slices.contains(&tags) {
-                slices.push(tags);
+        let tags: Vec<Tags> = test.thresholds.iter().map(|threshold| threshold.tags).collect();
+        Self::of_tags(&tags)
+    }
+
+    /// Those among some thresholds' tags.
+    pub(super) fn of_tags(tags: &[Tags]) -> Self {
+        let mut slices = Vec::new();
+        for tags in tags.iter().filter(|tags| tags.is_slice()) {
+            if !slices.contains(tags) {
+                slices.push(*tags);
             }
         }
         Self(slices)
@@ -98,7 +104,7 @@ impl Tallies {
         Self {
             parts,
             run: vec![Tally::default(); parts.count()],
-            elsewhere: vec![Elsewhere::default(); parts.count()],
+            besides: vec![Besides::default(); parts.count()],
             slices: slices.0.into_iter().map(|tags| (tags, Tally::default())).collect(),
         }
     }
@@ -118,12 +124,12 @@ impl Tallies {
     pub(super) fn account(&self, part: Part, phase: Phase) -> &Account {
         match phase {
             Phase::Run => &self.run[part.index].account,
-            _ => &self.elsewhere[part.index].accounts[phase as usize],
+            _ => &self.besides[part.index].accounts[phase as usize],
         }
     }
 
     pub(super) fn lost_no_row(&self, part: Part, phase: Phase) -> u64 {
-        self.elsewhere[part.index].lost_no_row[phase as usize]
+        self.besides[part.index].lost_no_row[phase as usize]
     }
 
     /// Applies a change to the part of an entry and to every slice that it is in.
@@ -138,7 +144,7 @@ impl Tallies {
     pub(super) fn open(&mut self, entry: &Entry) {
         match entry.phase {
             Phase::Run => self.apply(entry, |tally| tally.account.open()),
-            phase => self.elsewhere[entry.part.index].accounts[phase as usize].open(),
+            phase => self.besides[entry.part.index].accounts[phase as usize].open(),
         }
     }
 
@@ -158,7 +164,7 @@ impl Tallies {
         let from = entry.outcome;
         if entry.no_row {
             entry.no_row = false;
-            self.elsewhere[entry.part.index].lost_no_row[entry.phase as usize] -= 1;
+            self.besides[entry.part.index].lost_no_row[entry.phase as usize] -= 1;
         }
         // No outcome follows an arrival, so what is undone here is at most a failure.
         let before = (from != Outcome::Pending && entry.check.is_some()).then_some(false);
@@ -171,14 +177,14 @@ impl Tallies {
                 checks.steps = checks.steps + u64::from(after.is_some()) - u64::from(before.is_some());
                 checks.steps_passed += u64::from(after == Some(true));
             }),
-            phase => self.elsewhere[entry.part.index].accounts[phase as usize].change(from, to),
+            phase => self.besides[entry.part.index].accounts[phase as usize].change(from, to),
         }
     }
 
     /// It is lost because the row it deletes never arrived.
     pub(super) fn no_row(&mut self, entry: &mut Entry) {
         entry.no_row = true;
-        self.elsewhere[entry.part.index].lost_no_row[entry.phase as usize] += 1;
+        self.besides[entry.part.index].lost_no_row[entry.phase as usize] += 1;
     }
 
     /// It arrived: its content is compared where that can be done.

@@ -15,6 +15,8 @@ mod snapshot;
 mod tests;
 mod validity;
 mod watcher;
+#[cfg(test)]
+mod watcher_tests;
 mod windows;
 
 pub use facts::{Evidence, Facts, WriterFacts};

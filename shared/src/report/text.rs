@@ -80,7 +80,14 @@ fn thresholds(report: &Report, palette: &Palette) -> String {
 
 fn observed(result: &ThresholdResult) -> String {
     let method = result.expression.split(['<', '>', '=', '!']).next().unwrap_or_default().trim();
-    let Some(value) = result.observed else { return "no data".to_owned() };
+    let Some(value) = result.observed else {
+        let few = result.samples > 0;
+        return if few {
+            format!("no data: {} samples are too few", result.samples)
+        } else {
+            "no data".to_owned()
+        };
+    };
     let sign = if result.at_least { "≥" } else { "=" };
     let shown = if result.is_time {
         millis(value)
