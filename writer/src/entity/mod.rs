@@ -83,6 +83,7 @@ pub fn row(source: Source, sequence: u64, entity: &Entity, set: &[Setting], auth
             Placeholder::Scenario => author.scenario.to_owned(),
             Placeholder::Vu => author.vu.to_string(),
             Placeholder::Iteration => author.iteration.to_string(),
+            Placeholder::Int { .. } | Placeholder::Digits(_) => String::new(),
         })
     };
     let value = |(index, column): (usize, &Column)| {
