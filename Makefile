@@ -3,7 +3,7 @@ CARGO ?= cargo
 # What the end-to-end tests and the demo start.
 PROGRAMS = -p streamgauge-writer -p streamgauge-observer -p streamgauge-testbed
 
-.PHONY: help demo test lint unit end-to-end bench deny doc
+.PHONY: help demo scenarios test lint unit end-to-end bench deny doc
 
 help: ## what can be made
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -11,6 +11,10 @@ help: ## what can be made
 demo: ## e2e-latency for 30 s at 10/s against private servers and a relay; prints the summary
 	$(CARGO) build --release --bins $(PROGRAMS)
 	target/release/testbed exec -- tests/testbed/demo.sh target/release
+
+scenarios: ## all six scenarios, each for about half a minute with its full number of users
+	$(CARGO) build --release --bins $(PROGRAMS)
+	$(CARGO) run --release -q -p streamgauge-end-to-end --bin scenarios
 
 test: lint unit end-to-end ## everything that CI runs
 

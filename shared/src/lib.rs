@@ -4,6 +4,7 @@
 
 pub mod account;
 pub mod canonical;
+pub mod capacity;
 pub mod clock;
 pub mod digest;
 pub mod exit_code;

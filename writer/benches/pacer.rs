@@ -15,7 +15,7 @@ use streamgauge_shared::clock::Clock;
 use streamgauge_shared::test_file::Rate;
 use streamgauge_shared::time::{Nanos, UnixNanos};
 use streamgauge_writer::pacer::{self, Target};
-use streamgauge_writer::schedule::{Schedule, Tick, Timetable};
+use streamgauge_writer::schedule::{Event, Schedule, Timetable};
 use tokio::time::MissedTickBehavior;
 
 /// One tick a millisecond.
@@ -36,8 +36,8 @@ struct Lags {
 }
 
 impl Target for Lags {
-    fn tick(&mut self, tick: Tick) {
-        self.lags.push((tick.intended, self.clock.now() - tick.intended));
+    fn release(&mut self, event: Event) {
+        self.lags.push((event.at, self.clock.now() - event.at));
     }
 }
 

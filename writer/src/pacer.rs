@@ -1,8 +1,8 @@
-//! The pacer: one thread of its own that releases every tick at its time.
+//! The pacer: one thread of its own that releases every event of the schedule at its time.
 //!
-//! It sleeps with the kernel's absolute clock until 60 µs before the tick and spins over the rest, because
+//! It sleeps with the kernel's absolute clock until 60 µs before the event and spins over the rest, because
 //! timers of an asynchronous runtime have a resolution of a millisecond, which would be in every latency from
-//! the intended time. A late tick is released at once, never skipped: its lag is the operation's to record.
+//! the intended time. A late event is released at once, never skipped: its lag is the operation's to record.
 //! The cost is the spin: about 6 % of one core at 1,000 ticks a second.
 
 use std::io;
@@ -12,51 +12,72 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
 
 use streamgauge_shared::clock::Clock;
-use streamgauge_shared::time::Nanos;
+use streamgauge_shared::time::{Nanos, UnixNanos};
 
-use crate::schedule::Tick;
+use crate::schedule::{Due, Event, Schedule};
 
-/// How long before its tick the thread wakes up and spins: more than the kernel's usual lateness.
+/// How long before its event the thread wakes up and spins: more than the kernel's usual lateness.
 const SPIN: Nanos = Nanos(60_000);
 /// The longest sleep at a stretch: bounds how long a stop takes to be noticed.
 const SLEEP_MAX: Nanos = Nanos::from_millis(50);
+/// The longest sleep while the schedule may still be appended to: how late the pacer may hear of it.
+const ASK_EVERY: Nanos = Nanos::from_millis(2);
 /// The kernel may delay a wake-up by this much to merge it with others. Its default is 50,000 ns.
 const TIMER_SLACK_NS: NonZeroU64 = NonZeroU64::MIN;
 
-/// What ticks are released to.
+/// What events are released to.
 pub trait Target {
-    /// Takes one tick. Must not wait: the next tick is paced by the same thread.
-    fn tick(&mut self, tick: Tick);
+    /// Takes one event. Must not wait: the next event is paced by the same thread.
+    fn release(&mut self, event: Event);
 }
 
-/// Releases every tick of a schedule in the calling thread. Returns whether it came to the schedule's end.
-pub fn pace(
-    clock: &Clock,
-    schedule: impl Iterator<Item = Tick>,
-    stop: &AtomicBool,
-    target: &mut impl Target,
-) -> bool {
-    // Without the finer slack ticks come later; that is measured, not fatal.
+/// Releases every event of a schedule in the calling thread. Returns whether it came to the schedule's end.
+pub fn pace(clock: &Clock, mut schedule: Schedule, stop: &AtomicBool, target: &mut impl Target) -> bool {
+    // Without the finer slack events come later; that is measured, not fatal.
     rustix::thread::set_current_timer_slack(Some(TIMER_SLACK_NS)).unwrap_or_default();
-    for tick in schedule {
-        loop {
+    loop {
+        let due = schedule.peek();
+        // Whether something could be appended before what is due next.
+        let longest = if schedule.is_open() { ASK_EVERY } else { SLEEP_MAX };
+        let at = match due {
+            Due::At(at) => at,
+            Due::Unknown => UnixNanos::MAX,
+            Due::Never => return true,
+        };
+        if !wait(clock, at, longest, stop) {
             if stop.load(Ordering::Relaxed) {
                 return false;
             }
-            let now = clock.now();
-            if now >= tick.intended {
-                break;
-            }
-            let wake = tick.intended - SPIN;
-            if now < wake {
-                clock.sleep_until(wake.min(now + SLEEP_MAX));
-            } else {
-                std::hint::spin_loop();
-            }
+            continue;
         }
-        target.tick(tick);
+        if let Some(event) = schedule.next() {
+            target.release(event);
+        }
     }
-    true
+}
+
+/// Waits until a moment, but no longer than a time and a stop allow. Returns whether the moment has come.
+fn wait(clock: &Clock, at: UnixNanos, longest: Nanos, stop: &AtomicBool) -> bool {
+    let mut now = clock.now();
+    let give_up = now + longest;
+    loop {
+        if stop.load(Ordering::Relaxed) {
+            return false;
+        }
+        if now >= at {
+            return true;
+        }
+        if now >= give_up {
+            return false;
+        }
+        let wake = at - SPIN;
+        if now < wake {
+            clock.sleep_until(wake.min(give_up));
+        } else {
+            std::hint::spin_loop();
+        }
+        now = clock.now();
+    }
 }
 
 /// Starts a thread that does [`pace`] and then calls `done`.
@@ -65,7 +86,7 @@ pub fn pace(
 /// The operating system gives no thread.
 pub fn spawn(
     clock: Clock,
-    schedule: impl Iterator<Item = Tick> + Send + 'static,
+    schedule: Schedule,
     stop: Arc<AtomicBool>,
     mut target: impl Target + Send + 'static,
     done: impl FnOnce() + Send + 'static,
@@ -79,20 +100,19 @@ pub fn spawn(
 #[cfg(test)]
 mod tests {
     use streamgauge_shared::test_file::Rate;
-    use streamgauge_shared::time::UnixNanos;
 
     use super::*;
-    use crate::schedule::{Schedule, Timetable};
+    use crate::schedule::Timetable;
 
     struct Kept {
         clock: Clock,
-        ticks: Vec<(Tick, UnixNanos)>,
+        events: Vec<(Event, UnixNanos)>,
     }
 
     impl Target for Kept {
-        fn tick(&mut self, tick: Tick) {
+        fn release(&mut self, event: Event) {
             let now = self.clock.now();
-            self.ticks.push((tick, now));
+            self.events.push((event, now));
         }
     }
 
@@ -105,23 +125,23 @@ mod tests {
     fn every_tick_comes_once_in_order_and_never_early() {
         let clock = Clock::start();
         let start = clock.now() + Nanos::from_millis(5);
-        let mut kept = Kept { clock, ticks: Vec::new() };
+        let mut kept = Kept { clock, events: Vec::new() };
         let schedule = thousand_a_second(start, Nanos::from_secs(1));
         assert!(pace(&clock, schedule, &AtomicBool::new(false), &mut kept));
-        assert_eq!(kept.ticks.len(), 1_000);
-        for (n, (tick, released)) in (0..).zip(&kept.ticks) {
-            assert_eq!(tick.intended, start + Nanos::from_millis(n));
-            assert!(*released >= tick.intended);
+        assert_eq!(kept.events.len(), 1_000);
+        for (n, (event, released)) in (0..).zip(&kept.events) {
+            assert_eq!(event.at, start + Nanos::from_millis(n));
+            assert!(*released >= event.at);
         }
     }
 
     #[test]
     fn a_schedule_in_the_past_is_released_at_once_and_whole() {
         let clock = Clock::start();
-        let mut kept = Kept { clock, ticks: Vec::new() };
+        let mut kept = Kept { clock, events: Vec::new() };
         let start = clock.now() - Nanos::from_secs(60);
         pace(&clock, thousand_a_second(start, Nanos::from_secs(10)), &AtomicBool::new(false), &mut kept);
-        assert_eq!(kept.ticks.len(), 10_000);
+        assert_eq!(kept.events.len(), 10_000);
         assert!(clock.now() - start < Nanos::from_secs(65));
     }
 
@@ -130,7 +150,7 @@ mod tests {
         let clock = Clock::start();
         let (stop, began) = (Arc::new(AtomicBool::new(false)), clock.now());
         let schedule = thousand_a_second(began + Nanos::from_secs(3_600), Nanos::from_secs(1));
-        let kept = Kept { clock, ticks: Vec::new() };
+        let kept = Kept { clock, events: Vec::new() };
         let thread = spawn(clock, schedule, Arc::clone(&stop), kept, || ()).expect("a thread");
         stop.store(true, Ordering::Relaxed);
         thread.join().expect("no panic");

@@ -193,6 +193,11 @@ fn shifted(mut message: ToObserver, shift: Nanos) -> ToObserver {
                 *at += shift;
             }
         }
+        ToObserver::Record { record: Record::Probe(probe), .. } => {
+            for time in [&mut probe.from, &mut probe.until] {
+                *time += shift;
+            }
+        }
         ToObserver::Record { record: Record::End(end), .. } => end.status.queued_at += shift,
         ToObserver::Await(awaited) => awaited.deadline += shift,
         ToObserver::Status(status) => status.queued_at += shift,

@@ -6,17 +6,18 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use streamgauge_shared::account::{Outcome, Phase};
 use streamgauge_shared::clock::{Clock, ClockDomain};
 use streamgauge_shared::exit_code::{ExitCode, Failure};
 use streamgauge_shared::ledger::{Record, ScenarioLoad, Status, ToObserver, ToWriter};
 use streamgauge_shared::process;
 use streamgauge_shared::stamp::RunId;
-use streamgauge_shared::test_file::Test;
+use streamgauge_shared::test_file::{Executor, Test};
 use streamgauge_shared::time::{Nanos, UnixNanos};
 use tokio::sync::{mpsc, watch};
 
 use super::{Matcher, Parts};
-use crate::measure::{Evidence, Facts, Recorder, Rows, Snapshot, WriterFacts, snapshot};
+use crate::measure::{Evidence, Facts, Probing, Recorder, Rows, Snapshot, Totals, WriterFacts, snapshot};
 use crate::stream::{Decoder, Reply};
 
 /// Batches that may wait for the thread. Each is a server reply or the frames of one read: past it the
@@ -127,6 +128,8 @@ struct Run {
     /// No event will come any more: a drain would wait for nothing.
     stream_failed: bool,
     close_now: bool,
+    /// Of a test that is a capacity search.
+    probing: Option<Probing>,
 }
 
 /// Runs until the account is closed. Publishes a snapshot a second to `snapshots`.
@@ -200,6 +203,10 @@ impl Run {
             drain_until: None,
             stream_failed: false,
             close_now: false,
+            probing: brief.test.scenarios.iter().find_map(|scenario| match &scenario.executor {
+                Executor::CapacitySearch(spec) => Some(Probing::new(spec)),
+                _ => None,
+            }),
             brief,
         }
     }
@@ -209,6 +216,9 @@ impl Run {
             Input::Attached { writer, outbox } => {
                 let peer = &mut self.peers[usize::from(writer)];
                 (peer.outbox, peer.away_since) = (Some(outbox), None);
+                if let Some((number, probe)) = self.probing.as_ref().and_then(Probing::last) {
+                    peer.send(ToWriter::Probed { number, probe });
+                }
             }
             Input::Detached { writer } => {
                 let peer = &mut self.peers[usize::from(writer)];
@@ -286,6 +296,11 @@ impl Run {
             Record::Opened(opened) => self.matcher.opened(writer, opened, &mut self.recorder),
             Record::Closed(closed) => self.matcher.closed(writer, closed, &mut self.recorder),
             Record::Iteration(iteration) => self.recorder.iteration(iteration),
+            Record::Probe(plan) => {
+                if let Some(probing) = &mut self.probing {
+                    probing.begin(plan);
+                }
+            }
             Record::End(end) => {
                 self.matcher.passed(writer, end.status.queued_at);
                 let peer = &mut self.peers[usize::from(writer)];
@@ -321,6 +336,43 @@ impl Run {
             let sentence = format!("a writer has been away for {WRITER_AWAY_MAX} and its load had not ended");
             self.cause.get_or_insert(Failure::run(sentence));
             self.close_now = true;
+        }
+        self.probe(now);
+    }
+
+    /// Looks at the current probe of a capacity search, and judges it when it is time.
+    fn probe(&mut self, now: UnixNanos) {
+        let totals = self.totals();
+        let Some(probing) = &mut self.probing else { return };
+        probing.sample(now, totals);
+        let drain = self.brief.test.drain;
+        if !probing.is_due(now, totals, drain) {
+            return;
+        }
+        // Nothing is on its way any more, so every threshold is decided.
+        let crossed: Vec<String> = self
+            .snapshot(now, false)
+            .report
+            .thresholds
+            .iter()
+            .filter(|threshold| !threshold.passed)
+            .map(|threshold| threshold.sentence())
+            .collect();
+        let judged = self.probing.as_mut().and_then(|probing| probing.judge(&crossed, totals, drain));
+        if let Some((number, probe)) = judged {
+            self.peers
+                .iter_mut()
+                .for_each(|peer| peer.send(ToWriter::Probed { number, probe: probe.clone() }));
+        }
+    }
+
+    fn totals(&self) -> Totals {
+        let run = self.matcher.total(Phase::Run);
+        Totals {
+            sent: run.entries(),
+            arrived: run.arrived(),
+            pending: Phase::ALL.iter().map(|phase| self.matcher.total(*phase).count(Outcome::Pending)).sum(),
+            dropped: self.peers.iter().flat_map(|peer| &peer.status.scenarios).map(|load| load.dropped).sum(),
         }
     }
 

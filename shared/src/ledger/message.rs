@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::account::{Operation, Phase};
+use crate::capacity::Probe;
 use crate::clock::ClockIdentity;
 use crate::exit_code::Failure;
 use crate::histogram::Quantile;
@@ -66,6 +67,8 @@ pub enum Record {
     Closed(Closed),
     /// An iteration of the measured phase ended.
     Iteration(Iteration),
+    /// A capacity search begins its next probe.
+    Probe(ProbePlan),
     /// The load is over; nothing more will be opened. The last record of a run.
     End(Box<End>),
 }
@@ -132,6 +135,19 @@ pub struct Iteration {
     pub duration: Nanos,
     /// Whether it was cut by the end of the graceful stop.
     pub interrupted: bool,
+}
+
+/// One probe of a capacity search.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ProbePlan {
+    /// Dense from 0.
+    pub number: u32,
+    /// Iterations per second that will be offered.
+    pub rate_per_s: f64,
+    /// When the judged part begins.
+    pub from: UnixNanos,
+    /// When it ends, and the probe's load with it.
+    pub until: UnixNanos,
 }
 
 /// A user waits.
@@ -220,6 +236,13 @@ pub enum ToWriter {
         sequence: u64,
         /// Whether it arrived; otherwise it never will.
         arrived: bool,
+    },
+    /// A probe is judged, and what it left on its way has arrived.
+    Probed {
+        /// Of [`Record::Probe`].
+        number: u32,
+        /// How it went.
+        probe: Probe,
     },
     /// Stop the load: the reason, for the user.
     Abort(Failure),

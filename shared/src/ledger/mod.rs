@@ -14,6 +14,7 @@
 //!   … the connection breaks; the writer reconnects …
 //! → Hello { same run }                  ← Ready { writer 0, next_record 2 }
 //! → Record 2 …                                         resent from where the observer stands
+//!   … a capacity search: → Record: Probe { 3, rate, from, until }   ← Probed { 3, how it went } …
 //! → Record 9: End { operations 4, … }                  nothing more will be opened
 //! ← Verdict { report }                                 the account is closed
 //! ```
@@ -26,8 +27,8 @@ pub mod frame;
 pub mod message;
 
 pub use message::{
-    Awaited, Closed, End, Hello, Iteration, Opened, Process, Progress, Record, ScenarioLoad, Status,
-    ToObserver, ToWriter, Verdict, Written,
+    Awaited, Closed, End, Hello, Iteration, Opened, ProbePlan, Process, Progress, Record, ScenarioLoad,
+    Status, ToObserver, ToWriter, Verdict, Written,
 };
 
 /// The protocol's name in the `Upgrade` header, with its version.

@@ -3,9 +3,11 @@
 //! Times are milliseconds as numbers with full precision. An unknown figure is left out, never 0.
 
 mod figure;
+mod findings;
 mod text;
 
 pub use figure::{Figure, Stats};
+pub use findings::*;
 pub use text::render;
 
 use std::collections::BTreeMap;

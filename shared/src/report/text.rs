@@ -78,6 +78,14 @@ fn thresholds(report: &Report, palette: &Palette) -> String {
     text
 }
 
+impl ThresholdResult {
+    /// The threshold and what it was judged on, for a sentence: `p(95)<500 on cdc_e2e_latency was p(95)=612ms`.
+    #[must_use]
+    pub fn sentence(&self) -> String {
+        format!("{} on {} was {}", self.expression, self.metric, observed(self))
+    }
+}
+
 fn observed(result: &ThresholdResult) -> String {
     let method = result.expression.split(['<', '>', '=', '!']).next().unwrap_or_default().trim();
     let Some(value) = result.observed else { return "no data".to_owned() };

@@ -191,14 +191,14 @@ impl Executor {
 }
 
 impl CapacitySearch {
-    /// Probes at most: doubling from the first rate to the last, halving the bracket down to the resolution,
-    /// and each of the two ends confirmed once.
+    /// Probes at most while the first rate holds: doubling up to the highest rate, halving the bracket down to
+    /// the resolution, every failure repeated once, and the confirmation of the end.
     #[must_use]
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "small and positive")]
     pub fn probes_max(&self) -> u32 {
         let doublings = (self.max.per_second() / self.start.per_second()).max(1.0).log2().ceil() as u32;
         let halvings = (1.0 / self.resolution).log2().ceil().max(0.0) as u32;
-        doublings + halvings + 3
+        doublings + 2 + 2 * (halvings + 1) + 2
     }
 
     /// How long the search takes at most, without the waits for a backlog between probes.

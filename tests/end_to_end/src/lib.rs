@@ -205,17 +205,29 @@ pub fn scenario(bed: &Testbed, rate: u32, duration_s: u32) -> Result<PathBuf> {
     Ok(path)
 }
 
-/// Rows of the shop's customers that are left in PostgreSQL and in MongoDB.
+/// Rows that are left in any table of the public schema of PostgreSQL, and in any collection of MongoDB.
 ///
 /// # Errors
 /// When a database cannot be asked.
 pub async fn left_behind(bed: &Testbed) -> Result<(i64, u64)> {
     let (client, connection) = tokio_postgres::connect(bed.postgres_url(), tokio_postgres::NoTls).await?;
     let connection = tokio::spawn(connection);
-    let rows = client.query_one("SELECT count(*) FROM customers", &[]).await?.get(0);
+    let tables = "SELECT quote_ident(tablename) FROM pg_tables WHERE schemaname = 'public'";
+    let mut rows = 0;
+    for table in client.query(tables, &[]).await? {
+        let count = format!("SELECT count(*) FROM {}", table.get::<_, String>(0));
+        rows += client.query_one(&count, &[]).await?.get::<_, i64>(0);
+    }
     drop(client);
     connection.await??;
     let mongo = mongodb::Client::with_uri_str(bed.mongo_uri()).await?;
-    let collection = mongo.database(bed.database()).collection::<mongodb::bson::Document>("customers");
-    Ok((rows, collection.count_documents(mongodb::bson::doc! {}).await?))
+    let database = mongo.database(bed.database());
+    let mut documents = 0;
+    for name in database.list_collection_names().await? {
+        documents += database
+            .collection::<mongodb::bson::Document>(&name)
+            .count_documents(mongodb::bson::doc! {})
+            .await?;
+    }
+    Ok((rows, documents))
 }

@@ -38,9 +38,9 @@ pub struct AckRow {
     pub op: Op,
     /// The table, which is the collection too.
     pub table: String,
-    /// The row's key as text, which is the document's `_id`.
+    /// The row's key as PostgreSQL prints it; the parts of a key of several columns are joined by `:`.
     pub key: String,
-    /// The row's `cdc_stamp`; deletes carry none.
+    /// The row's stamp, whatever its column is called; deletes carry none.
     pub stamp: Option<String>,
 }
 

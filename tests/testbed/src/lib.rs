@@ -21,6 +21,11 @@
 //! The executables `testbed` and `relay` must have been built (`cargo build -p streamgauge-testbed --bins`);
 //! they are found beside the running test, or in the folder `STREAMGAUGE_BIN_DIR`.
 //!
+//! The pipeline's faults are the builder's methods, and the options of `testbed start` and `exec`: a delay, a
+//! delay that grows, a rate limit, a stall; see [`Faults`]. A test can also stall and kill the
+//! [relay](RelayProcess) by hand. Tables are the test's own: any table with a primary key is relayed, whenever it
+//! was created and whatever its stamp's column is called.
+//!
 //! Limits: Linux only. The relay is a test instrument, not a product.
 
 pub mod ack_file;
@@ -39,6 +44,7 @@ use rand::RngExt;
 
 pub use ack_file::{AckFile, AckRow, Op};
 pub use guard::{Process, Program, Signal, State};
+pub use relay::Faults;
 pub use relay_process::RelayProcess;
 pub use servers::find::Places;
 pub use testbed::{Builder, Testbed};

@@ -1,31 +1,43 @@
-//! The relay: logical replication from PostgreSQL, each row written to MongoDB in order, with a known delay.
+//! The relay: logical replication from PostgreSQL, each row written to MongoDB in order, with known faults.
 //!
 //! ```text
-//!  PostgreSQL ─ pgoutput ─► source ──bounded──► delay queue ─► apply ─► MongoDB (majority)
-//!                             ▲    (row, due)                    │
-//!                             └── LSN ◄── ack file thread ◄──────┘
+//!  PostgreSQL ─ pgoutput ─► source ──bounded──► delay queue ─► gate ─► apply ─► MongoDB (majority)
+//!                             ▲    (read, row)   (due, row)              │
+//!                             └── LSN ◄── ack file thread ◄──────────────┘
 //! ```
 //!
 //! - A row is due `delay` after it was read, and never written before. Rows wait side by side, not one after
-//!   the other, so the delay costs no throughput; a full queue holds the source back.
+//!   the other, so the delay costs no throughput; a full queue holds the source back. With `--delay-growth-ms-per-s`
+//!   the delay grows with the time since the first row was read.
+//! - The gate lets a row through when it is due, when no stall is on (`--stall-at`, `--stall-for`, counted from
+//!   the first row read), and in its slot (`--rate-limit`). A batch that MongoDB already has when a stall
+//!   begins is still acknowledged. Deletes and truncates are rows too. Slots that pass while MongoDB writes
+//!   are used right after, so the capacity is the limit; a standstill of more than 250 ms is not made up for.
+//! - A relay that is started again counts its first row anew.
 //! - An LSN is confirmed when MongoDB has acknowledged everything up to its commit and the ack file has the
 //!   lines. So a killed relay loses nothing; what it had not confirmed it does again.
-//! - Document: `{_id: "<key>", …the other columns}`, in the collection named like the table.
+//! - Document: `{_id: <key>, …the other columns}`, in the collection named like the table; any table of the
+//!   publication, whenever it was created. A key of several columns is `{_id: {a: …, b: …}, …}`.
 
 mod acks;
 mod apply;
+mod decimal;
 mod delay;
 mod document;
+mod faults;
+mod pace;
 pub mod pgoutput;
 mod source;
+mod timing;
+mod value;
 
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use pgwire_replication::Lsn;
 use streamgauge_shared::clock::Clock;
+use streamgauge_shared::time::UnixNanos;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
@@ -34,8 +46,13 @@ use self::acks::{AckWriter, Acked};
 use self::apply::Sink;
 use self::delay::DelayQueue;
 use self::document::Change;
+use self::pace::Pacer;
 use self::source::{Ends, Source};
-use crate::wait::span;
+use self::timing::Timing;
+
+pub use self::decimal::{Decimal, DecimalError};
+pub use self::faults::Faults;
+pub use self::pace::{Rate, RateError};
 
 /// What the relay prints when it streams.
 pub const READY_LINE: &str = "relay: ready";
@@ -74,13 +91,14 @@ pub struct Options {
     /// Where to note when each row was acknowledged; appended to
     #[arg(long, value_name = "FILE")]
     pub ack_file: PathBuf,
-    /// How long each row is held from the moment it was read
-    #[arg(long, default_value_t = 0, value_name = "N")]
-    pub delay_ms: u64,
+    /// What the relay does to the rows
+    #[command(flatten)]
+    pub faults: Faults,
 }
 
 /// One thing on its way through the relay.
 #[derive(Debug)]
+#[expect(clippy::large_enum_variant, reason = "nearly every item is a row: a box would only cost")]
 pub(crate) enum Item {
     /// A row to be written.
     Change(Change),
@@ -111,9 +129,10 @@ pub async fn run(options: Options, ready: impl FnOnce()) -> Result<()> {
     let (sender, items) = mpsc::channel(TRANSIT_ITEMS);
     let ends = Ends { items: sender, confirmed: confirmations, stop: stop.stopped.clone() };
     let mut tasks = JoinSet::new();
-    tasks.spawn(source.stream(clock, span(Duration::from_millis(options.delay_ms)), ends));
+    tasks.spawn(source.stream(clock, ends));
     ready();
-    let relay = Relay { clock, sink, items, queue: DelayQueue::new() };
+    let (timing, pacer) = (options.faults.timing(), options.faults.pacer());
+    let relay = Relay { clock, sink, items, queue: DelayQueue::new(), timing, pacer };
     let applied = relay.apply_all(&acks, &mut tasks, stop.stopped).await;
     // The lines of what MongoDB has acknowledged are written even when something went wrong after it.
     let written = acks.close();
@@ -125,8 +144,11 @@ pub async fn run(options: Options, ready: impl FnOnce()) -> Result<()> {
 struct Relay {
     clock: Clock,
     sink: Sink,
-    items: mpsc::Receiver<(streamgauge_shared::time::UnixNanos, Item)>,
+    /// What the source reads, each with the moment when it was read.
+    items: mpsc::Receiver<(UnixNanos, Item)>,
     queue: DelayQueue<Item>,
+    timing: Timing,
+    pacer: Option<Pacer>,
 }
 
 impl Relay {
@@ -138,29 +160,60 @@ impl Relay {
     ) -> Result<()> {
         loop {
             while self.queue.len() < HELD_ITEMS
-                && let Ok((due, item)) = self.items.try_recv()
+                && let Ok((read, item)) = self.items.try_recv()
             {
-                self.queue.push(due, item);
+                self.hold(read, item);
             }
             if *stop.borrow() {
                 return Ok(());
             }
-            let batch = self.queue.take_due(self.clock.now(), BATCH_ROWS, BATCH_BYTES, Item::bytes);
+            let batch = self.take(self.clock.now());
             if !batch.is_empty() {
                 acks.note(self.apply(batch).await?).await?;
                 continue;
             }
             // tokio's timer rounds up to a whole millisecond, and the clock is asked again: never early.
-            let wait = self.queue.next_due().map(|due| (due - self.clock.now()).to_std());
+            let now = self.clock.now();
+            let wait = self.next_leave(now).map(|leave| (leave - now).to_std());
             tokio::select! {
                 // The stop first: it also ends the source, which must not look like a failure of PostgreSQL.
                 biased;
                 _ = stop.changed() => {}
                 Some(ended) = source.join_next() => return source_ended(ended),
-                Some((due, item)) = self.items.recv(), if self.queue.len() < HELD_ITEMS => self.queue.push(due, item),
+                Some((read, item)) = self.items.recv(), if self.queue.len() < HELD_ITEMS => self.hold(read, item),
                 () = tokio::time::sleep(wait.unwrap_or_default()), if wait.is_some() => {}
             }
         }
+    }
+
+    fn hold(&mut self, read: UnixNanos, item: Item) {
+        if matches!(item, Item::Change(_)) {
+            self.timing.row_read(read);
+        }
+        self.queue.push(self.timing.due(read), item);
+    }
+
+    /// What may be written now.
+    fn take(&mut self, now: UnixNanos) -> Vec<Item> {
+        if self.timing.stalled_until(now).is_some() {
+            return Vec::new();
+        }
+        self.queue.take_due(now, (BATCH_ROWS, BATCH_BYTES), Item::bytes, |due, item| {
+            match (item, &mut self.pacer) {
+                (Item::Change(_), Some(pacer)) => pacer.take(due, now),
+                _ => true,
+            }
+        })
+    }
+
+    /// When the first of what is held may leave, as seen at `now`.
+    fn next_leave(&self, now: UnixNanos) -> Option<UnixNanos> {
+        let (due, item) = self.queue.front()?;
+        let slot = match (item, &self.pacer) {
+            (Item::Change(_), Some(pacer)) => pacer.slot(due),
+            _ => due,
+        };
+        Some(self.timing.stalled_until(now).map_or(slot, |end| end.max(slot)))
     }
 
     async fn apply(&self, batch: Vec<Item>) -> Result<Acked> {

@@ -9,7 +9,7 @@ use parking_lot::Mutex;
 use crate::ack_file::{AckFile, AckRow};
 use crate::find_program;
 use crate::guard::{Guard, Launcher, Process, Program, Signal};
-use crate::relay::{MONGO_VARIABLE, POSTGRES_VARIABLE, READY_LINE};
+use crate::relay::{Faults, MONGO_VARIABLE, POSTGRES_VARIABLE, READY_LINE};
 use crate::wait::wait_for;
 
 /// How long the relay may take until it streams; after a kill PostgreSQL has to notice that the slot is free.
@@ -22,7 +22,7 @@ pub(crate) struct RelayOptions {
     pub(crate) mongo: String,
     pub(crate) database: String,
     pub(crate) ack_file: PathBuf,
-    pub(crate) delay: Duration,
+    pub(crate) faults: Faults,
 }
 
 /// The relay of a testbed. Everything that it does not confirm before it is killed it does again.
@@ -130,12 +130,12 @@ impl RelayProcess {
 
 async fn launch(launcher: &Launcher, options: &RelayOptions, number: u32) -> Result<Process> {
     let ack_file = options.ack_file.to_str().context("the temporary folder's path is not UTF-8")?;
-    let delay = options.delay.as_millis().to_string();
     let program = Program::new(format!("relay-{number}"), find_program("relay")?)
         // Passwords go through the environment: arguments can be read by everybody on the machine.
         .env(POSTGRES_VARIABLE, &options.postgres)
         .env(MONGO_VARIABLE, &options.mongo)
-        .args(["--database", &options.database, "--ack-file", ack_file, "--delay-ms", &delay]);
+        .args(["--database", &options.database, "--ack-file", ack_file])
+        .args(options.faults.arguments());
     let process = launcher.run(program).await?;
     let ready = wait_for("the relay to stream", READY_LIMIT, || async {
         if process.stdout().lines().any(|line| line == READY_LINE) {

@@ -8,10 +8,12 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 
 use crate::guard::{Guard, Process, Program};
+use crate::relay::{Decimal, Faults, Rate};
 use crate::relay_process::{RelayOptions, RelayProcess};
 use crate::servers::find::Places;
 use crate::servers::mongo::{self, Mongo};
 use crate::servers::postgres::{self, Postgres};
+use crate::wait::span;
 
 /// The database on both sides.
 const DATABASE: &str = "shop";
@@ -24,7 +26,7 @@ pub struct Builder {
     places: Places,
     settings: Vec<(String, String)>,
     mongo: mongo::Options,
-    delay: Duration,
+    faults: Faults,
     relay: bool,
 }
 
@@ -39,10 +41,46 @@ pub struct Testbed {
 }
 
 impl Builder {
-    /// How long the relay holds each row; default: not at all.
+    /// How long the relay holds each row, in whole milliseconds; default: not at all.
     #[must_use]
     pub fn delay(mut self, delay: Duration) -> Self {
-        self.delay = delay;
+        self.faults.delay_ms = u64::try_from(delay.as_millis()).unwrap_or(u64::MAX);
+        self
+    }
+
+    /// How many ms longer the relay holds rows with each second since the first row it read; default: 0.
+    ///
+    /// # Panics
+    /// When the growth is negative or not a number.
+    #[must_use]
+    pub fn delay_growth(mut self, ms_per_s: f64) -> Self {
+        let growth = Decimal::try_from(ms_per_s);
+        self.faults.delay_growth_ms_per_s = Some(growth.unwrap_or_else(|error| panic!("{error}")));
+        self
+    }
+
+    /// The most rows that the relay writes in a second, evenly spaced; default: as many as it can.
+    ///
+    /// # Panics
+    /// When the rate is not above 0.
+    #[must_use]
+    pub fn rate_limit(mut self, rows_per_s: f64) -> Self {
+        let rate = Rate::try_from(rows_per_s);
+        self.faults.rate_limit = Some(rate.unwrap_or_else(|error| panic!("{error}")));
+        self
+    }
+
+    /// A time in which the relay writes nothing: from `at` after the first row it read, for `length`.
+    #[must_use]
+    pub fn stall(mut self, at: Duration, length: Duration) -> Self {
+        (self.faults.stall_at, self.faults.stall_for) = (Some(span(at)), Some(span(length)));
+        self
+    }
+
+    /// All that the relay does to its rows at once; replaces what was set before.
+    #[must_use]
+    pub fn faults(mut self, faults: Faults) -> Self {
+        self.faults = faults;
         self
     }
 
@@ -112,7 +150,7 @@ impl Builder {
                 mongo: bed.mongo_uri().to_owned(),
                 database: DATABASE.to_owned(),
                 ack_file: bed.folder.join("acks.tsv"),
-                delay: self.delay,
+                faults: self.faults,
             };
             bed.relay = Some(RelayProcess::start(&bed.guard, options).await?);
         }
@@ -128,7 +166,7 @@ impl Testbed {
             places: Places::of_this_machine(),
             settings: Vec::new(),
             mongo: mongo::Options { replica_set: true, auth: false, oplog_mb: OPLOG_MB },
-            delay: Duration::ZERO,
+            faults: Faults::default(),
             relay: true,
         }
     }

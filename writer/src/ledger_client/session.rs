@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use streamgauge_shared::capacity::Probe;
 use streamgauge_shared::exit_code::{ExitCode, Failure};
 use streamgauge_shared::ledger::frame::FrameError;
 use streamgauge_shared::ledger::{Hello, Progress, Record, ToWriter, Verdict};
@@ -79,6 +80,8 @@ pub struct SessionHandle {
     pub abort: watch::Receiver<Option<Failure>>,
     /// How the run stands.
     pub progress: watch::Receiver<Option<Progress>>,
+    /// The number of the last judged probe of a capacity search, and how it went.
+    pub probed: watch::Receiver<Option<(u32, Probe)>>,
 }
 
 /// What a session knows of the run, and whom it tells.
@@ -90,6 +93,7 @@ struct State {
     lost: Arc<AtomicU64>,
     abort: watch::Sender<Option<Failure>>,
     progress: watch::Sender<Option<Progress>>,
+    probed: watch::Sender<Option<(u32, Probe)>>,
 }
 
 /// Why a connection is over.
@@ -104,6 +108,7 @@ impl Session {
         let (tell_ready, ready) = oneshot::channel();
         let (tell_abort, abort) = watch::channel(None);
         let (tell_progress, progress) = watch::channel(None);
+        let (tell_probed, probed) = watch::channel(None);
         let state = State {
             backlog: Backlog::default(),
             ended: false,
@@ -111,8 +116,9 @@ impl Session {
             lost: Arc::clone(&self.lost),
             abort: tell_abort,
             progress: tell_progress,
+            probed: tell_probed,
         };
-        (SessionHandle { ready, abort, progress }, self.live(state, tell_ready))
+        (SessionHandle { ready, abort, progress, probed }, self.live(state, tell_ready))
     }
 
     async fn live(mut self, mut state: State, ready: oneshot::Sender<u16>) -> Result<Verdict, Failure> {
@@ -252,6 +258,8 @@ impl State {
             ToWriter::Ack { next_record } => self.backlog.acknowledge(next_record),
             ToWriter::Settled { sequence, arrived } => self.backlog.settle(sequence, arrived),
             ToWriter::Snapshot(progress) => drop(self.progress.send_replace(Some(*progress))),
+            // Told again after a reconnect; the number says whether it is news.
+            ToWriter::Probed { number, probe } => drop(self.probed.send_replace(Some((number, probe)))),
             // The first reason stays: what follows is its consequence.
             ToWriter::Abort(failure) => drop(self.abort.send_if_modified(|abort| {
                 let first = abort.is_none();

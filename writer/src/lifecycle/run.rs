@@ -20,7 +20,7 @@ use crate::cli::Run;
 use crate::entity;
 use crate::halt::{Halt, How};
 use crate::ledger_client::{Endpoint, LEDGER_QUEUE_MAX, Limits, SessionHandle, Token, queue};
-use crate::load::Load;
+use crate::load::{self, Load};
 use crate::postgres::pool::CONNECTIONS_MAX;
 use crate::postgres::{Address, Pool, Session, clean, schema};
 use crate::signals::Signals;
@@ -88,6 +88,7 @@ pub(super) async fn run(options: Run) -> Result<u8, Failure> {
 impl Plan {
     fn new(options: Run) -> Result<Self, Failure> {
         let source = TestSource::read(&options.test, options.scales.time_scale, options.scales.load_scale)?;
+        load::check(&source.test)?;
         let address: Address = options.postgres.url.parse()?;
         let endpoint = options.observer.parse()?;
         let token = options.token_file.as_deref().map(Token::read).transpose()?;

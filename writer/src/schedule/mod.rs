@@ -1,16 +1,31 @@
-//! When iterations start: from the number of a tick to its intended time, in exact arithmetic.
+//! When what happens: from a scenario's executor to the exact moments of its load.
 //!
-//! Pure: the start of the load is an argument, and nothing here reads a clock or waits. Nothing is
-//! accumulated either, so the last tick of a day is as exact as the first. What it does not do: decide
-//! whether a tick finds a free user.
+//! Pure but for the queue of [`segments`]: the start of the load is an argument, and nothing here reads a clock
+//! or waits. Nothing is accumulated either, so the last tick of a day is as exact as the first. An open loop
+//! gives ticks, a closed one the number of users that are to iterate. What is not decided here: whether a
+//! tick finds a free user, and when a user of a closed loop is through with an iteration.
 
 mod arrival;
+#[cfg(test)]
+mod equivalence;
+mod lane;
+mod poisson;
+mod rate_line;
+mod segments;
+mod timetable;
+mod user_plan;
 
 use streamgauge_shared::account::Phase;
-use streamgauge_shared::test_file::{Executor, Test};
-use streamgauge_shared::time::UnixNanos;
+use streamgauge_shared::test_file::Test;
+use streamgauge_shared::time::{Nanos, UnixNanos};
 
-pub use arrival::{Timetable, nth};
+pub use arrival::nth;
+use lane::Lane;
+pub use poisson::UnitSums;
+pub use rate_line::RateLine;
+pub use segments::{SEGMENTS_MAX, Segment, Segments};
+pub use timetable::Timetable;
+pub use user_plan::UserPlan;
 
 /// One iteration that is to start.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -19,66 +34,161 @@ pub struct Tick {
     pub scenario: usize,
     /// The part of the run it belongs to, and all its operations with it.
     pub phase: Phase,
+    /// The stage of its scenario that it belongs to, as an index into the test's stages; only in the run.
+    pub stage: Option<u16>,
     /// When it is to start.
     pub intended: UnixNanos,
 }
 
-/// The ticks of all scenarios, the earliest first; of equal ones the scenario that stands first in the file.
-#[derive(Clone, Debug)]
+/// What is due at a moment in one scenario.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Event {
+    /// Index into the test's scenarios.
+    pub scenario: usize,
+    /// When.
+    pub at: UnixNanos,
+    /// What.
+    pub step: Step,
+}
+
+/// A step of a scenario's load.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Step {
+    /// An iteration of an open loop is to start.
+    Start(Phase, Option<u16>),
+    /// So many users are to iterate from now on: those with the numbers up to it. Others finish what they do.
+    Planned(u32),
+    /// Users whom the plan left behind had their time to finish: those above one number, up to another.
+    Cut {
+        /// The highest number that is not cut.
+        above: u32,
+        /// The highest number that is.
+        up_to: u32,
+    },
+    /// No iteration starts any more; who is in one has the graceful stop.
+    End,
+    /// The graceful stop is over.
+    CutAll,
+}
+
+/// What is known of the next moment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Due<T> {
+    /// It is this.
+    At(T),
+    /// Nothing yet; ask again.
+    Unknown,
+    /// There is none.
+    Never,
+}
+
+/// Where the phases of a scenario lie, as offsets from the start of the load.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Frame {
+    /// The length of the warm-up, which begins with the load.
+    pub warm_up: Nanos,
+    /// When the scenario's run begins.
+    pub run_at: Nanos,
+}
+
+/// The events of all scenarios, the earliest first; of equal ones the scenario that stands first in the file.
+#[derive(Debug)]
 pub struct Schedule {
     start: UnixNanos,
-    timetables: Vec<Timetable>,
+    lanes: Vec<Lane>,
 }
 
 impl Schedule {
-    /// The schedule of a test whose warm-up begins at `start`.
+    /// The schedule of a test whose warm-up begins at `start`; `seed` gives what is random in it.
     #[must_use]
-    pub fn new(test: &Test, start: UnixNanos) -> Self {
-        let timetable = |scenario: &streamgauge_shared::test_file::Scenario| {
-            let Executor::ConstantArrivalRate(arrivals) = &scenario.executor else {
-                unreachable!("the file's reader takes no other executor yet")
-            };
-            Timetable::new(arrivals.rate, test.warm_up, scenario.start_time, arrivals.duration)
-        };
-        Self { start, timetables: test.scenarios.iter().map(timetable).collect() }
+    pub fn new(test: &Test, seed: u64, start: UnixNanos) -> Self {
+        let scenarios = test.scenarios.iter().enumerate();
+        let lanes = scenarios
+            .map(|(index, scenario)| {
+                let frame = Frame { warm_up: test.warm_up, run_at: test.warm_up + scenario.start_time };
+                Lane::new(scenario, frame, |phase| UnitSums::new(seed, index, phase))
+            })
+            .collect();
+        Self { start, lanes }
     }
 
-    /// The schedule of given timetables, one for each scenario.
+    /// Nothing but the ticks of given timetables, one for each scenario.
     #[must_use]
     pub fn of(timetables: Vec<Timetable>, start: UnixNanos) -> Self {
-        Self { start, timetables }
+        Self { start, lanes: timetables.into_iter().map(Lane::of_ticks).collect() }
+    }
+
+    /// When the next event is due.
+    pub fn peek(&mut self) -> Due<UnixNanos> {
+        match self.first() {
+            (Some((offset, _)), _) => Due::At(self.start + offset),
+            (None, true) => Due::Unknown,
+            (None, false) => Due::Never,
+        }
+    }
+
+    /// Whether something may yet be appended, before what is known to be next as well.
+    pub fn is_open(&mut self) -> bool {
+        self.first().1
+    }
+
+    /// The earliest event that is known, with its lane; whether there are lanes of which nothing is known.
+    fn first(&mut self) -> (Option<(Nanos, usize)>, bool) {
+        let (mut first, mut open) = (None, false);
+        // A linear scan: a test has a handful of scenarios.
+        for (index, lane) in self.lanes.iter_mut().enumerate() {
+            match lane.peek() {
+                Due::At(offset) if first.is_none_or(|(earliest, _)| offset < earliest) => {
+                    first = Some((offset, index));
+                }
+                Due::Unknown => open = true,
+                Due::At(_) | Due::Never => {}
+            }
+        }
+        (first, open)
     }
 }
 
+/// Ends where nothing is known yet, too; the pacer asks [`Schedule::peek`] first.
 impl Iterator for Schedule {
-    type Item = Tick;
+    type Item = Event;
 
-    fn next(&mut self) -> Option<Tick> {
-        let due =
-            self.timetables.iter().enumerate().filter_map(|(index, table)| Some((table.peek()?, index)));
-        // A linear scan: a test has a handful of scenarios.
-        let ((offset, phase), scenario) = due.min_by_key(|((offset, _), _)| *offset)?;
-        self.timetables[scenario].advance();
-        Some(Tick { scenario, phase, intended: self.start + offset })
+    fn next(&mut self) -> Option<Event> {
+        let (offset, scenario) = self.first().0?;
+        let step = self.lanes[scenario].take()?;
+        Some(Event { scenario, at: self.start + offset, step })
+    }
+}
+
+impl Event {
+    /// The tick, if it is one.
+    #[must_use]
+    pub fn tick(&self) -> Option<Tick> {
+        let Step::Start(phase, stage) = self.step else { return None };
+        Some(Tick { scenario: self.scenario, phase, stage, intended: self.at })
     }
 }
 
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
-    use streamgauge_shared::test_file::Rate;
-    use streamgauge_shared::time::Nanos;
+    use streamgauge_shared::test_file::{ConstantVus, Executor, Iterations, RampingArrivalRate, Rate, Stage};
 
     use super::*;
+    use crate::test_source::tests::shop;
 
     fn seconds(iterations: u64) -> Rate {
         Rate { iterations, per: Nanos::from_secs(1) }
     }
 
+    fn ticks(schedule: Schedule) -> Vec<Tick> {
+        schedule.filter_map(|event| event.tick()).collect()
+    }
+
     #[test]
     fn ten_seconds_at_a_thousand_are_ten_thousand_ticks_on_the_millisecond() {
         let table = Timetable::new(seconds(1_000), Nanos::ZERO, Nanos::ZERO, Nanos::from_secs(10));
-        let ticks: Vec<Tick> = Schedule::of(vec![table], UnixNanos(5)).collect();
+        let ticks = ticks(Schedule::of(vec![table], UnixNanos(5)));
         assert_eq!(ticks.len(), 10_000);
         for (n, tick) in (0..).zip(&ticks) {
             assert_eq!(tick.intended, UnixNanos(5) + Nanos::from_millis(n));
@@ -90,12 +200,65 @@ mod tests {
         // Seven a second: the warm-up's last tick does not stand a whole period before the run's first.
         let table =
             Timetable::new(seconds(7), Nanos::from_secs(1), Nanos::from_millis(250), Nanos::from_secs(1));
-        let ticks: Vec<Tick> = Schedule::of(vec![table], UnixNanos(0)).collect();
+        let ticks = ticks(Schedule::of(vec![table], UnixNanos(0)));
         let (warm_up, run): (Vec<Tick>, Vec<Tick>) =
             ticks.iter().partition(|tick| tick.phase == Phase::WarmUp);
         assert_eq!((warm_up.len(), run.len()), (7, 7));
         assert_eq!(warm_up[6].intended, UnixNanos(857_142_857));
         assert_eq!(run[0].intended, UnixNanos(1_250_000_000));
+    }
+
+    #[test]
+    fn scenarios_run_side_by_side_and_each_has_its_end_and_its_graceful_stop() {
+        let mut test = shop();
+        test.warm_up = Nanos::from_secs(1);
+        let mut second = test.scenarios[0].clone();
+        let ms = Nanos::from_millis;
+        test.scenarios[0].executor = Executor::ConstantVus(ConstantVus { vus: 3, duration: ms(2_000) });
+        test.scenarios[0].graceful_stop = ms(500);
+        let load = Iterations { vus: 2, iterations: 5, max_duration: ms(1_000) };
+        second.executor = Executor::SharedIterations(load);
+        (second.start_time, second.graceful_stop) = (ms(250), Nanos::ZERO);
+        test.scenarios.push(second);
+        let events: Vec<_> = Schedule::new(&test, 1, UnixNanos(0))
+            .map(|event| (event.at.0 / 1_000_000, event.scenario, event.step))
+            .collect();
+        assert_eq!(
+            events,
+            [
+                (0, 0, Step::Planned(3)),
+                (0, 1, Step::Planned(2)),
+                (1_000, 1, Step::Planned(0)),
+                (1_250, 1, Step::Planned(2)),
+                (2_250, 1, Step::End),
+                (2_250, 1, Step::CutAll),
+                (3_000, 0, Step::End),
+                (3_500, 0, Step::CutAll),
+            ]
+        );
+    }
+
+    #[test]
+    fn ticks_of_the_run_know_their_stage() {
+        let mut test = shop();
+        test.warm_up = Nanos::from_secs(1);
+        let stage = |name, seconds, target| Stage { name, duration: Nanos::from_secs(seconds), target };
+        test.scenarios[0].executor = Executor::RampingArrivalRate(RampingArrivalRate {
+            per: Nanos::from_secs(1),
+            start: 1,
+            stages: vec![stage(4, 2, 1), stage(5, 0, 2), stage(6, 1, 2)],
+            pre_allocated_vus: 1,
+            max_vus: 1,
+            arrivals: streamgauge_shared::test_file::Arrivals::Even,
+        });
+        let ticks: Vec<_> = ticks(Schedule::new(&test, 1, UnixNanos(0)))
+            .iter()
+            .map(|tick| (tick.intended.0 / 1_000_000, tick.stage))
+            .collect();
+        assert_eq!(
+            ticks,
+            [(0, None), (2_000, Some(4)), (3_000, Some(6)), (3_500, Some(6)), (4_000, Some(6))]
+        );
     }
 
     proptest! {
@@ -112,7 +275,7 @@ mod tests {
                 Timetable::new(seconds(*rate), warm_up, Nanos::from_millis(*start), duration)
             });
             let tables: Vec<Timetable> = tables.collect();
-            let ticks: Vec<Tick> = Schedule::of(tables, UnixNanos(0)).collect();
+            let ticks = ticks(Schedule::of(tables, UnixNanos(0)));
             prop_assert_eq!(ticks.len() as u64, expected);
             prop_assert!(ticks.windows(2).all(|pair| pair[0].intended <= pair[1].intended));
         }

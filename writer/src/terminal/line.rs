@@ -4,7 +4,7 @@ use streamgauge_shared::ledger::{Progress, ScenarioLoad};
 use streamgauge_shared::test_file::{Executor, Scenario};
 use streamgauge_shared::time::Nanos;
 
-use super::rate;
+use super::{rate, rate_at};
 
 /// Columns inside the brackets of a bar.
 const BAR_COLUMNS: usize = 20;
@@ -60,7 +60,7 @@ pub fn describe(scenario: &Scenario) -> String {
     };
     format!(
         "{:.2} iterations/s for {} (maxVUs: {users}{start}, gracefulStop: {})",
-        rate(scenario),
+        rate(scenario).unwrap_or_default(),
         arrivals.duration,
         scenario.graceful_stop
     )
@@ -82,20 +82,33 @@ pub fn progress_line(
         _ if warming => Mark::Running,
         early if early < Nanos::ZERO => Mark::Waiting,
         late if late >= length => Mark::Stopping,
+        _ if planned_iterations(scenario).is_some_and(|planned| load.iterations >= planned) => Mark::Done,
         _ => Mark::Running,
     };
     let elapsed = Nanos(elapsed.0.clamp(0, length.0));
     let name: String = scenario.name.chars().take(NAME_COLUMNS).collect();
+    let planned = planned_iterations(scenario);
+    let progress_bar = match planned {
+        // It may be over long before its time.
+        Some(planned) => bar(load.iterations.into(), planned.into()),
+        None => bar(elapsed.0.into(), length.0.into()),
+    };
     let mut line = format!(
-        "{name} {} [{}] {:03}/{:03} VUs  {}/{}  {:.2} iters/s",
+        "{name} {} [{progress_bar}] {:03}/{:03} VUs  {}/{}",
         mark.text(),
-        bar(elapsed, length),
         load.active_users,
         load.users,
         clock(elapsed, true),
         clock(length, false),
-        rate(scenario),
     );
+    line.push_str(&match (&scenario.executor, planned, rate_at(scenario, elapsed)) {
+        (Executor::PerVuIterations(each), Some(planned), _) => {
+            format!("  {}/{planned} iters, {} per VU", load.iterations, each.iterations)
+        }
+        (_, Some(planned), _) => format!("  {}/{planned} shared iters", load.iterations),
+        (_, None, Some(rate)) => format!("  {rate:.2} iters/s"),
+        (_, None, None) => format!("  {} iters", load.iterations),
+    });
     if warming && !standing.over {
         line.push_str("  warming up");
     }
@@ -113,9 +126,18 @@ pub fn progress_line(
     line
 }
 
-fn bar(elapsed: Nanos, length: Nanos) -> String {
+/// Iterations of a scenario that ends when they are done.
+fn planned_iterations(scenario: &Scenario) -> Option<u64> {
+    match &scenario.executor {
+        Executor::SharedIterations(load) => Some(load.iterations),
+        Executor::PerVuIterations(load) => Some(load.iterations.saturating_mul(load.vus.into())),
+        _ => None,
+    }
+}
+
+fn bar(done: i128, all: i128) -> String {
     let columns = i128::try_from(BAR_COLUMNS).expect("a few");
-    let filled = i128::from(elapsed.0) * columns / i128::from(length.0.max(1));
+    let filled = done * columns / all.max(1);
     let filled = usize::try_from(filled).unwrap_or(0).min(BAR_COLUMNS);
     if filled == BAR_COLUMNS {
         return "=".repeat(BAR_COLUMNS);
@@ -177,5 +199,46 @@ mod tests {
             "e2e_latency ✓ [====================] 012/050 VUs  05m00.0s/05m00s  10.00 iters/s  e2e p50=- p95=-  pending 0  lost 1  failing thresholds 2  dropped 3"
         );
         assert!(line(at(306, false), &load, None).starts_with("e2e_latency ↓ ["));
+    }
+
+    #[test]
+    fn closed_loops_show_their_iterations() {
+        use streamgauge_shared::test_file::{Arrivals, ConstantVus, Iterations, RampingArrivalRate, Stage};
+        let mut scenario = shop().scenarios.remove(0);
+        let load = ScenarioLoad { active_users: 2, users: 10, iterations: 25, ..ScenarioLoad::default() };
+        let mut line = |executor| {
+            scenario.executor = executor;
+            progress_line(&scenario, &load, None, at(20, false))
+        };
+        let (second, minute) = (Nanos::from_secs(1), Nanos::from_secs(60));
+        let iterations = Iterations { vus: 10, iterations: 100, max_duration: Nanos::from_secs(600) };
+        assert_eq!(
+            line(Executor::SharedIterations(iterations)),
+            "e2e_latency   [=====>--------------] 002/010 VUs  00m15.0s/10m00s  25/100 shared iters"
+        );
+        assert_eq!(
+            line(Executor::PerVuIterations(Iterations { iterations: 10, ..iterations })),
+            "e2e_latency   [=====>--------------] 002/010 VUs  00m15.0s/10m00s  25/100 iters, 10 per VU"
+        );
+        assert!(
+            line(Executor::SharedIterations(Iterations { iterations: 25, ..iterations })).contains("✓ [===")
+        );
+        assert_eq!(
+            line(Executor::ConstantVus(ConstantVus { vus: 10, duration: minute })),
+            "e2e_latency   [=====>--------------] 002/010 VUs  00m15.0s/01m00s  25 iters"
+        );
+        let stage = |target| Stage { name: 0, duration: Nanos::from_secs(30), target };
+        let ramp = RampingArrivalRate {
+            per: second,
+            start: 10,
+            stages: vec![stage(20), stage(0)],
+            pre_allocated_vus: 10,
+            max_vus: 10,
+            arrivals: Arrivals::Even,
+        };
+        assert_eq!(
+            line(Executor::RampingArrivalRate(ramp)),
+            "e2e_latency   [=====>--------------] 002/010 VUs  00m15.0s/01m00s  15.00 iters/s"
+        );
     }
 }

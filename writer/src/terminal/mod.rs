@@ -9,7 +9,7 @@ use std::io::{IsTerminal, Write as _, stderr, stdout};
 
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 use streamgauge_shared::ledger::{Progress, ScenarioLoad};
-use streamgauge_shared::test_file::{Executor, Scenario, Test};
+use streamgauge_shared::test_file::{Executor, Rate, Scenario, Test};
 use streamgauge_shared::time::{Nanos, UnixNanos};
 
 pub use line::{Mark, Standing, describe, progress_line};
@@ -122,10 +122,35 @@ impl Terminal {
     }
 }
 
-/// The planned iterations a second of a scenario.
-fn rate(scenario: &Scenario) -> f64 {
-    let Executor::ConstantArrivalRate(arrivals) = &scenario.executor else {
-        unreachable!("the file's reader takes no other executor yet")
-    };
-    arrivals.rate.per_second()
+/// The planned iterations a second of a scenario, at most; nothing for a closed loop, which has none.
+fn rate(scenario: &Scenario) -> Option<f64> {
+    match &scenario.executor {
+        Executor::ConstantArrivalRate(load) => Some(load.rate.per_second()),
+        Executor::RampingArrivalRate(load) => {
+            let iterations = load.stages.iter().map(|stage| stage.target).fold(load.start, u64::max);
+            Some(Rate { iterations, per: load.per }.per_second())
+        }
+        Executor::CapacitySearch(load) => Some(load.max.per_second()),
+        Executor::SharedIterations(_)
+        | Executor::PerVuIterations(_)
+        | Executor::ConstantVus(_)
+        | Executor::RampingVus(_) => None,
+    }
+}
+
+/// The planned iterations a second of a scenario at a moment of its load.
+fn rate_at(scenario: &Scenario, elapsed: Nanos) -> Option<f64> {
+    let Executor::RampingArrivalRate(load) = &scenario.executor else { return rate(scenario) };
+    let (mut begins, mut from) = (Nanos::ZERO, load.start);
+    for stage in &load.stages {
+        let inside = elapsed - begins;
+        if inside < stage.duration {
+            let part = inside.as_secs_f64() / stage.duration.as_secs_f64();
+            let [from, to] =
+                [from, stage.target].map(|iterations| Rate { iterations, per: load.per }.per_second());
+            return Some(from + (to - from) * part);
+        }
+        (begins, from) = (begins + stage.duration, stage.target);
+    }
+    Some(Rate { iterations: from, per: load.per }.per_second())
 }

@@ -40,7 +40,7 @@ pub struct Context {
 /// The counts of one scenario; those of iterations and ticks are of the measured phase.
 #[derive(Debug, Default)]
 pub struct ScenarioCount {
-    /// Users that exist.
+    /// Users of an open loop that exist; users of a closed loop that are planned to iterate.
     pub users: AtomicU32,
     /// One more user is being made.
     pub growing: AtomicBool,
@@ -98,9 +98,9 @@ impl ScenarioCount {
         self.dropped_in_warm_up.load(Ordering::Relaxed)
     }
 
-    pub(super) fn drop_tick(&self, measured: bool) {
+    pub(super) fn drop_iterations(&self, iterations: u64, measured: bool) {
         let count = if measured { &self.dropped } else { &self.dropped_in_warm_up };
-        count.fetch_add(1, Ordering::Relaxed);
+        count.fetch_add(iterations, Ordering::Relaxed);
     }
 
     pub(super) fn enter(&self, measured: bool) {

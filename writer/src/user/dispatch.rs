@@ -1,17 +1,19 @@
-//! Hands ticks to free users, on the pacer's thread: k6's rule for arrival rates.
+//! Tells users what is due, on the pacer's thread.
 //!
-//! A tick that finds no free user is dropped and counted. If more users are allowed, one more is asked for,
-//! at most one at a time; the tick stays dropped.
+//! Arrival rates by k6's rule: a tick that finds no free user is dropped and counted. If more users are allowed,
+//! one more is asked for, at most one at a time; the tick stays dropped. Of a closed loop the users with
+//! the numbers up to the plan iterate, those above it finish.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use streamgauge_shared::account::Phase;
+use streamgauge_shared::time::UnixNanos;
 use tokio::sync::mpsc;
 
-use super::{Context, FreeUser};
+use super::{Context, Control, FreeUser, Stage};
 use crate::pacer::Target;
-use crate::schedule::Tick;
+use crate::schedule::{Event, Step, Tick};
 
 /// Scenarios that may ask for a user at the same time; each asks for one at most.
 pub const GROW_MAX: usize = 65_536;
@@ -20,32 +22,35 @@ pub const GROW_MAX: usize = 65_536;
 pub struct Dispatcher {
     context: Arc<Context>,
     /// One for each scenario.
-    free: Vec<crossbeam_channel::Receiver<FreeUser>>,
+    crews: Vec<Crew>,
     /// Takes the index of a scenario that needs one more user.
     grow: mpsc::Sender<usize>,
 }
 
-impl Dispatcher {
-    /// Takes free users from these queues, one for each scenario.
-    #[must_use]
-    pub fn new(
-        context: Arc<Context>,
-        free: Vec<crossbeam_channel::Receiver<FreeUser>>,
-        grow: mpsc::Sender<usize>,
-    ) -> Self {
-        Self { context, free, grow }
-    }
+/// The users of a scenario, as the pacer reaches them.
+pub struct Crew {
+    control: Arc<Control>,
+    /// Users of an open loop that wait for a tick.
+    free: crossbeam_channel::Receiver<FreeUser>,
+    /// Users of a closed loop that iterate.
+    planned: u32,
 }
 
-impl Target for Dispatcher {
-    fn tick(&mut self, tick: Tick) {
-        if let Ok(user) = self.free[tick.scenario].try_recv()
+impl Dispatcher {
+    /// Reaches these users, one crew for each scenario.
+    #[must_use]
+    pub fn new(context: Arc<Context>, crews: Vec<Crew>, grow: mpsc::Sender<usize>) -> Self {
+        Self { context, crews, grow }
+    }
+
+    fn start(&mut self, tick: Tick) {
+        if let Ok(user) = self.crews[tick.scenario].free.try_recv()
             && user.0.try_send(tick).is_ok()
         {
             return;
         }
         let count = &self.context.counts[tick.scenario];
-        count.drop_tick(tick.phase == Phase::Run);
+        count.drop_iterations(1, tick.phase == Phase::Run);
         let most = self.context.test.scenarios[tick.scenario].executor.peak_users();
         if count.users.load(Ordering::Relaxed) >= most {
             // Told by the load: the pacer does not wait for a log.
@@ -53,5 +58,42 @@ impl Target for Dispatcher {
         } else if !count.growing.swap(true, Ordering::Relaxed) && self.grow.try_send(tick.scenario).is_err() {
             count.growing.store(false, Ordering::Relaxed);
         }
+    }
+}
+
+impl Target for Dispatcher {
+    fn release(&mut self, event: Event) {
+        let Event { scenario, at, step } = event;
+        let count = &self.context.counts[scenario];
+        let crew = &mut self.crews[scenario];
+        match step {
+            Step::Start(phase, stage) => self.start(Tick { scenario, phase, stage, intended: at }),
+            Step::Planned(users) => {
+                count.users.store(users, Ordering::Relaxed);
+                crew.plan(users, at);
+            }
+            Step::Cut { above, up_to } => {
+                (above + 1..=up_to).rev().for_each(|number| crew.control.tell(number, Stage::Cut));
+            }
+            Step::End => {
+                crew.control.end(Stage::Stopping);
+                count.drop_iterations(crew.control.take_rest(), true);
+            }
+            Step::CutAll => crew.control.end(Stage::Cut),
+        }
+    }
+}
+
+impl Crew {
+    /// Users that are told through `control`, those of an open loop when they come out of `free`.
+    #[must_use]
+    pub fn new(control: Arc<Control>, free: crossbeam_channel::Receiver<FreeUser>) -> Self {
+        Self { control, free, planned: 0 }
+    }
+
+    fn plan(&mut self, users: u32, at: UnixNanos) {
+        (self.planned + 1..=users).for_each(|number| self.control.go_on(number, at));
+        (users + 1..=self.planned).rev().for_each(|number| self.control.tell(number, Stage::Stopping));
+        self.planned = users;
     }
 }

@@ -1,10 +1,12 @@
-//! Virtual users: each a task that waits for a tick, carries out one iteration, and is free again.
+//! Virtual users: each a task that carries out one iteration after the other.
 //!
-//! One operation is in flight per user. A free user stands in a bounded queue from which the pacer takes it
-//! without waiting; the tick reaches the user through a queue of one place. What users share is [`Context`],
-//! of atomics and queues only: no user waits for another, except for a session with PostgreSQL.
+//! In an open loop a user waits for a tick: it stands in a bounded queue from which the pacer takes it without
+//! waiting, and the tick reaches it through a queue of one place. In a closed loop it goes on by itself for as
+//! long as it is planned. One operation is in flight per user. What users share is [`Context`], of atomics and
+//! queues only: no user waits for another, except for a session with PostgreSQL.
 
 mod context;
+mod control;
 mod dispatch;
 mod iteration;
 mod operation;
@@ -14,26 +16,17 @@ use std::sync::atomic::Ordering;
 
 use streamgauge_shared::account::Phase;
 use streamgauge_shared::ledger::{Iteration as Ended, Record};
+use streamgauge_shared::time::UnixNanos;
 use tokio::sync::{mpsc, watch};
 
 use crate::schedule::Tick;
 
 pub use context::{Context, ScenarioCount};
-pub use dispatch::{Dispatcher, GROW_MAX};
+pub use control::{Control, Stage, is_closed};
+pub use dispatch::{Crew, Dispatcher, GROW_MAX};
 use iteration::{Iteration, Outcome};
 
-/// How far the end of a scenario's load has come.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Stage {
-    /// Ticks come.
-    Running,
-    /// No tick comes any more; who is in an iteration finishes it.
-    Stopping,
-    /// Who is in an iteration ends at its next wait.
-    Cut,
-}
-
-/// A free user, as the pacer holds it.
+/// A free user of an open loop, as the pacer holds it.
 #[derive(Clone, Debug)]
 pub struct FreeUser(mpsc::Sender<Tick>);
 
@@ -43,25 +36,41 @@ pub struct User {
     scenario: usize,
     /// From 1, as in k6.
     number: u32,
-    ticks: mpsc::Receiver<Tick>,
-    itself: FreeUser,
-    free: crossbeam_channel::Sender<FreeUser>,
+    /// Its next iteration, from 0; the warm-up's count as well.
+    iteration: u64,
+    control: Arc<Control>,
     stage: watch::Receiver<Stage>,
 }
 
-impl User {
-    /// A user that is free from now on. `free` has a place for every user of the scenario.
+/// A user that waits for ticks.
+pub struct TickedUser {
+    user: User,
+    ticks: mpsc::Receiver<Tick>,
+    itself: FreeUser,
+    free: crossbeam_channel::Sender<FreeUser>,
+}
+
+/// A user that goes on by itself.
+pub struct LoopingUser {
+    user: User,
+    /// When its scenario's run begins; what starts before it is warm-up.
+    run_at: UnixNanos,
+}
+
+impl TickedUser {
+    /// One more user, free from now on. `free` has a place for every user of the scenario.
     #[must_use]
     pub fn new(
         context: Arc<Context>,
         scenario: usize,
+        control: Arc<Control>,
         free: crossbeam_channel::Sender<FreeUser>,
-        stage: watch::Receiver<Stage>,
     ) -> Self {
         let number = context.counts[scenario].users.fetch_add(1, Ordering::Relaxed) + 1;
         // A user has one tick at a time: it is not free again before it has taken it.
         let (tick, ticks) = mpsc::channel(1);
-        let user = Self { context, scenario, number, ticks, itself: FreeUser(tick), free, stage };
+        let user = User::new(context, scenario, number, control);
+        let user = Self { user, ticks, itself: FreeUser(tick), free };
         user.be_free();
         user
     }
@@ -71,27 +80,96 @@ impl User {
         drop(self.free.try_send(self.itself.clone()));
     }
 
-    /// Carries out iterations until there are no more ticks.
+    /// Carries out an iteration for each tick until the load is over.
     pub async fn live(mut self) {
-        let mut iteration = 0;
         loop {
             let tick = tokio::select! {
                 // A tick that is already here is not left behind.
                 biased;
                 tick = self.ticks.recv() => tick,
-                () = reached(&mut self.stage, Stage::Stopping) => None,
+                () = reached(&mut self.user.stage, Stage::Stopping) => None,
             };
             let Some(tick) = tick else { return };
-            self.iterate(tick, iteration).await;
-            iteration += 1;
+            self.user.iterate(tick).await;
             self.be_free();
         }
     }
+}
 
-    async fn iterate(&mut self, tick: Tick, number: u64) {
+impl LoopingUser {
+    /// The user with a number, from 1; it waits until it is planned.
+    #[must_use]
+    pub fn new(
+        context: Arc<Context>,
+        scenario: usize,
+        control: Arc<Control>,
+        number: u32,
+        run_at: UnixNanos,
+    ) -> Self {
+        Self { user: User::new(context, scenario, number, control), run_at }
+    }
+
+    /// Iterates while it is planned, until the load is over or it has done what it has to do.
+    pub async fn live(mut self) {
+        // The moment its next iteration became due, once it has done one without having had to wait.
+        let mut due = None;
+        loop {
+            match self.go_on().await {
+                None => return,
+                Some(Waited(true)) => due = None,
+                Some(Waited(false)) => {}
+            }
+            let user = &mut self.user;
+            let intended = due.unwrap_or_else(|| user.control.runnable_since(user.number));
+            let phase = if intended < self.run_at { Phase::WarmUp } else { Phase::Run };
+            if phase == Phase::Run && !user.control.take_turn(user.number) {
+                return;
+            }
+            let executor = &user.context.test.scenarios[user.scenario].executor;
+            let stage = match phase {
+                Phase::Run => executor.stage_at(intended - self.run_at),
+                _ => None,
+            };
+            user.iterate(Tick { scenario: user.scenario, phase, stage, intended }).await;
+            due = Some(user.context.clock.now());
+            // An iteration that never had to wait would otherwise keep its thread from all others.
+            tokio::task::yield_now().await;
+        }
+    }
+
+    /// Waits until it may iterate and says whether it had to; nothing if it never may again.
+    async fn go_on(&mut self) -> Option<Waited> {
+        let User { control, stage, .. } = &mut self.user;
+        let mut waited = Waited(false);
+        loop {
+            let told = *stage.borrow_and_update();
+            if control.is_over() {
+                return None;
+            }
+            if told == Stage::Running {
+                return Some(waited);
+            }
+            waited = Waited(true);
+            stage.changed().await.ok()?;
+        }
+    }
+}
+
+/// Whether a user had to wait until it was planned.
+struct Waited(bool);
+
+impl User {
+    fn new(context: Arc<Context>, scenario: usize, number: u32, control: Arc<Control>) -> Self {
+        let stage = control.subscribe(number);
+        Self { context, scenario, number, iteration: 0, control, stage }
+    }
+
+    async fn iterate(&mut self, tick: Tick) {
         let context = &self.context;
         let count = &context.counts[self.scenario];
         let measured = tick.phase == Phase::Run;
+        let number = self.iteration;
+        self.iteration += 1;
         let began = context.clock.now();
         count.enter(measured);
         let outcome = Iteration::new(context, self.number, number, tick, &mut self.stage).run().await;

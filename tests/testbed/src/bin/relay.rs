@@ -1,4 +1,4 @@
-//! The reference pipeline as a program: PostgreSQL's logical replication to MongoDB, with a known delay.
+//! The reference pipeline as a program: PostgreSQL's logical replication to MongoDB, with known faults.
 
 use std::process::ExitCode;
 

@@ -2,12 +2,11 @@
 
 use std::os::unix::process::ExitStatusExt;
 use std::process::ExitCode;
-use std::time::Duration;
 
 use anyhow::{Context, Result};
 use clap::{Args, Parser, Subcommand};
 use rustix::process::{Pid, Signal, kill_process};
-use streamgauge_testbed::{Places, Testbed, guard};
+use streamgauge_testbed::{Faults, Places, Testbed, guard};
 use tokio::signal::unix::{SignalKind, signal};
 
 /// A private PostgreSQL and MongoDB with a reference pipeline between them; nothing is left behind
@@ -43,11 +42,10 @@ enum Command {
 
 #[derive(Debug, Args)]
 struct Options {
-    /// How long the relay holds each row
-    #[arg(long, default_value_t = 0, value_name = "N")]
-    delay_ms: u64,
+    #[command(flatten)]
+    faults: Faults,
     /// Only the servers, no relay
-    #[arg(long)]
+    #[arg(long, conflicts_with = "Faults")]
     without_relay: bool,
     /// Pass over the servers that are installed: use the downloaded ones
     #[arg(long)]
@@ -134,7 +132,7 @@ fn places(only_wheels: bool) -> Places {
 
 async fn bed(options: &Options) -> Result<Testbed> {
     let builder = Testbed::builder().places(places(options.only_wheels));
-    let builder = builder.delay(Duration::from_millis(options.delay_ms));
+    let builder = builder.faults(options.faults.clone());
     let builder = if options.without_relay { builder.without_relay() } else { builder };
     builder.start().await
 }

@@ -76,8 +76,8 @@ fn command(run: &mut [Change], last: bool) -> Document {
 fn statement(change: &mut Change) -> Document {
     match (change.op, change.document.take()) {
         (Op::Truncate, _) => doc! { "q": {}, "limit": 0 },
-        (_, Some(document)) => doc! { "q": { "_id": &change.key }, "u": document, "upsert": true },
-        (_, None) => doc! { "q": { "_id": &change.key }, "limit": 1 },
+        (_, Some(document)) => doc! { "q": { "_id": &change.id }, "u": document, "upsert": true },
+        (_, None) => doc! { "q": { "_id": &change.id }, "limit": 1 },
     }
 }
 
@@ -100,7 +100,7 @@ mod tests {
 
     fn change(op: Op, table: &str, key: &str) -> Change {
         let document = (kind(op) == Kind::Replace).then(|| doc! { "_id": key });
-        Change { op, table: table.into(), key: key.into(), stamp: None, document, bytes: 0 }
+        Change { op, table: table.into(), key: key.into(), id: key.into(), stamp: None, document, bytes: 0 }
     }
 
     #[test]

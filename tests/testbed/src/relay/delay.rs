@@ -24,19 +24,20 @@ impl<T> DelayQueue<T> {
         self.items.push_back((due, item));
     }
 
-    /// When the first item may leave.
-    pub(super) fn next_due(&self) -> Option<UnixNanos> {
-        self.items.front().map(|(due, _)| *due)
+    /// The first item, and when it is due.
+    pub(super) fn front(&self) -> Option<(UnixNanos, &T)> {
+        self.items.front().map(|(due, item)| (*due, item))
     }
 
-    /// The items at the front that are due at `now`: at most `count`, and after the first one no more
-    /// than `bytes` together.
+    /// The items at the front that are due at `now` and that `gate` lets through: at most `count`, and after
+    /// the first one no more than `bytes` together. `gate` is asked once for each item that leaves, with
+    /// its due moment, and last for the one that it keeps back.
     pub(super) fn take_due(
         &mut self,
         now: UnixNanos,
-        count: usize,
-        bytes: usize,
+        (count, bytes): (usize, usize),
         size: impl Fn(&T) -> usize,
+        mut gate: impl FnMut(UnixNanos, &T) -> bool,
     ) -> Vec<T> {
         let mut taken = Vec::new();
         let mut total = 0;
@@ -44,7 +45,7 @@ impl<T> DelayQueue<T> {
             && let Some((due, item)) = self.items.front()
         {
             total += size(item);
-            if *due > now || (total > bytes && !taken.is_empty()) {
+            if *due > now || (total > bytes && !taken.is_empty()) || !gate(*due, item) {
                 break;
             }
             taken.extend(self.items.pop_front().map(|(_, item)| item));
@@ -68,22 +69,29 @@ mod tests {
     #[test]
     fn items_leave_in_order_and_never_early() {
         let mut queue = queue(&[(10, 1), (20, 2), (15, 3), (30, 4)]);
-        let mut take = |now| queue.take_due(UnixNanos(now), 10, 100, |_| 0);
+        let mut take = |now| queue.take_due(UnixNanos(now), (10, 100), |_| 0, |_, _| true);
         assert_eq!(take(9), [0_usize; 0]);
         assert_eq!(take(10), [1]);
         assert_eq!(take(19), [0_usize; 0], "3 is due, but waits behind 2");
         assert_eq!(take(20), [2, 3]);
-        assert_eq!(queue.next_due(), Some(UnixNanos(30)));
+        assert_eq!(queue.front(), Some((UnixNanos(30), &4)));
         assert_eq!(queue.len(), 1);
     }
 
     #[test]
     fn a_batch_ends_at_its_count_and_its_bytes_but_holds_at_least_one() {
         let mut queue = queue(&[(0, 3), (0, 3), (0, 9), (0, 1), (0, 1)]);
-        let mut take = |count, bytes| queue.take_due(UnixNanos(0), count, bytes, |size| *size);
+        let mut take = |count, bytes| queue.take_due(UnixNanos(0), (count, bytes), |size| *size, |_, _| true);
         assert_eq!(take(10, 6), [3, 3]);
         assert_eq!(take(10, 6), [9], "too large for any batch, so alone in one");
         assert_eq!(take(1, 6), [1]);
         assert_eq!(take(1, 6), [1]);
+    }
+
+    #[test]
+    fn what_the_gate_keeps_back_stays_in_front() {
+        let mut queue = queue(&[(0, 1), (0, 2), (0, 3)]);
+        assert_eq!(queue.take_due(UnixNanos(5), (10, 10), |_| 0, |_, item| *item < 2), [1]);
+        assert_eq!(queue.front(), Some((UnixNanos(0), &2)));
     }
 }

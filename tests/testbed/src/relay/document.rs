@@ -1,19 +1,23 @@
-//! Rows as documents, in the plain shape: `{_id: "<key>", …the other columns}`.
+//! Rows as documents, in the plain shape: `{_id: <key>, …the other columns}`.
 //!
-//! The key is the column of the replica identity; several are joined by `:`. With replica identity full every
-//! column is marked, so there it is `id`, or the first column.
+//! The key is the column of the replica identity; several make a document of their names, in the order of the
+//! table, and are joined by `:` in the ack file. With replica identity full every column is marked, so there it
+//! is `id`, or the first column. Key columns are converted like all others ([`value`]): rows whose keys
+//! differ by less than a millisecond would be one document.
+//!
+//! The stamp is known by its value, not by its column's name: the first text of a row that is one.
 
 use anyhow::{Context, Result, bail};
-use mongodb::bson::{Bson, Decimal128, Document};
+use mongodb::bson::{Bson, Document};
+use streamgauge_shared::stamp::Stamp;
 
 use super::pgoutput::{Cell, Message, Relation};
+use super::value::value;
 use crate::ack_file::Op;
 
-/// The column that holds the stamp.
-const STAMP_COLUMN: &str = "cdc_stamp";
 /// What Debezium writes for a large value that an update did not touch; the relay does the same.
 const UNAVAILABLE: &str = "__debezium_unavailable_value";
-/// Joins the parts of a key of several columns.
+/// Joins the parts of a key of several columns in the ack file.
 const KEY_SEPARATOR: &str = ":";
 
 /// One write to MongoDB and what the ack file says about it.
@@ -21,7 +25,10 @@ const KEY_SEPARATOR: &str = ":";
 pub(crate) struct Change {
     pub(super) op: Op,
     pub(super) table: String,
+    /// The key as text.
     pub(super) key: String,
+    /// The key as `_id`; null for a truncate.
+    pub(super) id: Bson,
     pub(super) stamp: Option<String>,
     /// The document of an insert or update.
     pub(super) document: Option<Document>,
@@ -32,14 +39,13 @@ pub(crate) struct Change {
 /// The writes that a message stands for: usually one, two when an update changed the key.
 pub(super) fn changes(message: &Message, relation: &Relation, bytes: usize) -> Result<Vec<Change>> {
     let delete = |old: &[Cell]| -> Result<Change> {
-        let (table, key) = (relation.name.clone(), key(relation, old)?);
-        Ok(Change { op: Op::Delete, table, key, stamp: None, document: None, bytes })
+        let (table, key, id) = (relation.name.clone(), key(relation, old)?, id(relation, old)?);
+        Ok(Change { op: Op::Delete, table, key, id, stamp: None, document: None, bytes })
     };
     let write = |op, new: &[Cell]| -> Result<Change> {
-        let (table, key) = (relation.name.clone(), key(relation, new)?);
-        let stamp = stamp(relation, new);
-        let document = Some(document(relation, &key, new)?);
-        Ok(Change { op, table, key, stamp, document, bytes })
+        let (table, key, id) = (relation.name.clone(), key(relation, new)?, id(relation, new)?);
+        let document = Some(document(relation, &id, new)?);
+        Ok(Change { op, table, key, id, stamp: stamp(new), document, bytes })
     };
     Ok(match message {
         Message::Insert { new, .. } => vec![write(Op::Insert, new)?],
@@ -59,7 +65,7 @@ pub(super) fn changes(message: &Message, relation: &Relation, bytes: usize) -> R
         Message::Delete { old, .. } => vec![delete(old)?],
         Message::Truncate { .. } => {
             let (table, key) = (relation.name.clone(), String::new());
-            vec![Change { op: Op::Truncate, table, key, stamp: None, document: None, bytes }]
+            vec![Change { op: Op::Truncate, table, key, id: Bson::Null, stamp: None, document: None, bytes }]
         }
         Message::Relation(_) | Message::Other(_) => Vec::new(),
     })
@@ -91,15 +97,40 @@ fn key(relation: &Relation, row: &[Cell]) -> Result<String> {
     Ok(parts.join(KEY_SEPARATOR))
 }
 
-fn stamp(relation: &Relation, row: &[Cell]) -> Option<String> {
-    let index = relation.columns.iter().position(|column| column.name == STAMP_COLUMN)?;
-    match row.get(index)? {
-        Cell::Text(text) => Some(text.clone()),
-        Cell::Null | Cell::Unchanged => None,
+/// The key as MongoDB has it: one column plain, several as a document.
+fn id(relation: &Relation, row: &[Cell]) -> Result<Bson> {
+    let mut parts = Document::new();
+    for (index, (column, cell)) in relation.columns.iter().zip(row).enumerate() {
+        if is_key(relation, index) {
+            parts.insert(column.name.clone(), converted(relation, index, cell)?);
+        }
     }
+    Ok(match parts.len() {
+        1 => parts.into_iter().next().map_or(Bson::Null, |(_, only)| only),
+        _ => Bson::Document(parts),
+    })
 }
 
-fn document(relation: &Relation, key: &str, row: &[Cell]) -> Result<Document> {
+fn stamp(row: &[Cell]) -> Option<String> {
+    let texts = row.iter().filter_map(|cell| match cell {
+        Cell::Text(text) => Some(text),
+        Cell::Null | Cell::Unchanged => None,
+    });
+    texts.into_iter().find(|text| text.parse::<Stamp>().is_ok()).cloned()
+}
+
+/// A cell as the BSON of its column's type.
+fn converted(relation: &Relation, index: usize, cell: &Cell) -> Result<Bson> {
+    let column = &relation.columns[index];
+    Ok(match cell {
+        Cell::Null => Bson::Null,
+        Cell::Unchanged => Bson::from(UNAVAILABLE),
+        Cell::Text(text) => value(column.type_id, text)
+            .with_context(|| format!("column {} of table {} holds '{text}'", column.name, relation.name))?,
+    })
+}
+
+fn document(relation: &Relation, id: &Bson, row: &[Cell]) -> Result<Document> {
     if row.len() != relation.columns.len() {
         bail!(
             "a row of table {} has {} values for {} columns",
@@ -109,34 +140,14 @@ fn document(relation: &Relation, key: &str, row: &[Cell]) -> Result<Document> {
         );
     }
     let mut document = Document::new();
-    document.insert("_id", key);
+    document.insert("_id", id);
     for (index, (column, cell)) in relation.columns.iter().zip(row).enumerate() {
         if is_key(relation, index) {
             continue;
         }
-        let value = match cell {
-            Cell::Null => Bson::Null,
-            Cell::Unchanged => Bson::from(UNAVAILABLE),
-            Cell::Text(text) => value(column.type_id, text).with_context(|| {
-                format!("column {} of table {} holds '{text}'", column.name, relation.name)
-            })?,
-        };
-        document.insert(column.name.clone(), value);
+        document.insert(column.name.clone(), converted(relation, index, cell)?);
     }
     Ok(document)
-}
-
-/// A value by the number of its type in `pg_type`.
-fn value(type_id: u32, text: &str) -> Result<Bson> {
-    Ok(match type_id {
-        16 => Bson::Boolean(text == "t"),
-        20 => Bson::Int64(text.parse()?),
-        21 | 23 => Bson::Int32(text.parse()?),
-        700 | 701 => Bson::Double(text.parse()?),
-        // PostgreSQL's numeric is longer than 34 digits if it has to be; then it stays text.
-        1700 => text.parse::<Decimal128>().map_or_else(|_| Bson::from(text), Bson::Decimal128),
-        _ => Bson::from(text),
-    })
 }
 
 #[cfg(test)]
@@ -162,20 +173,41 @@ mod tests {
             .collect()
     }
 
+    const STAMP: &str = "1.00c0ffee0042.0.17.1795406706789012345";
+
     #[test]
-    fn every_type_has_its_bson() {
-        let types =
-            [("id", 2950, true), ("b", 16, false), ("i2", 21, false), ("i4", 23, false), ("i8", 20, false)];
-        let more = [("f", 701, false), ("n", 1700, false), ("x", 3802, false), (STAMP_COLUMN, 25, false)];
-        let relation = relation(false, &[types.as_slice(), &more].concat());
-        let new = row(&["k", "t", "-2", "4", "8", "0.5", "12.30", "{\"a\": 1}", "1.x"]);
+    fn a_row_is_a_document_and_its_stamp_is_known_by_its_value() {
+        let columns = [("note", 25, false), ("id", 2950, true), ("n", 1700, false), ("anything", 25, false)];
+        let relation = relation(false, &columns);
+        let new = row(&["1.5", "k", "12.30", STAMP]);
         let change = &changes(&Message::Insert { relation: 7, new }, &relation, 9).unwrap()[0];
         let n = Bson::Decimal128("12.30".parse().unwrap());
-        let x = "{\"a\": 1}";
-        let expected = doc! { "_id": "k", "b": true, "i2": -2, "i4": 4, "i8": 8_i64, "f": 0.5, "n": n, "x": x, "cdc_stamp": "1.x" };
+        let expected = doc! { "_id": "k", "note": "1.5", "n": n, "anything": STAMP };
         assert_eq!(change.document.as_ref(), Some(&expected));
-        assert_eq!((change.key.as_str(), change.stamp.as_deref(), change.bytes), ("k", Some("1.x"), 9));
-        assert_eq!(value(1700, &"9".repeat(35)).unwrap(), Bson::from("9".repeat(35)));
+        assert_eq!((change.key.as_str(), change.stamp.as_deref(), change.bytes), ("k", Some(STAMP), 9));
+        let new = row(&["1.5", "k", "1", "1.00c0ffee0042.0.17"]);
+        let change = &changes(&Message::Insert { relation: 7, new }, &relation, 9).unwrap()[0];
+        assert_eq!(change.stamp, None, "nearly a stamp");
+    }
+
+    #[test]
+    fn a_key_of_several_columns_is_a_document_with_their_types() {
+        let relation = relation(false, &[("line", 23, true), ("v", 25, false), ("order", 25, true)]);
+        let new = row(&["2", "x", "a"]);
+        let change = &changes(&Message::Insert { relation: 7, new }, &relation, 0).unwrap()[0];
+        let id = doc! { "line": 2, "order": "a" };
+        assert_eq!(change.document, Some(doc! { "_id": id.clone(), "v": "x" }));
+        assert_eq!(change.key, "2:a");
+        let old = vec![Cell::Text("2".into()), Cell::Null, Cell::Text("a".into())];
+        let change = &changes(&Message::Delete { relation: 7, old }, &relation, 0).unwrap()[0];
+        assert_eq!((change.op, &change.id), (Op::Delete, &Bson::Document(id)));
+    }
+
+    #[test]
+    fn a_single_key_keeps_its_type() {
+        let relation = relation(false, &[("id", 20, true)]);
+        let change = &changes(&Message::Insert { relation: 7, new: row(&["7"]) }, &relation, 0).unwrap()[0];
+        assert_eq!((&change.id, change.key.as_str()), (&Bson::Int64(7), "7"));
     }
 
     #[test]

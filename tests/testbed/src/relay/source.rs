@@ -1,4 +1,4 @@
-//! Reads the publication from its slot and hands rows on, each with the moment before which it must not be written.
+//! Reads the publication from its slot and hands rows on, each with the moment when it was read.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -7,7 +7,7 @@ use anyhow::{Context, Result, bail};
 use bytes::Bytes;
 use pgwire_replication::{Lsn, ReplicationClient, ReplicationConfig, ReplicationEvent};
 use streamgauge_shared::clock::Clock;
-use streamgauge_shared::time::{Nanos, UnixNanos};
+use streamgauge_shared::time::UnixNanos;
 use tokio::sync::{mpsc, watch};
 use tokio_postgres::config::Host;
 use tokio_postgres::{Client, Config, NoTls};
@@ -32,7 +32,7 @@ pub(super) struct Source {
 
 /// What connects the source with the rest of the relay.
 pub(super) struct Ends {
-    /// Where rows go, each with its due time.
+    /// Where rows go, each with the moment when it was read.
     pub(super) items: mpsc::Sender<(UnixNanos, Item)>,
     /// Up to where everything is written and noted.
     pub(super) confirmed: watch::Receiver<Lsn>,
@@ -51,7 +51,7 @@ impl Source {
     }
 
     /// Hands rows on until the relay is to end or PostgreSQL goes away.
-    pub(super) async fn stream(mut self, clock: Clock, delay: Nanos, mut ends: Ends) -> Result<()> {
+    pub(super) async fn stream(mut self, clock: Clock, mut ends: Ends) -> Result<()> {
         let mut in_transaction = false;
         loop {
             let event = tokio::select! {
@@ -65,7 +65,7 @@ impl Source {
                 _ = ends.stop.changed() => return Ok(()),
             };
             let Some(event) = event else { bail!("PostgreSQL ended the replication stream") };
-            let due = clock.now() + delay;
+            let read = clock.now();
             let items = match event {
                 ReplicationEvent::Begin { .. } => {
                     in_transaction = true;
@@ -84,7 +84,7 @@ impl Source {
             };
             for item in items {
                 // Closed when the relay ends; a full queue holds the stream back here.
-                if ends.items.send((due, item)).await.is_err() {
+                if ends.items.send((read, item)).await.is_err() {
                     return Ok(());
                 }
             }

@@ -6,25 +6,19 @@ use anyhow::Result;
 use mongodb::bson::{Bson, doc};
 use streamgauge_shared::clock::Clock;
 use streamgauge_shared::time::Nanos;
-use streamgauge_testbed::{AckRow, Op, Signal, Testbed, wait_for};
+use streamgauge_testbed::{Op, Signal, Testbed, wait_for};
 
-use crate::{LIMIT, connect};
-
-/// The lines of the ack file, once there are at least `count`.
-async fn acks(bed: &Testbed, count: usize) -> Result<Vec<AckRow>> {
-    wait_for(&format!("{count} acks"), LIMIT, || async {
-        let acks = bed.relay().acks().map_err(|error| error.to_string())?;
-        if acks.len() >= count { Ok(acks) } else { Err(format!("{} acks", acks.len())) }
-    })
-    .await
-}
+use crate::{LIMIT, acks, connect, stamp};
 
 #[tokio::test]
 async fn rows_arrive_change_and_go_and_each_is_noted() -> Result<()> {
     let bed = Testbed::builder().start().await?;
     let ends = connect(&bed).await?;
-    ends.postgres.batch_execute("INSERT INTO orders VALUES ('a', 12.30, 's1'), ('b', NULL, 's2')").await?;
-    ends.postgres.batch_execute("UPDATE orders SET total = 5, cdc_stamp = 's3' WHERE id = 'b'").await?;
+    let [s1, s2, s3] = [1, 2, 3].map(stamp);
+    let insert = format!("INSERT INTO orders VALUES ('a', 12.30, '{s1}'), ('b', NULL, '{s2}')");
+    ends.postgres.batch_execute(&insert).await?;
+    let update = format!("UPDATE orders SET total = 5, cdc_stamp = '{s3}' WHERE id = 'b'");
+    ends.postgres.batch_execute(&update).await?;
     ends.postgres.batch_execute("DELETE FROM orders WHERE id = 'a'").await?;
     let b = wait_for("a to be gone and b to be 5.00", LIMIT, || async {
         let find = async |id: &str| {
@@ -32,21 +26,21 @@ async fn rows_arrive_change_and_go_and_each_is_noted() -> Result<()> {
         };
         let (a, b) = (find("a").await?, find("b").await?);
         match (a, b) {
-            (None, Some(b)) if b.get("cdc_stamp") == Some(&Bson::from("s3")) => Ok(b),
+            (None, Some(b)) if b.get("cdc_stamp") == Some(&Bson::from(&s3)) => Ok(b),
             other => Err(format!("{other:?}")),
         }
     });
     let total = Bson::Decimal128("5.00".parse()?);
-    assert_eq!(b.await?, doc! { "_id": "b", "total": total, "cdc_stamp": "s3" });
+    assert_eq!(b.await?, doc! { "_id": "b", "total": total, "cdc_stamp": &s3 });
     let seen: Vec<_> =
         acks(&bed, 4).await?.into_iter().map(|ack| (ack.op, ack.table, ack.key, ack.stamp)).collect();
     let row = |op, key: &str, stamp: Option<&str>| {
         (op, "orders".to_owned(), key.to_owned(), stamp.map(str::to_owned))
     };
     let expected = [
-        row(Op::Insert, "a", Some("s1")),
-        row(Op::Insert, "b", Some("s2")),
-        row(Op::Update, "b", Some("s3")),
+        row(Op::Insert, "a", Some(&s1)),
+        row(Op::Insert, "b", Some(&s2)),
+        row(Op::Update, "b", Some(&s3)),
         row(Op::Delete, "a", None),
     ];
     assert_eq!(seen, expected);
@@ -64,8 +58,8 @@ async fn a_delay_is_never_cut_short_and_costs_no_throughput() -> Result<()> {
     let burst = format!("INSERT INTO orders SELECT i, i, i FROM generate_series(1, {ROWS}) i");
     ends.postgres.batch_execute(&burst).await?;
     let acks = acks(&bed, ROWS).await?;
-    let stamps: Vec<usize> = acks.iter().filter_map(|ack| ack.stamp.as_deref()?.parse().ok()).collect();
-    assert_eq!(stamps, (1..=ROWS).collect::<Vec<_>>(), "each once, in order");
+    let keys: Vec<usize> = acks.iter().filter_map(|ack| ack.key.parse().ok()).collect();
+    assert_eq!(keys, (1..=ROWS).collect::<Vec<_>>(), "each once, in order");
     let (first, last) = (acks[0].acked - sent, acks[ROWS - 1].acked - sent);
     assert!(first >= Nanos::from_millis(250), "the first row took {first}");
     // One after the other they would take two minutes.

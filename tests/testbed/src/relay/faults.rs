@@ -1,0 +1,108 @@
+//! What a relay is to do to its rows: as options of a command line, and back to such options for its process.
+
+use std::time::Duration;
+
+use streamgauge_shared::time::{Nanos, parse_duration};
+
+use super::decimal::Decimal;
+use super::pace::{Pacer, Rate};
+use super::timing::{Stall, Timing};
+use crate::wait::span;
+
+/// The known behaviour of a relay. Without any of it, rows go through as fast as they can.
+///
+/// Order never changes: rows are written in the order of their commits.
+#[derive(Clone, Debug, Default, PartialEq, Eq, clap::Args)]
+pub struct Faults {
+    /// How long the relay holds each row from the moment it was read
+    #[arg(long, default_value_t = 0, value_name = "N")]
+    pub delay_ms: u64,
+    /// How much longer it holds rows with each second since the first row it read, in ms; may have a fraction
+    #[arg(long, value_name = "X")]
+    pub delay_growth_ms_per_s: Option<Decimal>,
+    /// The most rows it writes in a second, evenly spaced and never in a burst; may have a fraction
+    #[arg(long, value_name = "N")]
+    pub rate_limit: Option<Rate>,
+    /// When it stops writing, after the first row it read, as in 30s
+    #[arg(long, value_name = "DURATION", value_parser = parse_duration, requires = "stall_for")]
+    pub stall_at: Option<Nanos>,
+    /// For how long it then writes nothing; what waited goes out as fast as the rate limit allows
+    #[arg(long, value_name = "DURATION", value_parser = parse_duration, requires = "stall_at")]
+    pub stall_for: Option<Nanos>,
+}
+
+impl Faults {
+    /// The options that say the same.
+    pub(crate) fn arguments(&self) -> Vec<String> {
+        let nanos = |span: Nanos| format!("{}ns", span.0);
+        let options = [
+            ("--delay-ms", Some(self.delay_ms.to_string())),
+            ("--delay-growth-ms-per-s", self.delay_growth_ms_per_s.map(|growth| growth.to_string())),
+            ("--rate-limit", self.rate_limit.map(|rate| rate.to_string())),
+            ("--stall-at", self.stall_at.map(nanos)),
+            ("--stall-for", self.stall_for.map(nanos)),
+        ];
+        let given = options.into_iter().filter_map(|(name, value)| Some([name.to_owned(), value?]));
+        given.flatten().collect()
+    }
+
+    pub(super) fn timing(&self) -> Timing {
+        let stall = self.stall_at.zip(self.stall_for).map(|(at, length)| Stall { at, length });
+        let delay = span(Duration::from_millis(self.delay_ms));
+        Timing::new(delay, self.delay_growth_ms_per_s.unwrap_or_default(), stall)
+    }
+
+    pub(super) fn pacer(&self) -> Option<Pacer> {
+        self.rate_limit.map(Pacer::new)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+
+    #[derive(Debug, Parser)]
+    struct Program {
+        #[command(flatten)]
+        faults: Faults,
+    }
+
+    fn parse(arguments: &[&str]) -> Result<Faults, String> {
+        let program = Program::try_parse_from([&["program"], arguments].concat());
+        program.map(|program| program.faults).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn every_fault_survives_its_options() {
+        let all = [
+            ["--delay-ms", "250"],
+            ["--delay-growth-ms-per-s", "1.5"],
+            ["--rate-limit", "0.3"],
+            ["--stall-at", "1500000000ns"],
+            ["--stall-for", "20s"],
+        ];
+        for arguments in [&[], &all[..1], &all[1..3], &all[3..], &all[..]] {
+            let faults = parse(&arguments.concat()).unwrap();
+            let again = faults.arguments();
+            assert_eq!(parse(&again.iter().map(String::as_str).collect::<Vec<_>>()), Ok(faults));
+        }
+        assert_eq!(parse(&[]), Ok(Faults::default()));
+        assert_eq!(parse(&all[3..].concat()).unwrap().stall_for, Some(Nanos::from_secs(20)));
+    }
+
+    #[test]
+    fn wrong_options_are_refused_with_the_way_out() {
+        let cases: [(&[&str], &str); 4] = [
+            (&["--rate-limit", "0"], "write more than 0 rows a second"),
+            (&["--rate-limit=-5"], "write digits"),
+            (&["--stall-at", "5", "--stall-for", "5s"], "'5' has no unit"),
+            (&["--stall-at", "5s"], "--stall-for <DURATION>"),
+        ];
+        for (arguments, part) in cases {
+            let error = parse(arguments).unwrap_err();
+            assert!(error.contains(part), "{error}");
+        }
+    }
+}

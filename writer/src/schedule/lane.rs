@@ -1,0 +1,140 @@
+//! The events of one scenario: its load, the load's end, and the end of the graceful stop.
+
+use streamgauge_shared::account::Phase;
+use streamgauge_shared::test_file::{Executor, Scenario};
+use streamgauge_shared::time::Nanos;
+
+use super::{Due, Frame, Segments, Step, Timetable, UnitSums, UserPlan};
+
+/// One scenario's events, in order, as offsets from the start of the load.
+#[derive(Debug)]
+pub(super) struct Lane {
+    source: Source,
+    /// For the stages of ticks; nothing where there are none.
+    executor: Option<Executor>,
+    run_at: Nanos,
+    closing: Closing,
+}
+
+#[derive(Debug)]
+enum Source {
+    Ticks(Timetable),
+    Users(UserPlan),
+    Segments(Segments),
+}
+
+/// How far the end has come.
+#[derive(Clone, Copy, Debug)]
+enum Closing {
+    /// It has none of its own.
+    None,
+    /// The load ends at a moment; unknown for what is still being decided.
+    Open { end: Option<Nanos>, graceful_stop: Nanos },
+    /// The load is over, running iterations have until then.
+    Ended { cut_at: Nanos },
+    /// Nothing follows.
+    Over,
+}
+
+impl Lane {
+    pub(super) fn new(scenario: &Scenario, frame: Frame, sums: impl Fn(Phase) -> UnitSums) -> Self {
+        let source = match &scenario.executor {
+            Executor::ConstantArrivalRate(load) => Source::Ticks(Timetable::constant(load, frame, sums)),
+            Executor::RampingArrivalRate(load) => Source::Ticks(Timetable::ramping(load, frame, sums)),
+            Executor::RampingVus(load) => Source::Users(UserPlan::ramping(load, frame)),
+            Executor::ConstantVus(load) => Source::Users(UserPlan::constant(load.vus, frame)),
+            Executor::SharedIterations(load) | Executor::PerVuIterations(load) => {
+                Source::Users(UserPlan::constant(load.vus, frame))
+            }
+            // Its pieces are appended by the search, which is not built yet: nothing to do.
+            Executor::CapacitySearch(_) => Source::Segments(Segments::new().1),
+        };
+        let end = match source {
+            Source::Segments(_) => None,
+            _ => Some(frame.run_at + scenario.executor.duration()),
+        };
+        let closing = Closing::Open { end, graceful_stop: scenario.graceful_stop };
+        Self { source, executor: Some(scenario.executor.clone()), run_at: frame.run_at, closing }
+    }
+
+    pub(super) fn of_ticks(timetable: Timetable) -> Self {
+        let source = Source::Ticks(timetable);
+        Self { source, executor: None, run_at: Nanos::ZERO, closing: Closing::None }
+    }
+
+    pub(super) fn peek(&mut self) -> Due<Nanos> {
+        match (self.source.peek(), self.closing) {
+            (_, Closing::Over) => Due::Never,
+            (due, Closing::None) => due,
+            // What stands at the very end still belongs to the load.
+            (Due::At(offset), Closing::Open { end, .. }) => {
+                Due::At(end.map_or(offset, |end| offset.min(end)))
+            }
+            (Due::Unknown, Closing::Open { .. }) => Due::Unknown,
+            (Due::Never, Closing::Open { end, .. }) => Due::At(end.unwrap_or_else(|| self.source.until())),
+            (Due::At(offset), Closing::Ended { cut_at }) => Due::At(offset.min(cut_at)),
+            (_, Closing::Ended { cut_at }) => Due::At(cut_at),
+        }
+    }
+
+    /// Takes the event that [`Self::peek`] told.
+    pub(super) fn take(&mut self) -> Option<Step> {
+        let Due::At(due) = self.peek() else { return None };
+        if self.source.peek() == Due::At(due) {
+            return self.source.take(|phase| {
+                (phase == Phase::Run).then_some(self.executor.as_ref()?.stage_at(due - self.run_at)?)
+            });
+        }
+        match self.closing {
+            Closing::Open { graceful_stop, .. } => {
+                self.closing = Closing::Ended { cut_at: due + graceful_stop };
+                Some(Step::End)
+            }
+            Closing::Ended { .. } => {
+                self.closing = Closing::Over;
+                Some(Step::CutAll)
+            }
+            Closing::None | Closing::Over => None,
+        }
+    }
+}
+
+impl Source {
+    fn peek(&mut self) -> Due<Nanos> {
+        let known = |offset: Option<Nanos>| offset.map_or(Due::Never, Due::At);
+        match self {
+            Self::Ticks(table) => known(table.peek().map(|(offset, _)| offset)),
+            Self::Users(plan) => known(plan.peek()),
+            Self::Segments(segments) => match segments.peek() {
+                Due::At((offset, _)) => Due::At(offset),
+                Due::Unknown => Due::Unknown,
+                Due::Never => Due::Never,
+            },
+        }
+    }
+
+    fn take(&mut self, stage: impl FnOnce(Phase) -> Option<u16>) -> Option<Step> {
+        let phase = match self {
+            Self::Users(plan) => return plan.take(),
+            Self::Ticks(table) => {
+                let (_, phase) = table.peek()?;
+                table.advance();
+                phase
+            }
+            Self::Segments(segments) => {
+                let Due::At((_, phase)) = segments.peek() else { return None };
+                segments.advance();
+                phase
+            }
+        };
+        Some(Step::Start(phase, stage(phase)))
+    }
+
+    /// When what was appended ended.
+    fn until(&self) -> Nanos {
+        match self {
+            Self::Segments(segments) => segments.until(),
+            Self::Ticks(_) | Self::Users(_) => Nanos::ZERO,
+        }
+    }
+}
