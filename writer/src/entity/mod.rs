@@ -85,7 +85,8 @@ impl Maker<'_> {
         let id = canonical_key(entity, before);
         let columns = entity.columns.iter().zip(before).enumerate();
         let value = |(index, (column, before)): (usize, (&Column, &Value))| {
-            find(set, index).map_or_else(|| before.clone(), |generator| self.draw(index, column, generator, &id))
+            find(set, index)
+                .map_or_else(|| before.clone(), |generator| self.draw(index, column, generator, &id))
         };
         columns.map(value).collect()
     }

@@ -138,7 +138,11 @@ fn what_steps_draw_depends_on_seed_part_user_and_iteration_only() {
     let mut draws: HashSet<u64> = parts.map(|part| first(1, 2, part, 3, 4)).into_iter().collect();
     draws.extend([first(2, 2, parts[2], 3, 4), first(1, 2, parts[2], 4, 4), first(1, 2, parts[2], 3, 5)]);
     assert_eq!(draws.len(), 7);
-    assert_eq!(first(1, 2, parts[2], 3, 4), first(1, 99, parts[2], 3, 4), "every run of a seed does the same");
+    assert_eq!(
+        first(1, 2, parts[2], 3, 4),
+        first(1, 99, parts[2], 3, 4),
+        "every run of a seed does the same"
+    );
 }
 
 proptest! {

@@ -32,9 +32,9 @@ impl Value {
     #[must_use]
     pub fn of(literal: &Literal, kind: ColumnType) -> Self {
         match (literal, kind) {
-            (Literal::Text(text), ColumnType::Uuid) => {
-                Self::Uuid(Uuid::parse_str(text).expect("the file's reader takes only UUIDs for a uuid column"))
-            }
+            (Literal::Text(text), ColumnType::Uuid) => Self::Uuid(
+                Uuid::parse_str(text).expect("the file's reader takes only UUIDs for a uuid column"),
+            ),
             (Literal::Text(text), ColumnType::Jsonb) => Self::Json(text.clone()),
             (Literal::Text(text), _) => Self::Text(text.clone()),
             (Literal::Int(number), ColumnType::Numeric { scale, .. }) => {
@@ -44,7 +44,9 @@ impl Value {
             (Literal::Decimal(units), ColumnType::Numeric { scale, .. }) => {
                 Self::Numeric(decimal(i128::from(*units), scale))
             }
-            (Literal::Decimal(_), _) => unreachable!("the file's reader takes decimals for numeric columns only"),
+            (Literal::Decimal(_), _) => {
+                unreachable!("the file's reader takes decimals for numeric columns only")
+            }
             (Literal::Bool(flag), _) => Self::Boolean(*flag),
         }
     }
@@ -52,9 +54,9 @@ impl Value {
     /// A whole number in a column of type integer or bigint.
     pub(super) fn whole(number: i64, kind: ColumnType) -> Self {
         match kind {
-            ColumnType::Integer => {
-                Self::Integer(i32::try_from(number).expect("the file's reader checks the range of an integer"))
-            }
+            ColumnType::Integer => Self::Integer(
+                i32::try_from(number).expect("the file's reader checks the range of an integer"),
+            ),
             ColumnType::Numeric { scale, .. } => {
                 Self::Numeric(decimal(i128::from(number) * 10_i128.pow(u32::from(scale)), scale))
             }
@@ -163,10 +165,8 @@ mod tests {
         let (region, price) = (0, 3);
         values[region] = Value::Text("eu".into());
         values[price] = Value::Numeric("12.50".into());
-        let check = Check {
-            entity: 1,
-            columns: vec![(price, None), (region, Some(Literal::Text("us".into())))],
-        };
+        let check =
+            Check { entity: 1, columns: vec![(price, None), (region, Some(Literal::Text("us".into())))] };
         assert_eq!(expected(&check, entity, &values), digest::of([Some("12.5"), Some("us")]));
         let other_order = Check { entity: 1, columns: check.columns.iter().rev().cloned().collect() };
         assert_ne!(expected(&other_order, entity, &values), expected(&check, entity, &values));

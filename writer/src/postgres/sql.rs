@@ -65,7 +65,8 @@ pub(super) fn delete(entity: &Entity) -> String {
 /// The condition that a row has a key whose columns' values stand at `first` and after it.
 fn by_key(entity: &Entity, first: usize) -> String {
     let columns = entity.key_columns().zip(first..);
-    let equal = columns.map(|(column, number)| format!("{} = {}", quoted(&column.name), place(column.kind, number)));
+    let equal =
+        columns.map(|(column, number)| format!("{} = {}", quoted(&column.name), place(column.kind, number)));
     equal.collect::<Vec<_>>().join(" AND ")
 }
 
@@ -143,7 +144,10 @@ mod tests {
         );
         assert_eq!(delete(booking), r#"DELETE FROM "bookings" WHERE "region" = $1 AND "number" = $2"#);
         let created = create_table(booking, &model.entities);
-        assert!(created.contains(r#""guest_id" uuid NOT NULL REFERENCES "guests", "price" numeric(10,2) NOT NULL"#));
+        assert!(
+            created
+                .contains(r#""guest_id" uuid NOT NULL REFERENCES "guests", "price" numeric(10,2) NOT NULL"#)
+        );
         assert!(created.ends_with(r#""cdc_stamp" text, PRIMARY KEY ("region", "number"))"#), "{created}");
     }
 }

@@ -45,6 +45,7 @@ impl Index {
         self.by_age.first().copied()
     }
 
+    #[cfg(test)]
     pub(super) fn contains(&self, row: RowId) -> bool {
         self.places.contains_key(&row)
     }

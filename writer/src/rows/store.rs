@@ -118,7 +118,14 @@ impl Store {
     }
 
     /// Picks a row that nobody holds if `keep` live rows stay besides it, and holds it.
-    pub(super) fn pick(&mut self, pool: PoolId, pick: Pick, keep: u32, draw: u64, holder: Holder) -> Option<RowId> {
+    pub(super) fn pick(
+        &mut self,
+        pool: PoolId,
+        pick: Pick,
+        keep: u32,
+        draw: u64,
+        holder: Holder,
+    ) -> Option<RowId> {
         let id = self.choose(pool, &self.pools[pool.0].free, pick, keep, draw)?;
         self.hold(id, Some(holder));
         Some(id)
@@ -275,11 +282,15 @@ impl Store {
     }
 
     fn live(&self, id: RowId) -> &Live {
-        self.rows.get(&id).expect("a row is removed by its holder only, and from its relatives' lists with it")
+        self.rows
+            .get(&id)
+            .expect("a row is removed by its holder only, and from its relatives' lists with it")
     }
 
     fn live_mut(&mut self, id: RowId) -> &mut Live {
-        self.rows.get_mut(&id).expect("a row is removed by its holder only, and from its relatives' lists with it")
+        self.rows
+            .get_mut(&id)
+            .expect("a row is removed by its holder only, and from its relatives' lists with it")
     }
 
     /// Live rows of a pool, and how many of them nobody holds.

@@ -100,6 +100,7 @@ fn children_go_before_their_parent_and_a_held_child_keeps_it() {
         iteration.doom(own).expect("all free").iter().map(|row| row.values.to_vec()).collect();
     assert_eq!(doomed, [values(2), values(4), values(3), values(1)]);
     assert!(iteration.own(CUSTOMER).is_none(), "what is to be deleted is no row to work on");
+    drop(iteration);
     assert_eq!(second.count(CUSTOMER).0, 1, "a dropped iteration spares what it had not deleted");
 }
 
@@ -139,7 +140,11 @@ fn a_row_is_forgotten_whose_operation_was_open_when_its_iteration_was_dropped() 
 /// What a simulated user is in the middle of.
 enum Doing {
     Nothing,
-    Insert { entity: usize, parents: Vec<RowId>, into: Option<usize> },
+    Insert {
+        entity: usize,
+        parents: Vec<RowId>,
+        into: Option<usize>,
+    },
     Update(RowId),
     /// Still to be deleted, the next one last.
     Delete(Vec<RowId>),
@@ -275,8 +280,13 @@ impl Simulation {
         let user = &mut self.users[number];
         let holding = user.holding.as_mut().expect("in an iteration");
         let Some(id) = rest.pop() else { return };
-        let refers: Vec<RowId> =
-            self.database.rows.iter().filter(|(_, parents)| parents.contains(&id)).map(|(id, _)| *id).collect();
+        let refers: Vec<RowId> = self
+            .database
+            .rows
+            .iter()
+            .filter(|(_, parents)| parents.contains(&id))
+            .map(|(id, _)| *id)
+            .collect();
         let fate = self.random.random_range(0..20);
         if fate == 0 {
             // Cut before it was sent.
