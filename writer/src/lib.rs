@@ -2,8 +2,8 @@
 //! observer what it wrote.
 //!
 //! Data flows one way, and a stage imports only the one before it: [`schedule`] computes intended times,
-//! [`pacer`] releases them in real time, [`user`] carries out iterations whose rows [`entity`] makes and
-//! [`postgres`] writes, [`ledger_client`] tells the observer. [`load`] holds these together while there is
+//! [`pacer`] releases them in real time, [`user`] carries out iterations whose rows [`entity`] makes,
+//! [`rows`] keeps and [`postgres`] writes, [`ledger_client`] tells the observer. [`load`] holds these together while there is
 //! load, [`lifecycle`] everything before and after; [`terminal`] shows how it stands.
 
 pub mod cli;
@@ -14,6 +14,7 @@ pub mod lifecycle;
 pub mod load;
 pub mod pacer;
 pub mod postgres;
+pub mod rows;
 pub mod schedule;
 pub mod signals;
 pub mod terminal;

@@ -1,15 +1,23 @@
 //! What a row says: a pure function of the run, its seed and the operation's sequence.
 //!
 //! The same (seed, run, writer, sequence) always gives the same key and the same content, whatever the timing
-//! was. The run is mixed in because rows that another run with the same seed left behind must not collide.
+//! was; only a column that refers to another row depends on which row that is. The run is mixed in because
+//! rows that another run with the same seed left behind must not collide.
 //! Keys are reproducible with one version of the random generator's crate, not across its versions.
 
+mod seeded;
+mod value;
+
 use rand::rngs::StdRng;
-use rand::{Rng, RngExt, SeedableRng};
-use streamgauge_shared::digest::Digest;
+use rand::{Rng, RngExt};
+use streamgauge_shared::canonical;
 use streamgauge_shared::stamp::RunId;
-use streamgauge_shared::test_file::{Column, Entity, Generator, Literal, Placeholder, Setting, Template};
+use streamgauge_shared::test_file::{Column, ColumnType, Entity, Generator, Placeholder, Setting, Template};
+use streamgauge_shared::time::{NANOS_PER_MILLI, UnixNanos};
 use uuid::Uuid;
+
+pub use seeded::{Part, of_steps};
+pub use value::{Value, canonical_key, digest, expected};
 
 /// Where all of a writer's content comes from.
 #[derive(Clone, Copy, Debug)]
@@ -22,10 +30,10 @@ pub struct Source {
     pub writer: u16,
 }
 
-/// Who makes a row, as far as a template may ask.
+/// Who writes a row, as far as a template may ask.
 #[derive(Clone, Copy, Debug)]
 pub struct Author<'a> {
-    /// The scenario's name.
+    /// The scenario's name, or `setup` or `teardown`.
     pub scenario: &'a str,
     /// The virtual user, from 1.
     pub vu: u32,
@@ -33,104 +41,100 @@ pub struct Author<'a> {
     pub iteration: u64,
 }
 
-/// The value of one column.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Value {
-    /// Of a column of type uuid.
-    Uuid(Uuid),
-    /// Of a column of type text.
-    Text(String),
+/// What the values of one operation are made of.
+#[derive(Clone, Copy, Debug)]
+pub struct Maker<'a> {
+    /// The writer's.
+    pub source: Source,
+    /// The operation's.
+    pub sequence: u64,
+    /// The operation's.
+    pub author: Author<'a>,
 }
 
-/// A row to be inserted.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Row {
-    /// Its primary key.
-    pub key: Uuid,
-    /// One for each column of the entity, in the model's order; the stamp is not among them.
-    pub values: Vec<Value>,
-    /// Over the verified columns; absent where nothing is verified.
-    pub digest: Option<u64>,
-}
-
-impl Value {
-    /// The text that the value has on both sides of a pipeline.
+impl Maker<'_> {
+    /// The values of a new row, one for each column in the model's order. `set` takes precedence over the
+    /// model's generators; `parents` holds the value of each column that refers to another row.
     #[must_use]
-    pub fn canonical(&self) -> String {
-        match self {
-            Self::Uuid(uuid) => canonical_key(uuid),
-            Self::Text(text) => text.clone(),
+    pub fn create(&self, entity: &Entity, set: &[Setting], parents: &[(usize, Value)]) -> Vec<Value> {
+        let value = |index: usize, id: &str| {
+            let column = &entity.columns[index];
+            let refers_to = parents.iter().find(|(parent, _)| *parent == index);
+            refers_to.map_or_else(
+                || self.draw(index, column, find(set, index).unwrap_or(&column.generator), id),
+                |(_, value)| value.clone(),
+            )
+        };
+        // The key comes first: a template of any other column may name it.
+        let mut id = String::new();
+        let mut values: Vec<Option<Value>> = vec![None; entity.columns.len()];
+        for index in &entity.key {
+            values[*index] = Some(value(*index, &id));
+        }
+        let key = entity.key.iter().filter_map(|index| values[*index].as_ref());
+        id.push_str(&canonical::key(&key.map(Value::canonical).collect::<Vec<_>>()));
+        let all = values.into_iter().enumerate();
+        all.map(|(index, made)| made.unwrap_or_else(|| value(index, &id))).collect()
+    }
+
+    /// The values of a row after an update that changes what `set` names; the others are kept.
+    #[must_use]
+    pub fn update(&self, entity: &Entity, set: &[Setting], before: &[Value]) -> Vec<Value> {
+        let id = canonical_key(entity, before);
+        let columns = entity.columns.iter().zip(before).enumerate();
+        let value = |(index, (column, before)): (usize, (&Column, &Value))| {
+            find(set, index)
+                .map_or_else(|| before.clone(), |generator| self.draw(index, column, generator, &id))
+        };
+        columns.map(value).collect()
+    }
+
+    fn draw(&self, index: usize, column: &Column, generator: &Generator, id: &str) -> Value {
+        let mut random = seeded::of_column(self.source, self.sequence, index);
+        match generator {
+            Generator::Uuid => Value::Uuid(random_uuid(&mut random)),
+            Generator::Template(template) => {
+                let text = self.render(template, id, random);
+                match column.kind {
+                    ColumnType::Jsonb => Value::Json(text),
+                    _ => Value::Text(text),
+                }
+            }
+            Generator::Choice(choices) => {
+                Value::of(&choices[random.random_range(0..choices.len())], column.kind)
+            }
+            Generator::Fixed(literal) => Value::of(literal, column.kind),
+            Generator::Int { min, max } => Value::whole(random.random_range(*min..=*max), column.kind),
+            Generator::Decimal { min, max } => Value::units(random.random_range(*min..=*max), column.kind),
+            Generator::Bool { probability } => Value::Boolean(random.random_bool(*probability)),
+            Generator::Timestamp { from, to } => {
+                let millis = |time: &UnixNanos| time.0.div_euclid(NANOS_PER_MILLI);
+                Value::Timestamp(UnixNanos::from_millis(random.random_range(millis(from)..=millis(to))))
+            }
+            Generator::Reference { .. } => {
+                unreachable!("the file's reader gives each reference of a create its row, and no update one")
+            }
         }
     }
-}
 
-/// The canonical text of a key: 36 lower-case characters with hyphens.
-#[must_use]
-pub fn canonical_key(key: &Uuid) -> String {
-    key.hyphenated().to_string()
-}
-
-/// The row that the operation with this sequence creates. `set` takes precedence over the model's generators.
-#[must_use]
-pub fn row(source: Source, sequence: u64, entity: &Entity, set: &[Setting], author: Author<'_>) -> Row {
-    let mut random = generator(source, sequence);
-    let key = random_uuid(&mut random);
-    let text = |template: &Template| {
+    fn render(&self, template: &Template, id: &str, mut random: StdRng) -> String {
         template.render(|placeholder| match placeholder {
-            Placeholder::Id => canonical_key(&key),
-            Placeholder::Sequence => sequence.to_string(),
-            Placeholder::Run => source.run.to_string(),
-            Placeholder::Scenario => author.scenario.to_owned(),
-            Placeholder::Vu => author.vu.to_string(),
-            Placeholder::Iteration => author.iteration.to_string(),
-            Placeholder::Int { .. } | Placeholder::Digits(_) => String::new(),
+            Placeholder::Id => id.to_owned(),
+            Placeholder::Sequence => self.sequence.to_string(),
+            Placeholder::Run => self.source.run.to_string(),
+            Placeholder::Scenario => self.author.scenario.to_owned(),
+            Placeholder::Vu => self.author.vu.to_string(),
+            Placeholder::Iteration => self.author.iteration.to_string(),
+            Placeholder::Int { min, max } => random.random_range(min..=max).to_string(),
+            Placeholder::Digits(count) => {
+                (0..count).map(|_| char::from(b'0' + random.random_range(0..10_u8))).collect()
+            }
         })
-    };
-    let value = |(index, column): (usize, &Column)| {
-        // A value is drawn whether or not it is used, so that `set` on one column leaves the others as they were.
-        let drawn = match &column.generator {
-            Generator::Uuid if entity.key.contains(&index) => Value::Uuid(key),
-            Generator::Uuid => Value::Uuid(random_uuid(&mut random)),
-            Generator::Template(template) => Value::Text(text(template)),
-            Generator::Choice(choices) => match &choices[random.random_range(0..choices.len())] {
-                Literal::Text(text) => Value::Text(text.clone()),
-                _ => unreachable!("the file's reader takes no other type yet"),
-            },
-            _ => unreachable!("the file's reader takes no other generator yet"),
-        };
-        set.iter()
-            .find_map(|setting| match &setting.value {
-                Generator::Template(template) if setting.column == index => Some(Value::Text(text(template))),
-                _ => None,
-            })
-            .unwrap_or(drawn)
-    };
-    let values: Vec<Value> = entity.columns.iter().enumerate().map(value).collect();
-    let digest = digest(entity, &values);
-    Row { key, values, digest }
-}
-
-fn digest(entity: &Entity, values: &[Value]) -> Option<u64> {
-    let mut digest = None;
-    for (index, _) in entity.verified() {
-        digest.get_or_insert_with(Digest::default).push(Some(&values[index].canonical()));
     }
-    digest.map(|digest| digest.finish())
 }
 
-/// A generator of its own for each operation: no state is shared between users.
-fn generator(source: Source, sequence: u64) -> StdRng {
-    let mut seed = [0; 32];
-    seed[..8].copy_from_slice(&source.seed.to_le_bytes());
-    seed[8..20].copy_from_slice(&run_digits(source.run));
-    seed[20..22].copy_from_slice(&source.writer.to_le_bytes());
-    seed[24..].copy_from_slice(&sequence.to_le_bytes());
-    StdRng::from_seed(seed)
-}
-
-/// The twelve digits of a run's text form.
-fn run_digits(run: RunId) -> [u8; 12] {
-    run.to_string().into_bytes().try_into().expect("a run id has twelve digits")
+fn find(set: &[Setting], column: usize) -> Option<&Generator> {
+    set.iter().find(|setting| setting.column == column).map(|setting| &setting.value)
 }
 
 fn random_uuid(random: &mut StdRng) -> Uuid {
@@ -140,50 +144,4 @@ fn random_uuid(random: &mut StdRng) -> Uuid {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::collections::HashSet;
-
-    use super::*;
-    use crate::test_source::tests::shop;
-
-    fn source(seed: u64, run: u64) -> Source {
-        Source { seed, run: RunId::from_bits(run), writer: 0 }
-    }
-
-    const AUTHOR: Author<'static> = Author { scenario: "e2e_latency", vu: 3, iteration: 7 };
-
-    #[test]
-    fn the_same_seed_and_sequence_give_the_same_row() {
-        let test = shop();
-        let entity = &test.model.entities[0];
-        let make = |seed, run, sequence| row(source(seed, run), sequence, entity, &[], AUTHOR);
-        assert_eq!(make(1, 2, 3), make(1, 2, 3));
-        let keys: HashSet<Uuid> = [(1, 2, 3), (1, 2, 4), (1, 3, 3), (2, 2, 3)]
-            .map(|(seed, run, sequence)| make(seed, run, sequence).key)
-            .into_iter()
-            .collect();
-        assert_eq!(keys.len(), 4, "seed, run and sequence each matter");
-        assert_eq!(make(1, 2, 3).key.get_version_num(), 4);
-    }
-
-    #[test]
-    fn set_overrides_the_model_and_the_digest_is_over_what_is_written() {
-        let test = shop();
-        let entity = &test.model.entities[0];
-        let streamgauge_shared::test_file::Action::Create { set, .. } = &test.scenarios[0].flow[0].action
-        else {
-            panic!("the first step creates")
-        };
-        let row = row(source(1, 2), 3, entity, set, AUTHOR);
-        let key = canonical_key(&row.key);
-        let email = format!("e2e-{key}@latency.test");
-        assert_eq!(
-            row.values,
-            [Value::Uuid(row.key), Value::Text(email.clone()), Value::Text("active".into())]
-        );
-        let expected = streamgauge_shared::digest::of([Some(email.as_str()), Some("active")]);
-        assert_eq!(row.digest, Some(expected));
-        assert_eq!(key, key.to_lowercase());
-        assert_eq!(key.len(), 36);
-    }
-}
+pub(crate) mod tests;

@@ -1,6 +1,7 @@
 //! What each command does, from its options to its exit code.
 
 mod run;
+mod setup;
 mod verdict;
 
 use streamgauge_shared::exit_code::Failure;
@@ -9,7 +10,7 @@ use streamgauge_shared::time::Nanos;
 
 use crate::cli::{Check, Clean, Command, Postgres, Prepare};
 use crate::postgres::schema::{self, Server};
-use crate::postgres::{Address, Connection, Session, clean};
+use crate::postgres::{Address, Connection, Session, Writes, clean};
 use crate::terminal;
 use crate::test_source::TestSource;
 
@@ -65,7 +66,7 @@ async fn prepare(options: &Prepare) -> Result<u8, Failure> {
     let session = session(&options.postgres)?;
     let (connection, server) = connect(&session).await?;
     let name = options.test.display().to_string();
-    let done = schema::prepare(&connection, &source.test.model.entities, &server, &name).await?;
+    let done = schema::prepare(&connection, &Writes::of(&source.test), &server, &name).await?;
     connection.close().await;
     if done.is_empty() {
         terminal::print("nothing was missing\n");

@@ -1,4 +1,4 @@
-//! `run`: prepare → ready → warm up and load → drain → verdict → clean up.
+//! `run`: prepare → ready → setup → warm up and load → teardown → drain → verdict → clean up.
 
 use std::sync::Arc;
 use std::sync::OnceLock;
@@ -10,19 +10,19 @@ use streamgauge_shared::clock::Clock;
 use streamgauge_shared::exit_code::{ExitCode, Failure};
 use streamgauge_shared::ledger::{End, Hello, Verdict};
 use streamgauge_shared::stamp::RunId;
-use streamgauge_shared::test_file::Entity;
 use tokio::task::JoinHandle;
 use tokio::time::{sleep, timeout};
 
 use super::verdict::{self, Closing};
-use super::{connect, wait_of, with_causes};
+use super::{connect, setup, wait_of, with_causes};
 use crate::cli::Run;
-use crate::entity;
+use crate::entity::{self, Part};
 use crate::halt::{Halt, How};
 use crate::ledger_client::{Endpoint, LEDGER_QUEUE_MAX, Limits, SessionHandle, Token, queue};
 use crate::load::{self, Load};
 use crate::postgres::pool::CONNECTIONS_MAX;
-use crate::postgres::{Address, Pool, Session, clean, schema};
+use crate::postgres::{Address, Pool, Session, Writes, clean, schema};
+use crate::rows::Rows;
 use crate::signals::Signals;
 use crate::terminal::{self, Terminal};
 use crate::test_source::TestSource;
@@ -53,6 +53,8 @@ pub(super) struct Running {
     pub(super) context: Arc<Context>,
     pub(super) link: SessionHandle,
     pub(super) ledger: JoinHandle<Result<Verdict, Failure>>,
+    /// The session's result, if it ended before everybody else.
+    ended: Option<Result<Verdict, Failure>>,
     pub(super) terminal: Terminal,
     pub(super) signals: Signals,
     /// How often the user has interrupted.
@@ -70,13 +72,13 @@ pub(super) async fn run(options: Run) -> Result<u8, Failure> {
         started = plan.start() => started?,
     };
     let (context, link, ledger) = started;
-    let load = Load::start(Arc::clone(&context))?;
-    let terminal = Terminal::new(&context.test, plan.options.quiet, load.begins_at());
-    let mut running = Running { context, link, ledger, terminal, signals, interrupts: 0 };
+    // Until the load begins there is nothing to show.
+    let terminal = Terminal::new(&context.test, true, context.clock.now());
+    let mut running = Running { context, link, ledger, ended: None, terminal, signals, interrupts: 0 };
 
-    let early = running.load(load).await;
+    running.carry(plan.options.quiet).await;
     running.context.pool.close().await;
-    let closing = running.close(early).await;
+    let closing = running.close().await;
     running.stand_at_last(&closing);
     let code = verdict::tell(&running, &plan.options, closing);
     if !plan.options.keep_rows {
@@ -92,7 +94,7 @@ impl Plan {
         let address: Address = options.postgres.url.parse()?;
         let endpoint = options.observer.parse()?;
         let token = options.token_file.as_deref().map(Token::read).transpose()?;
-        let entities: Arc<[Entity]> = source.test.model.entities.clone().into();
+        let entities = Writes::of(&source.test);
         let session = Session { address, synchronous_commit: Some(source.test.synchronous_commit), entities };
         let run = options.run_id.unwrap_or_else(|| RunId::from_bits(random()));
         let seed = options.seed.unwrap_or_else(|| random::<u64>() >> (u64::BITS - SEED_BITS));
@@ -132,6 +134,7 @@ impl Plan {
             source: entity::Source { seed: self.seed, run: self.run, writer },
             clock,
             pool,
+            rows: Rows::new(&test.pools),
             ledger: queue,
             sequence: AtomicU64::new(0),
             write_errors: AtomicU64::new(0),
@@ -148,7 +151,7 @@ impl Plan {
         // A session that prepares no statement: the tables may not be there yet.
         let session = Session { entities: [].into(), ..self.session.clone() };
         let (connection, server) = connect(&session).await?;
-        let (entities, name) = (&self.source.test.model.entities, self.options.test.display().to_string());
+        let (entities, name) = (&self.session.entities, self.options.test.display().to_string());
         if self.options.prepare {
             for line in schema::prepare(&connection, entities, &server, &name).await? {
                 tracing::info!("{line}");
@@ -182,7 +185,7 @@ impl Plan {
             return;
         }
         let session = Session { entities: [].into(), ..self.session.clone() };
-        let cleaning = clean::clean(&session, &self.session.entities, self.run);
+        let cleaning = clean::clean(&session, &self.source.test.model.entities, self.run);
         let hurry = async {
             if running.interrupts < 2 {
                 running.signals.next().await;
@@ -208,22 +211,43 @@ impl Plan {
 }
 
 impl Running {
-    /// Carries the load to its end. The result is the session's, if that ended first.
-    async fn load(&mut self, load: Load) -> Option<Result<Verdict, Failure>> {
-        let mut load = Box::pin(load.carry());
-        let mut ended = None;
+    /// Setup, load and teardown, or as much of them as there is reason for.
+    async fn carry(&mut self, quiet: bool) {
+        let context = Arc::clone(&self.context);
+        let mut user = context.rows.user();
+        self.attend(setup::carry_out(&context, Part::Setup, &mut user)).await;
+        if context.halt.cause().is_some() {
+            return;
+        }
+        match Load::start(Arc::clone(&context)) {
+            Ok(load) => {
+                self.terminal = Terminal::new(&context.test, quiet, load.begins_at());
+                self.attend(load.carry()).await;
+            }
+            Err(failure) => context.halt.order(How::Cut, failure),
+        }
+        // Also after an interrupt, as in k6; not where nothing can be written or told any more.
+        let failed = context.halt.cause().is_some_and(|cause| cause.exit_code == ExitCode::RunFailed);
+        if self.interrupts < 2 && self.ended.is_none() && !failed {
+            self.attend(setup::carry_out(&context, Part::Teardown, &mut user)).await;
+        }
+    }
+
+    /// Waits for a part of the run, and meanwhile for everybody who may want it to end.
+    async fn attend(&mut self, part: impl Future<Output = ()>) {
+        let mut part = Box::pin(part);
         loop {
             let halt = &self.context.halt;
             tokio::select! {
-                () = &mut load => return ended,
-                result = &mut self.ledger, if ended.is_none() => {
+                () = &mut part => return,
+                result = &mut self.ledger, if self.ended.is_none() => {
                     let result = verdict::of_session(result);
                     let cause = match &result {
                         Ok(_) => Failure::run("the observer closed the account before the load was over"),
                         Err(failure) => failure.clone(),
                     };
                     halt.order(How::Cut, cause);
-                    ended = Some(result);
+                    self.ended = Some(result);
                 }
                 Ok(()) = self.link.abort.changed() => {
                     if let Some(failure) = self.link.abort.borrow_and_update().clone() {
@@ -246,8 +270,8 @@ impl Running {
     }
 
     /// Ends the account with the observer and gets its verdict.
-    async fn close(&mut self, early: Option<Result<Verdict, Failure>>) -> Closing {
-        if let Some(result) = early {
+    async fn close(&mut self) -> Closing {
+        if let Some(result) = self.ended.take() {
             return Closing::of(result);
         }
         let end = End {

@@ -42,6 +42,7 @@ async fn stuck() -> (Arc<Context>, mpsc::Receiver<Queued>) {
         source: crate::entity::Source { seed: 1, run: RunId::from_bits(1), writer: 0 },
         clock: Clock::start(),
         pool: Pool::open(session, 0).await.expect("nothing to open"),
+        rows: crate::rows::Rows::new(&test.pools),
         ledger,
         sequence: AtomicU64::new(0),
         write_errors: AtomicU64::new(0),

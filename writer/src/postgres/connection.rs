@@ -6,14 +6,13 @@ use std::time::Duration;
 
 use streamgauge_shared::exit_code::Failure;
 use streamgauge_shared::stamp::Stamp;
-use streamgauge_shared::test_file::{ColumnType, Entity};
+use streamgauge_shared::test_file::{Action, Entity, Setting, Step, Test};
 use tokio::task::JoinHandle;
 use tokio_postgres::types::{ToSql, Type};
 use tokio_postgres::{Client, Error, NoTls, Statement};
-use uuid::Uuid;
 
 use super::{Address, sql};
-use crate::entity::{Row, Value};
+use crate::entity::Value;
 
 /// The name under which sessions stand in `pg_stat_activity`.
 const APPLICATION_NAME: &str = "streamgauge-writer";
@@ -29,8 +28,17 @@ pub struct Session {
     pub address: Address,
     /// Whether a commit waits until it is durable; nothing leaves the server's own setting.
     pub synchronous_commit: Option<bool>,
-    /// Entities whose statements are prepared; empty for a session that only looks at tables.
-    pub entities: Arc<[Entity]>,
+    /// What is prepared, one for each of the model's entities; empty for a session that only looks at tables.
+    pub entities: Arc<[Writes]>,
+}
+
+/// What a test writes of one entity.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Writes {
+    /// The entity; it can always be inserted and deleted.
+    pub entity: Entity,
+    /// The columns of each update there is, by index and in order.
+    pub updates: Vec<Vec<usize>>,
 }
 
 /// Why there is no session.
@@ -55,6 +63,10 @@ pub struct Connection {
 struct Statements {
     insert: Statement,
     delete: Statement,
+    /// By the columns that each changes.
+    updates: Vec<(Vec<usize>, Statement)>,
+    /// Indexes of the key's columns.
+    key: Vec<usize>,
 }
 
 /// The task that moves a session's bytes; never outlives it.
@@ -64,6 +76,38 @@ impl Drop for Driver {
     fn drop(&mut self) {
         self.0.abort();
     }
+}
+
+impl Writes {
+    /// Everything that the flows of a test write, one for each of the model's entities.
+    #[must_use]
+    pub fn of(test: &Test) -> Arc<[Self]> {
+        let none = |entity: &Entity| Self { entity: entity.clone(), updates: Vec::new() };
+        let mut all: Vec<Self> = test.model.entities.iter().map(none).collect();
+        let mut note = |step: &Step| {
+            if let Action::Update { entity, set, .. } = &step.action {
+                let columns = changed(set);
+                let updates = &mut all[*entity].updates;
+                if !updates.contains(&columns) {
+                    updates.push(columns);
+                }
+            }
+        };
+        let flows = test.scenarios.iter().map(|scenario| &scenario.flow);
+        for flow in [&test.setup, &test.teardown].into_iter().chain(flows) {
+            flow.iter().for_each(|step| step.visit(&mut note));
+        }
+        all.into()
+    }
+}
+
+/// The columns that an update changes, in order.
+#[must_use]
+pub fn changed(set: &[Setting]) -> Vec<usize> {
+    let mut columns: Vec<usize> = set.iter().map(|setting| setting.column).collect();
+    columns.sort_unstable();
+    columns.dedup();
+    columns
 }
 
 impl Session {
@@ -90,45 +134,87 @@ impl Session {
             client.batch_execute(&format!("SET synchronous_commit = {value}")).await?;
         }
         let mut statements = Vec::with_capacity(self.entities.len());
-        for entity in self.entities.iter() {
-            let kind = |kind: ColumnType| match kind {
-                ColumnType::Uuid => Type::UUID,
-                _ => Type::TEXT,
-            };
-            let mut types: Vec<Type> = entity.columns.iter().map(|column| kind(column.kind)).collect();
-            types.push(Type::TEXT);
-            let insert = client.prepare_typed(&sql::insert(entity), &types).await?;
-            let delete = client.prepare_typed(&sql::delete(entity), &[Type::UUID]).await?;
-            statements.push(Statements { insert, delete });
+        for writes in self.entities.iter() {
+            statements.push(Statements::prepare(&client, writes).await?);
         }
         Ok(Connection { client, statements, driver })
     }
 }
 
+impl Statements {
+    async fn prepare(client: &Client, writes: &Writes) -> Result<Self, Error> {
+        let entity = &writes.entity;
+        let kind = |index: &usize| sql::sent_as(entity.columns[*index].kind);
+        let all: Vec<usize> = (0..entity.columns.len()).collect();
+        let key: Vec<Type> = entity.key.iter().map(kind).collect();
+        let with_stamp = |columns: &[usize]| {
+            let mut types: Vec<Type> = columns.iter().map(kind).collect();
+            types.push(Type::TEXT);
+            types
+        };
+        let insert = client.prepare_typed(&sql::insert(entity), &with_stamp(&all)).await?;
+        let delete = client.prepare_typed(&sql::delete(entity), &key).await?;
+        let mut updates = Vec::with_capacity(writes.updates.len());
+        for columns in &writes.updates {
+            let mut types = with_stamp(columns);
+            types.extend_from_slice(&key);
+            let statement = client.prepare_typed(&sql::update(entity, columns), &types).await?;
+            updates.push((columns.clone(), statement));
+        }
+        Ok(Self { insert, delete, updates, key: entity.key.clone() })
+    }
+}
+
 impl Connection {
-    /// Inserts a row with its stamp; returns how many rows that made.
+    /// Inserts a row with its stamp; `values` are those of all columns. Returns how many rows that made.
     ///
     /// # Errors
     /// Whatever PostgreSQL or the network says; [`super::Fate`] tells what it means.
-    pub async fn insert(&self, entity: usize, row: &Row, stamp: &Stamp) -> Result<u64, Error> {
+    pub async fn insert(&self, entity: usize, values: &[Value], stamp: &Stamp) -> Result<u64, Error> {
         let stamp = stamp.to_string();
-        let mut values: Vec<&(dyn ToSql + Sync)> = Vec::with_capacity(row.values.len() + 1);
-        values.extend(row.values.iter().map(|value| -> &(dyn ToSql + Sync) {
-            match value {
-                Value::Uuid(uuid) => uuid,
-                Value::Text(text) => text,
-            }
-        }));
-        values.push(&stamp);
-        self.client.execute(&self.statements[entity].insert, &values).await
+        let sent: Vec<Sent<'_>> = values.iter().map(Sent::of).chain([Sent::Text(&stamp)]).collect();
+        self.execute(&self.statements[entity].insert, &sent).await
     }
 
-    /// Deletes a row by its key; returns how many rows that removed.
+    /// Updates these columns of a row, by index and in order, and its stamp; `values` are those of all columns
+    /// as they are to be. Returns how many rows that changed.
     ///
     /// # Errors
     /// As [`Connection::insert`].
-    pub async fn delete(&self, entity: usize, key: &Uuid) -> Result<u64, Error> {
-        self.client.execute(&self.statements[entity].delete, &[key]).await
+    pub async fn update(
+        &self,
+        entity: usize,
+        columns: &[usize],
+        values: &[Value],
+        stamp: &Stamp,
+    ) -> Result<u64, Error> {
+        let stamp = stamp.to_string();
+        let statements = &self.statements[entity];
+        let (_, statement) = statements
+            .updates
+            .iter()
+            .find(|(changed, _)| changed == columns)
+            .expect("each update of the test's flows is prepared");
+        let of = |index: &usize| Sent::of(&values[*index]);
+        let mut sent: Vec<Sent<'_>> = columns.iter().map(of).collect();
+        sent.push(Sent::Text(&stamp));
+        sent.extend(statements.key.iter().map(of));
+        self.execute(statement, &sent).await
+    }
+
+    /// Deletes a row by its key; `values` are those of all columns. Returns how many rows that removed.
+    ///
+    /// # Errors
+    /// As [`Connection::insert`].
+    pub async fn delete(&self, entity: usize, values: &[Value]) -> Result<u64, Error> {
+        let statements = &self.statements[entity];
+        let key: Vec<Sent<'_>> = statements.key.iter().map(|index| Sent::of(&values[*index])).collect();
+        self.execute(&statements.delete, &key).await
+    }
+
+    async fn execute(&self, statement: &Statement, sent: &[Sent<'_>]) -> Result<u64, Error> {
+        let values: Vec<&(dyn ToSql + Sync)> = sent.iter().map(Sent::sql).collect();
+        self.client.execute(statement, &values).await
     }
 
     /// For statements that are not the load.
@@ -149,6 +235,34 @@ impl Connection {
         drop((client, statements));
         if tokio::time::timeout(CLOSE_MAX, &mut driver.0).await.is_err() {
             tracing::debug!("a session with PostgreSQL did not end in time");
+        }
+    }
+}
+
+/// A value as it is sent; see [`sql::sent_as`].
+enum Sent<'a> {
+    Native(&'a (dyn ToSql + Sync)),
+    Text(&'a String),
+    Written(String),
+}
+
+impl<'a> Sent<'a> {
+    fn of(value: &'a Value) -> Self {
+        match value {
+            Value::Uuid(uuid) => Self::Native(uuid),
+            Value::Integer(number) => Self::Native(number),
+            Value::Bigint(number) => Self::Native(number),
+            Value::Boolean(flag) => Self::Native(flag),
+            Value::Text(text) | Value::Numeric(text) | Value::Json(text) => Self::Text(text),
+            Value::Timestamp(time) => Self::Written(time.to_rfc3339()),
+        }
+    }
+
+    fn sql(&self) -> &(dyn ToSql + Sync) {
+        match self {
+            Self::Native(value) => *value,
+            Self::Text(text) => *text,
+            Self::Written(text) => text,
         }
     }
 }

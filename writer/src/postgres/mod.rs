@@ -9,6 +9,6 @@ pub mod schema;
 mod sql;
 
 pub use address::Address;
-pub use connection::{ConnectError, Connection, Session, describe};
+pub use connection::{ConnectError, Connection, Session, Writes, changed, describe};
 pub use outcome::Fate;
 pub use pool::{Lease, Pool};

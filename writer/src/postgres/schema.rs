@@ -1,7 +1,7 @@
 //! Whether the tables are as the model says, and making what is missing.
 //!
 //! `check` changes nothing. `prepare` creates missing tables and stamp columns, and nothing else: a column
-//! that a user's own table lacks, or has with another type, is told, not changed.
+//! that a user's own table lacks, or has with another type, or another primary key, is told, not changed.
 
 use std::fmt;
 
@@ -10,7 +10,7 @@ use streamgauge_shared::test_file::{ColumnType, Entity};
 use tokio_postgres::error::SqlState;
 
 use super::connection::describe;
-use super::{Connection, sql};
+use super::{Connection, Writes, sql};
 
 /// What is known of the server and our role in it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -30,8 +30,10 @@ pub struct Server {
 struct Table {
     columns: Vec<TableColumn>,
     owner: String,
-    /// Privileges of SELECT, INSERT and DELETE that our role lacks.
+    /// Privileges of SELECT, INSERT, UPDATE and DELETE that our role lacks.
     lacking: Vec<&'static str>,
+    /// Columns of the primary key; empty where there is none.
+    key: Vec<String>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -50,6 +52,7 @@ enum Problem {
     NoColumn { table: String, column: String, kind: &'static str },
     Kind { table: String, column: String, found: String, wanted: &'static str },
     Unfilled { table: String, column: String },
+    Key { table: String, found: Vec<String>, wanted: Vec<String> },
     NoPrivilege { table: String, role: String, lacking: Vec<&'static str> },
 }
 
@@ -79,6 +82,17 @@ impl fmt::Display for Problem {
                 f,
                 "column '{column}' of table '{table}' is NOT NULL without a default and not in the model: add it to the model, or give it a default"
             ),
+            Self::Key { table, found, wanted } if found.is_empty() => write!(
+                f,
+                "table '{table}' has no primary key, the model's key is ({0}): ALTER TABLE {table} ADD PRIMARY KEY ({0})",
+                wanted.join(", ")
+            ),
+            Self::Key { table, found, wanted } => write!(
+                f,
+                "the primary key of table '{table}' is ({}), the model's key is ({}): correct 'key' in the model",
+                found.join(", "),
+                wanted.join(", ")
+            ),
             Self::NoPrivilege { table, role, lacking } => write!(
                 f,
                 "role '{role}' may not {} on table '{table}': GRANT {} ON {table} TO {role}",
@@ -105,13 +119,13 @@ pub async fn server(connection: &Connection) -> Result<Server, Failure> {
 /// Every problem at once, one sentence a line, with the way out; exit code 104, or 107 for missing privileges.
 pub async fn check(
     connection: &Connection,
-    entities: &[Entity],
+    entities: &[Writes],
     server: &Server,
     test: &str,
 ) -> Result<(), Failure> {
     let mut all = Vec::new();
-    for entity in entities {
-        all.extend(problems(entity, table(connection, entity).await?.as_ref(), &server.role));
+    for writes in entities {
+        all.extend(problems(writes, table(connection, &writes.entity).await?.as_ref(), &server.role));
     }
     if all.is_empty() {
         return Ok(());
@@ -131,16 +145,18 @@ pub async fn check(
 /// Without permission: the GRANT that is missing, exit code 107. Otherwise as [`check`].
 pub async fn prepare(
     connection: &Connection,
-    entities: &[Entity],
+    entities: &[Writes],
     server: &Server,
     test: &str,
 ) -> Result<Vec<String>, Failure> {
     let mut done = Vec::new();
-    for entity in entities {
+    // In the model's order: what a table refers to is there before it.
+    let model: Vec<Entity> = entities.iter().map(|writes| writes.entity.clone()).collect();
+    for entity in &model {
         let name = &entity.table;
         match table(connection, entity).await? {
             None => {
-                let created = connection.client().batch_execute(&sql::create_table(entity)).await;
+                let created = connection.client().batch_execute(&sql::create_table(entity, &model)).await;
                 created.map_err(|error| not_created(&error, entity, server))?;
                 done.push(format!("created table '{name}'"));
             }
@@ -183,16 +199,18 @@ fn not_altered(error: &tokio_postgres::Error, entity: &Entity, table: &Table, se
 
 /// What PostgreSQL's catalogue says of an entity's table.
 async fn table(connection: &Connection, entity: &Entity) -> Result<Option<Table>, Failure> {
-    const TABLE: &str = "SELECT c.oid, pg_get_userbyid(c.relowner)::text, has_table_privilege(c.oid, 'SELECT'), has_table_privilege(c.oid, 'INSERT'), has_table_privilege(c.oid, 'DELETE') FROM pg_class c WHERE c.oid = to_regclass($1)";
+    const TABLE: &str = "SELECT c.oid, pg_get_userbyid(c.relowner)::text, has_table_privilege(c.oid, 'SELECT'), has_table_privilege(c.oid, 'INSERT'), has_table_privilege(c.oid, 'UPDATE'), has_table_privilege(c.oid, 'DELETE') FROM pg_class c WHERE c.oid = to_regclass($1)";
     const COLUMNS: &str = "SELECT attname::text, format_type(atttypid, NULL), attnotnull, atthasdef OR attidentity <> '' FROM pg_attribute WHERE attrelid = $1 AND attnum > 0 AND NOT attisdropped ORDER BY attnum";
+    const KEY: &str = "SELECT a.attname::text FROM pg_index i CROSS JOIN LATERAL unnest(i.indkey::int2[]) WITH ORDINALITY AS k(number, place) JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = k.number WHERE i.indrelid = $1 AND i.indisprimary ORDER BY k.place";
     let client = connection.client();
     let name = sql::quoted(&entity.table);
     let Some(row) = client.query_opt(TABLE, &[&name]).await.map_err(unanswered)? else { return Ok(None) };
     let oid: u32 = row.get(0);
-    let privileges = [("SELECT", 2), ("INSERT", 3), ("DELETE", 4)];
+    let privileges = [("SELECT", 2), ("INSERT", 3), ("UPDATE", 4), ("DELETE", 5)];
     let lacking =
         privileges.into_iter().filter(|(_, index)| !row.get::<_, bool>(*index)).map(|(name, _)| name);
     let columns = client.query(COLUMNS, &[&oid]).await.map_err(unanswered)?;
+    let key = client.query(KEY, &[&oid]).await.map_err(unanswered)?;
     let column = |row: &tokio_postgres::Row| TableColumn {
         name: row.get(0),
         kind: row.get(1),
@@ -203,16 +221,20 @@ async fn table(connection: &Connection, entity: &Entity) -> Result<Option<Table>
         owner: row.get(1),
         lacking: lacking.collect(),
         columns: columns.iter().map(column).collect(),
+        key: key.iter().map(|row| row.get(0)).collect(),
     }))
 }
 
 /// The problems of one entity. Pure.
-fn problems(entity: &Entity, table: Option<&Table>, role: &str) -> Vec<Problem> {
+fn problems(writes: &Writes, table: Option<&Table>, role: &str) -> Vec<Problem> {
+    let entity = &writes.entity;
     let name = || entity.table.clone();
     let Some(table) = table else { return vec![Problem::NoTable { table: name() }] };
     let mut problems = Vec::new();
-    if !table.lacking.is_empty() {
-        let lacking = table.lacking.clone();
+    // A test without updates of the table does not need to be allowed to make them.
+    let needed = |name: &&&str| **name != "UPDATE" || !writes.updates.is_empty();
+    let lacking: Vec<&str> = table.lacking.iter().filter(needed).copied().collect();
+    if !lacking.is_empty() {
         problems.push(Problem::NoPrivilege { table: name(), role: role.to_owned(), lacking });
     }
     let wanted = entity.columns.iter().map(|column| (&column.name, column.kind));
@@ -234,6 +256,12 @@ fn problems(entity: &Entity, table: Option<&Table>, role: &str) -> Vec<Problem> 
             Some(_) => {}
         }
     }
+    let wanted: Vec<String> = entity.key_columns().map(|column| column.name.to_lowercase()).collect();
+    let mut sorted = [wanted.clone(), table.key.clone()];
+    sorted.iter_mut().for_each(|key| key.sort_unstable());
+    if sorted[0] != sorted[1] {
+        problems.push(Problem::Key { table: name(), found: table.key.clone(), wanted });
+    }
     let in_model = |column: &&TableColumn| {
         is_named(column, &entity.stamp) || entity.columns.iter().any(|own| is_named(column, &own.name))
     };
@@ -253,7 +281,8 @@ fn is_named(column: &TableColumn, name: &str) -> bool {
 fn takes(wanted: ColumnType, found: &str) -> bool {
     match wanted {
         ColumnType::Uuid => found == "uuid",
-        ColumnType::Text => matches!(found, "text" | "character varying"),
+        ColumnType::Text => matches!(found, "text" | "character varying" | "character"),
+        ColumnType::Jsonb => matches!(found, "jsonb" | "json"),
         _ => found == wanted.sql(),
     }
 }
@@ -272,7 +301,7 @@ mod tests {
     }
 
     fn said(table: Option<&Table>) -> Vec<String> {
-        problems(&shop().model.entities[0], table, "app").iter().map(ToString::to_string).collect()
+        problems(&Writes::of(&shop())[0], table, "app").iter().map(ToString::to_string).collect()
     }
 
     #[test]
@@ -283,6 +312,9 @@ mod tests {
                 column("email", "character varying"),
                 column("status", "text"),
             ],
+            key: vec!["id".into()],
+            // The test updates nothing.
+            lacking: vec!["UPDATE"],
             ..Table::default()
         };
         table.columns.push(TableColumn { not_null: false, ..column("cdc_stamp", "text") });
@@ -305,7 +337,35 @@ mod tests {
                 "column 'id' of table 'customers' is bigint, the model needs uuid: change one of them",
                 "table 'customers' has no column 'email': add it as text, or remove it from the model",
                 "table 'customers' has no column 'cdc_stamp' of type text for the stamp",
+                "table 'customers' has no primary key, the model's key is (id): ALTER TABLE customers ADD PRIMARY KEY (id)",
                 "column 'region' of table 'customers' is NOT NULL without a default and not in the model: add it to the model, or give it a default",
+            ]
+        );
+    }
+
+    #[test]
+    fn a_composite_key_is_the_models_in_any_order_and_updates_need_their_privilege() {
+        let entity = crate::entity::tests::bookings().entities.remove(1);
+        let mut columns: Vec<TableColumn> =
+            entity.columns.iter().map(|own| column(&own.name, own.kind.sql())).collect();
+        columns.push(column("cdc_stamp", "text"));
+        columns[8].kind = "json".into();
+        let key = vec!["number".to_owned(), "region".to_owned()];
+        let mut table = Table { columns, key, lacking: vec!["UPDATE"], ..Table::default() };
+        let writes = Writes { entity, updates: vec![vec![3]] };
+        let said = |table: &Table| -> Vec<String> {
+            problems(&writes, Some(table), "app").iter().map(ToString::to_string).collect()
+        };
+        assert_eq!(
+            said(&table),
+            ["role 'app' may not UPDATE on table 'bookings': GRANT UPDATE ON bookings TO app"]
+        );
+        table.lacking.clear();
+        table.key.pop();
+        assert_eq!(
+            said(&table),
+            [
+                "the primary key of table 'bookings' is (number), the model's key is (region, number): correct 'key' in the model"
             ]
         );
     }

@@ -1,6 +1,10 @@
 //! The statements' texts. Names come from the model, which allows letters, digits and `_` only.
+//!
+//! Numbers with a point, timestamps and JSON go as text with a cast: PostgreSQL's own reading of them, and no
+//! type of ours between the value and the row.
 
-use streamgauge_shared::test_file::{Column, Entity};
+use streamgauge_shared::test_file::{ColumnType, Entity, Generator};
+use tokio_postgres::types::Type;
 
 /// A name as PostgreSQL reads it unquoted (folded to lower case), but quoted, so that `order` and `user` work.
 pub(super) fn quoted(name: &str) -> String {
@@ -8,29 +12,84 @@ pub(super) fn quoted(name: &str) -> String {
     parts.join(".")
 }
 
+/// The type as which a column's values are sent.
+pub(super) fn sent_as(kind: ColumnType) -> Type {
+    match kind {
+        ColumnType::Uuid => Type::UUID,
+        ColumnType::Integer => Type::INT4,
+        ColumnType::Bigint => Type::INT8,
+        ColumnType::Boolean => Type::BOOL,
+        ColumnType::Text
+        | ColumnType::Numeric { .. }
+        | ColumnType::Timestamptz
+        | ColumnType::Timestamp
+        | ColumnType::Jsonb => Type::TEXT,
+    }
+}
+
+/// The place of a column's value in a statement.
+fn place(kind: ColumnType, number: usize) -> String {
+    match kind {
+        ColumnType::Numeric { .. } | ColumnType::Timestamptz | ColumnType::Timestamp | ColumnType::Jsonb => {
+            format!("${number}::text::{}", kind.sql())
+        }
+        _ => format!("${number}"),
+    }
+}
+
+/// Inserts every column, then the stamp.
 pub(super) fn insert(entity: &Entity) -> String {
     let mut names: Vec<String> = entity.columns.iter().map(|column| quoted(&column.name)).collect();
     names.push(quoted(&entity.stamp));
-    let places: Vec<String> = (1..=names.len()).map(|place| format!("${place}")).collect();
+    let columns = entity.columns.iter().zip(1..);
+    let mut places: Vec<String> = columns.map(|(column, number)| place(column.kind, number)).collect();
+    places.push(format!("${}", names.len()));
     format!("INSERT INTO {} ({}) VALUES ({})", quoted(&entity.table), names.join(", "), places.join(", "))
 }
 
-pub(super) fn delete(entity: &Entity) -> String {
-    format!(
-        "DELETE FROM {} WHERE {} = $1",
-        quoted(&entity.table),
-        quoted(&entity.columns[entity.key[0]].name)
-    )
+/// Updates these columns, then the stamp, where the key's columns are what follows.
+pub(super) fn update(entity: &Entity, changed: &[usize]) -> String {
+    let columns = changed.iter().map(|index| &entity.columns[*index]).zip(1..);
+    let mut set: Vec<String> = columns
+        .map(|(column, number)| format!("{} = {}", quoted(&column.name), place(column.kind, number)))
+        .collect();
+    let stamp = changed.len() + 1;
+    set.push(format!("{} = ${stamp}", quoted(&entity.stamp)));
+    format!("UPDATE {} SET {} WHERE {}", quoted(&entity.table), set.join(", "), by_key(entity, stamp + 1))
 }
 
-pub(super) fn create_table(entity: &Entity) -> String {
-    let column = |(index, column): (usize, &Column)| {
-        let constraint = if entity.key.contains(&index) { "PRIMARY KEY" } else { "NOT NULL" };
-        format!("{} {} {constraint}", quoted(&column.name), column.kind.sql())
+pub(super) fn delete(entity: &Entity) -> String {
+    format!("DELETE FROM {} WHERE {}", quoted(&entity.table), by_key(entity, 1))
+}
+
+/// The condition that a row has a key whose columns' values stand at `first` and after it.
+fn by_key(entity: &Entity, first: usize) -> String {
+    let columns = entity.key_columns().zip(first..);
+    let equal =
+        columns.map(|(column, number)| format!("{} = {}", quoted(&column.name), place(column.kind, number)));
+    equal.collect::<Vec<_>>().join(" AND ")
+}
+
+/// A table as the model says. What it refers to stands before it in `entities`.
+pub(super) fn create_table(entity: &Entity, entities: &[Entity]) -> String {
+    let column = |column: &streamgauge_shared::test_file::Column| {
+        let kind = match column.kind {
+            ColumnType::Numeric { precision, scale } => format!("numeric({precision},{scale})"),
+            kind => kind.sql().to_owned(),
+        };
+        let refers_to = match column.generator {
+            Generator::Reference { entity } => {
+                format!(" REFERENCES {}", quoted(&entities[entity].table))
+            }
+            _ => String::new(),
+        };
+        format!("{} {kind} NOT NULL{refers_to}", quoted(&column.name))
     };
-    let columns: Vec<String> = entity.columns.iter().enumerate().map(column).collect();
-    let (table, stamp) = (quoted(&entity.table), quoted(&entity.stamp));
-    format!("CREATE TABLE IF NOT EXISTS {table} ({}, {stamp} text)", columns.join(", "))
+    let mut parts: Vec<String> = entity.columns.iter().map(column).collect();
+    parts.push(format!("{} text", quoted(&entity.stamp)));
+    let key: Vec<String> = entity.key_columns().map(|column| quoted(&column.name)).collect();
+    parts.push(format!("PRIMARY KEY ({})", key.join(", ")));
+    format!("CREATE TABLE IF NOT EXISTS {} ({})", quoted(&entity.table), parts.join(", "))
 }
 
 pub(super) fn add_stamp(entity: &Entity) -> String {
@@ -48,6 +107,7 @@ pub(super) fn delete_stamped(entity: &Entity, batch: u32) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::entity::tests::bookings;
     use crate::test_source::tests::shop;
 
     #[test]
@@ -58,11 +118,36 @@ mod tests {
             insert(customer),
             r#"INSERT INTO "customers" ("id", "email", "status", "cdc_stamp") VALUES ($1, $2, $3, $4)"#
         );
+        assert_eq!(
+            update(customer, &[2]),
+            r#"UPDATE "customers" SET "status" = $1, "cdc_stamp" = $2 WHERE "id" = $3"#
+        );
         assert_eq!(delete(customer), r#"DELETE FROM "customers" WHERE "id" = $1"#);
         assert_eq!(
-            create_table(customer),
-            r#"CREATE TABLE IF NOT EXISTS "customers" ("id" uuid PRIMARY KEY, "email" text NOT NULL, "status" text NOT NULL, "cdc_stamp" text)"#
+            create_table(customer, &test.model.entities),
+            r#"CREATE TABLE IF NOT EXISTS "customers" ("id" uuid NOT NULL, "email" text NOT NULL, "status" text NOT NULL, "cdc_stamp" text, PRIMARY KEY ("id"))"#
         );
         assert_eq!(quoted("Shop.order"), r#""shop"."order""#);
+    }
+
+    #[test]
+    fn every_type_a_composite_key_and_a_reference_have_their_form() {
+        let model = bookings();
+        let booking = &model.entities[1];
+        assert_eq!(
+            insert(booking),
+            r#"INSERT INTO "bookings" ("region", "number", "guest_id", "price", "nights", "paid", "made_at", "arrival", "wishes", "label", "cdc_stamp") VALUES ($1, $2, $3, $4::text::numeric, $5, $6, $7::text::timestamp with time zone, $8::text::timestamp without time zone, $9::text::jsonb, $10, $11)"#
+        );
+        assert_eq!(
+            update(booking, &[3, 8]),
+            r#"UPDATE "bookings" SET "price" = $1::text::numeric, "wishes" = $2::text::jsonb, "cdc_stamp" = $3 WHERE "region" = $4 AND "number" = $5"#
+        );
+        assert_eq!(delete(booking), r#"DELETE FROM "bookings" WHERE "region" = $1 AND "number" = $2"#);
+        let created = create_table(booking, &model.entities);
+        assert!(
+            created
+                .contains(r#""guest_id" uuid NOT NULL REFERENCES "guests", "price" numeric(10,2) NOT NULL"#)
+        );
+        assert!(created.ends_with(r#""cdc_stamp" text, PRIMARY KEY ("region", "number"))"#), "{created}");
     }
 }

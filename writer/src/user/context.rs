@@ -12,6 +12,7 @@ use crate::entity::Source;
 use crate::halt::Halt;
 use crate::ledger_client::Queue;
 use crate::postgres::Pool;
+use crate::rows::Rows;
 
 /// What the users of a run share.
 pub struct Context {
@@ -23,6 +24,8 @@ pub struct Context {
     pub clock: Clock,
     /// Their sessions.
     pub pool: Pool,
+    /// The rows they work on.
+    pub rows: Rows,
     /// Whom they tell.
     pub ledger: Queue,
     /// The next operation's sequence. Whoever takes one opens it in the ledger.
@@ -52,6 +55,7 @@ pub struct ScenarioCount {
     dropped_in_warm_up: AtomicU64,
     active: AtomicU32,
     peak: AtomicU32,
+    skipped: AtomicU64,
 }
 
 impl Context {
@@ -88,7 +92,7 @@ impl ScenarioCount {
             active_users: self.active.load(Ordering::Relaxed),
             users: self.users.load(Ordering::Relaxed),
             peak_users: self.peak.load(Ordering::Relaxed),
-            skipped_steps: 0,
+            skipped_steps: self.skipped.load(Ordering::Relaxed),
         }
     }
 
@@ -101,6 +105,10 @@ impl ScenarioCount {
     pub(super) fn drop_iterations(&self, iterations: u64, measured: bool) {
         let count = if measured { &self.dropped } else { &self.dropped_in_warm_up };
         count.fetch_add(iterations, Ordering::Relaxed);
+    }
+
+    pub(super) fn skip_step(&self) {
+        self.skipped.fetch_add(1, Ordering::Relaxed);
     }
 
     pub(super) fn enter(&self, measured: bool) {

@@ -1,20 +1,27 @@
-//! One iteration: the steps of a scenario's flow, one after the other.
+//! One iteration: the steps of a flow, one after the other.
 //!
-//! An operation that did not commit ends its iteration: what follows would have no row. A row that was
-//! created and is not deleted stays for the clean-up.
+//! An operation that did not commit ends its iteration: what follows would have no row. A step for which there
+//! is no row leaves out the rest of its own list of steps, is counted, and the iteration goes on after that
+//! list. What is drawn by chance depends on the seed, the user and the iteration only: each step has a random
+//! source of its own, so that a branch that was left out changes nothing after it.
 
+use std::pin::Pin;
+
+use rand::rngs::StdRng;
+use rand::{Rng, RngExt, SeedableRng};
+use streamgauge_shared::account::Phase;
 use streamgauge_shared::ledger::Awaited;
-use streamgauge_shared::test_file::Action;
+use streamgauge_shared::test_file::{Action, Alternative, Generator, RowFrom, Setting, Step};
 use streamgauge_shared::time::{Nanos, UnixNanos};
 use tokio::sync::watch;
-use uuid::Uuid;
 
-use super::operation::{Statement, Write};
+use super::operation::{Ended, Statement, Write};
 use super::{Context, Stage, reached};
-use crate::entity::Author;
+use crate::entity::{Author, Part, Value, of_steps};
+use crate::rows::{Choice, Holding, Row, RowId, UserRows};
 use crate::schedule::Tick;
 
-/// How an iteration, or one of its steps, ended.
+/// How an iteration ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Outcome {
     /// It went through.
@@ -25,91 +32,354 @@ pub(super) enum Outcome {
     Cut,
 }
 
+/// Why a step is the last of its list, or of its iteration.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Stop {
+    /// There is no row for it; the iteration goes on after the list.
+    NoRow,
+    /// An operation did not commit.
+    Failed,
+    /// It was cut.
+    Cut,
+    /// An awaited operation did not arrive, in the setup; the load goes on without it.
+    Unseen {
+        /// Of the row.
+        entity: usize,
+        /// How long it was waited for.
+        timeout: Nanos,
+    },
+}
+
+/// The operation that an `await` waits for.
+#[derive(Clone, Copy, Debug)]
+struct Last {
+    sequence: u64,
+    entity: usize,
+}
+
+/// The rows that a new one refers to.
+#[derive(Default)]
+struct Parents {
+    ids: Vec<RowId>,
+    /// By index of the column that refers.
+    values: Vec<(usize, Value)>,
+}
+
 pub(super) struct Iteration<'a> {
     pub(super) context: &'a Context,
     pub(super) author: Author<'a>,
-    pub(super) tick: Tick,
+    pub(super) phase: Phase,
+    /// The scenario that its operations are counted for; the first for setup and teardown.
+    pub(super) scenario: usize,
+    /// The scenario's stage in which it started.
+    pub(super) load_stage: Option<u16>,
     pub(super) stage: &'a mut watch::Receiver<Stage>,
-    /// Rows that this iteration made and has not deleted: entity and key.
-    rows: Vec<(usize, Uuid)>,
-    /// The last operation's sequence.
-    last: Option<u64>,
+    part: Part,
+    rows: Holding<'a>,
+    last: Option<Last>,
+    /// When the iteration was to start, until something in it has taken time.
+    due: Option<UnixNanos>,
 }
 
+type Steps<'s> = Pin<Box<dyn Future<Output = Result<(), Stop>> + Send + 's>>;
+
 impl<'a> Iteration<'a> {
+    /// An iteration of a scenario's load.
     pub(super) fn new(
         context: &'a Context,
         user: u32,
         number: u64,
         tick: Tick,
         stage: &'a mut watch::Receiver<Stage>,
+        rows: &'a mut UserRows,
     ) -> Self {
         let scenario = context.test.scenarios[tick.scenario].name.as_str();
         let author = Author { scenario, vu: user, iteration: number };
-        Self { context, author, tick, stage, rows: Vec::new(), last: None }
+        Self {
+            scenario: tick.scenario,
+            load_stage: tick.stage,
+            due: Some(tick.intended),
+            ..Self::apart(context, Part::Scenario(tick.scenario), tick.phase, author, stage, rows)
+        }
     }
 
-    pub(super) async fn run(mut self) -> Outcome {
+    /// An iteration that belongs to no scenario.
+    pub(super) fn apart(
+        context: &'a Context,
+        part: Part,
+        phase: Phase,
+        author: Author<'a>,
+        stage: &'a mut watch::Receiver<Stage>,
+        rows: &'a mut UserRows,
+    ) -> Self {
+        let rows = rows.hold();
+        Self {
+            context,
+            author,
+            phase,
+            scenario: 0,
+            load_stage: None,
+            stage,
+            part,
+            rows,
+            last: None,
+            due: None,
+        }
+    }
+
+    /// Carries out the scenario's flow.
+    pub(super) async fn run(self) -> Outcome {
         let context = self.context;
-        for step in &context.test.scenarios[self.tick.scenario].flow {
-            let outcome = match &step.action {
-                Action::Create { entity, set, .. } => self.write(*entity, Statement::Insert { set }).await,
-                Action::Delete { entity, .. } => match self.take_row(*entity) {
-                    Some(key) => self.write(*entity, Statement::Delete { key }).await,
-                    None => unreachable!("a flow is checked: a delete follows a create of its entity"),
-                },
-                Action::Await { timeout } => self.wait(timeout.of(self.author.vu)).await,
-                _ => unreachable!("the file's reader takes no other step yet"),
-            };
-            if outcome != Outcome::Done {
-                return outcome;
-            }
+        let scenario = self.scenario;
+        match self.carry_out(&context.test.scenarios[scenario].flow).await {
+            Ok(()) | Err(Stop::NoRow) => Outcome::Done,
+            Err(Stop::Failed | Stop::Unseen { .. }) => Outcome::Failed,
+            Err(Stop::Cut) => Outcome::Cut,
         }
-        Outcome::Done
     }
 
-    /// The row of this entity that was made last.
-    fn take_row(&mut self, entity: usize) -> Option<Uuid> {
-        let index = self.rows.iter().rposition(|(other, _)| *other == entity)?;
-        Some(self.rows.remove(index).1)
+    /// Carries out a flow.
+    pub(super) async fn carry_out(mut self, flow: &'a [Step]) -> Result<(), Stop> {
+        let Author { vu, iteration, .. } = self.author;
+        let seed = of_steps(self.context.source, self.part, vu, iteration).next_u64();
+        self.list(flow, seed).await
     }
 
-    async fn write(&mut self, entity: usize, statement: Statement<'_>) -> Outcome {
-        let is_insert = matches!(statement, Statement::Insert { .. });
-        let write = Write { entity, statement, intended: self.intended() };
-        match write.carry_out(self).await {
-            Ok(written) => {
-                self.last = Some(written.sequence);
-                if is_insert {
-                    self.rows.push((entity, written.key));
+    /// A list of steps, and the end of what was picked in it.
+    fn list<'s>(&'s mut self, steps: &'a [Step], seed: u64) -> Steps<'s> {
+        Box::pin(async move {
+            let mark = self.rows.mark();
+            let mut seeds = StdRng::seed_from_u64(seed);
+            for step in steps {
+                let random = StdRng::seed_from_u64(seeds.next_u64());
+                match self.step(step, random).await {
+                    Ok(()) => {}
+                    Err(Stop::NoRow) => {
+                        self.skip();
+                        break;
+                    }
+                    Err(stop) => return Err(stop),
                 }
-                Outcome::Done
             }
-            Err(outcome) => outcome,
+            self.rows.release_since(mark);
+            Ok(())
+        })
+    }
+
+    async fn step(&mut self, step: &'a Step, mut random: StdRng) -> Result<(), Stop> {
+        match &step.action {
+            Action::Create { entity, set, parents, into, check } => {
+                let parents = self.parents(*entity, set, parents, &mut random)?;
+                let write = Write {
+                    group: step.group,
+                    check: *check,
+                    ..Write::of(*entity, Statement::Insert { set, parents: &parents.values })
+                };
+                let Ended::Committed(made) = self.write(write).await else { return Err(self.stop()) };
+                self.rows.made(*entity, made, &parents.ids, *into);
+                Ok(())
+            }
+            Action::Update { entity, row, set, check } => {
+                let row = self.row(*entity, *row, &mut random).ok_or(Stop::NoRow)?;
+                let statement = Statement::Update { set, before: &row.values };
+                let write = Write { group: step.group, check: *check, ..Write::of(*entity, statement) };
+                self.rows.open(row.id);
+                match self.write(write).await {
+                    Ended::Committed(values) => {
+                        self.rows.updated(row.id, values);
+                        return Ok(());
+                    }
+                    Ended::NotSent | Ended::Rejected => self.rows.unchanged(row.id),
+                    Ended::Missing | Ended::Unknown => self.rows.gone(row.id),
+                }
+                Err(self.stop())
+            }
+            Action::Delete { row, entity } => self.delete(step.group, *entity, *row, &mut random).await,
+            Action::Await { timeout } => self.wait(timeout.of(self.author.vu)).await,
+            Action::Pause { min, max } => {
+                let span = Nanos(random.random_range(min.0..=max.0.max(min.0)));
+                self.pause(span).await
+            }
+            Action::Choose(alternatives) => {
+                let flow = chosen(alternatives, &mut random);
+                self.list(flow, random.next_u64()).await
+            }
+            Action::Maybe { probability, flow } => {
+                if random.random_bool(*probability) {
+                    self.list(flow, random.next_u64()).await?;
+                }
+                Ok(())
+            }
+            Action::Repeat { times, flow } => {
+                for _ in 0..*times {
+                    self.list(flow, random.next_u64()).await?;
+                }
+                Ok(())
+            }
         }
     }
 
-    /// The tick for an iteration's first operation; for each other, the moment its step becomes runnable.
-    fn intended(&self) -> UnixNanos {
-        if self.last.is_none() { self.tick.intended } else { self.context.clock.now() }
+    /// The rows that a new one refers to.
+    fn parents(
+        &mut self,
+        entity: usize,
+        set: &[Setting],
+        from: &[(usize, RowFrom)],
+        random: &mut StdRng,
+    ) -> Result<Parents, Stop> {
+        let context = self.context;
+        let mut parents = Parents::default();
+        for (index, column) in context.test.model.entities[entity].columns.iter().enumerate() {
+            let Generator::Reference { entity: parent } = column.generator else { continue };
+            if set.iter().any(|setting| setting.column == index) {
+                continue;
+            }
+            let from =
+                from.iter().find(|(column, _)| *column == index).map_or(RowFrom::Own, |(_, from)| *from);
+            let row = self.row(parent, from, random).ok_or(Stop::NoRow)?;
+            let key = context.test.model.entities[parent].key[0];
+            parents.ids.push(row.id);
+            parents.values.push((index, row.values[key].clone()));
+        }
+        Ok(parents)
+    }
+
+    fn row(&mut self, entity: usize, from: RowFrom, random: &mut StdRng) -> Option<Row> {
+        match from {
+            RowFrom::Own => self.rows.own(entity),
+            RowFrom::Pool { pool, pick, keep } => {
+                self.rows.pick(Choice { pool, pick, keep, draw: random.next_u64() })
+            }
+        }
+    }
+
+    /// Deletes a row after those that refer to it.
+    async fn delete(
+        &mut self,
+        group: Option<u16>,
+        entity: usize,
+        from: RowFrom,
+        random: &mut StdRng,
+    ) -> Result<(), Stop> {
+        let doomed = match from {
+            RowFrom::Own => self.rows.own(entity).and_then(|row| self.rows.doom(row.id)),
+            RowFrom::Pool { pool, pick, keep } => {
+                self.rows.pick_doomed(Choice { pool, pick, keep, draw: random.next_u64() })
+            }
+        };
+        for row in doomed.ok_or(Stop::NoRow)? {
+            self.rows.open(row.id);
+            let statement = Statement::Delete { row: &row.values };
+            let ended = self.write(Write { group, ..Write::of(row.entity, statement) }).await;
+            match ended {
+                Ended::NotSent => self.rows.unchanged(row.id),
+                _ => self.rows.gone(row.id),
+            }
+            if !matches!(ended, Ended::Committed(_)) {
+                self.rows.spare();
+                return Err(self.stop());
+            }
+        }
+        Ok(())
+    }
+
+    /// Writes what became runnable now, or for an iteration's beginning at its tick.
+    async fn write(&mut self, write: Write<'_>) -> Ended {
+        let entity = write.entity;
+        let intended = self.due.take().unwrap_or_else(|| self.context.clock.now());
+        let (sequence, ended) = write.carry_out(self, intended).await;
+        if let (Some(sequence), Ended::Committed(_)) = (sequence, &ended) {
+            self.last = Some(Last { sequence, entity });
+        }
+        ended
+    }
+
+    /// Why an operation did not commit.
+    fn stop(&self) -> Stop {
+        if *self.stage.borrow() == Stage::Cut { Stop::Cut } else { Stop::Failed }
+    }
+
+    fn skip(&self) {
+        match self.phase {
+            Phase::Run => self.context.counts[self.scenario].skip_step(),
+            Phase::WarmUp => {}
+            Phase::Setup | Phase::Teardown => {
+                tracing::warn!("{}: a step was left out, there is no row for it", self.author.scenario);
+            }
+        }
     }
 
     /// Waits until the observer has seen the last operation, or for as long as the step says.
-    async fn wait(&mut self, timeout: Nanos) -> Outcome {
-        let Some(sequence) = self.last else { return Outcome::Done };
+    async fn wait(&mut self, timeout: Nanos) -> Result<(), Stop> {
+        let Some(Last { sequence, entity }) = self.last else { return Ok(()) };
         let deadline = self.context.clock.now() + timeout;
         let answer = self.context.ledger.wait_for(Awaited { sequence, deadline });
         let settled = async {
-            if answer.await.is_err() {
+            match answer.await {
+                Ok(arrived) => arrived,
                 // Nobody will ever know: as if it did not arrive in time.
-                std::future::pending::<()>().await;
+                Err(_) => std::future::pending().await,
             }
         };
+        self.due = None;
+        let arrived = tokio::select! {
+            biased;
+            arrived = settled => arrived,
+            () = reached(self.stage, Stage::Cut) => return Err(Stop::Cut),
+            () = tokio::time::sleep(timeout.to_std()) => false,
+        };
+        if self.phase == Phase::Setup && !arrived {
+            return Err(Stop::Unseen { entity, timeout });
+        }
+        Ok(())
+    }
+
+    async fn pause(&mut self, span: Nanos) -> Result<(), Stop> {
+        self.due = None;
         tokio::select! {
             biased;
-            () = settled => Outcome::Done,
-            () = reached(self.stage, Stage::Cut) => Outcome::Cut,
-            () = tokio::time::sleep(timeout.to_std()) => Outcome::Done,
+            () = reached(self.stage, Stage::Cut) => Err(Stop::Cut),
+            () = tokio::time::sleep(span.to_std()) => Ok(()),
+        }
+    }
+}
+
+/// One of several flows, by weight.
+fn chosen<'a>(alternatives: &'a [Alternative], random: &mut StdRng) -> &'a [Step] {
+    let sum: u64 = alternatives.iter().map(|alternative| u64::from(alternative.weight)).sum();
+    let mut left = random.random_range(0..sum);
+    for alternative in alternatives {
+        match left.checked_sub(alternative.weight.into()) {
+            Some(rest) => left = rest,
+            None => return &alternative.flow,
+        }
+    }
+    unreachable!("what is drawn is below the sum of the weights")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn alternatives_are_drawn_by_their_weight() {
+        let step = |times| Step { group: None, action: Action::Repeat { times, flow: Vec::new() } };
+        let weights = [30, 25, 15, 20, 10];
+        let alternatives: Vec<Alternative> = (0..)
+            .zip(weights)
+            .map(|(index, weight)| Alternative { weight, flow: vec![step(index)] })
+            .collect();
+        let mut counts = [0_u32; 5];
+        let mut random = StdRng::seed_from_u64(7);
+        for _ in 0..10_000 {
+            let Action::Repeat { times, .. } = chosen(&alternatives, &mut random)[0].action else {
+                panic!("one of them")
+            };
+            counts[times as usize] += 1;
+        }
+        for (count, weight) in counts.into_iter().zip(weights) {
+            // Five standard deviations of a binomial count, at most 230 here.
+            assert!(count.abs_diff(weight * 100) < 230, "{counts:?}");
         }
     }
 }

@@ -3,8 +3,10 @@
 //! In an open loop a user waits for a tick: it stands in a bounded queue from which the pacer takes it without
 //! waiting, and the tick reaches it through a queue of one place. In a closed loop it goes on by itself for as
 //! long as it is planned. One operation is in flight per user. What users share is [`Context`], of atomics and
-//! queues only: no user waits for another, except for a session with PostgreSQL.
+//! queues only, but for one short lock on the pools of rows: no user waits for another, except for a session
+//! with PostgreSQL.
 
+mod apart;
 mod context;
 mod control;
 mod dispatch;
@@ -19,8 +21,10 @@ use streamgauge_shared::ledger::{Iteration as Ended, Record};
 use streamgauge_shared::time::UnixNanos;
 use tokio::sync::{mpsc, watch};
 
+use crate::rows::UserRows;
 use crate::schedule::Tick;
 
+pub use apart::apart;
 pub use context::{Context, ScenarioCount};
 pub use control::{Control, Stage, is_closed};
 pub use dispatch::{Crew, Dispatcher, GROW_MAX};
@@ -40,6 +44,8 @@ pub struct User {
     iteration: u64,
     control: Arc<Control>,
     stage: watch::Receiver<Stage>,
+    /// The pools as it sees them; its own outlive its iterations.
+    rows: UserRows,
 }
 
 /// A user that waits for ticks.
@@ -161,7 +167,8 @@ struct Waited(bool);
 impl User {
     fn new(context: Arc<Context>, scenario: usize, number: u32, control: Arc<Control>) -> Self {
         let stage = control.subscribe(number);
-        Self { context, scenario, number, iteration: 0, control, stage }
+        let rows = context.rows.user();
+        Self { context, scenario, number, iteration: 0, control, stage, rows }
     }
 
     async fn iterate(&mut self, tick: Tick) {
@@ -172,7 +179,8 @@ impl User {
         self.iteration += 1;
         let began = context.clock.now();
         count.enter(measured);
-        let outcome = Iteration::new(context, self.number, number, tick, &mut self.stage).run().await;
+        let outcome =
+            Iteration::new(context, self.number, number, tick, &mut self.stage, &mut self.rows).run().await;
         let interrupted = outcome == Outcome::Cut;
         count.leave(measured, interrupted);
         if measured {

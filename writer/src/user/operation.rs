@@ -14,13 +14,13 @@ use streamgauge_shared::test_file::Setting;
 use streamgauge_shared::time::{Nanos, UnixNanos};
 use tokio::sync::watch;
 use tokio::time::sleep;
-use uuid::Uuid;
 
-use super::iteration::{Iteration, Outcome};
+use super::iteration::Iteration;
 use super::{Context, Stage, reached};
-use crate::entity::{self, Row};
+use crate::entity::{self, Maker, Value};
 use crate::halt::How;
-use crate::postgres::{Connection, Fate, Lease, describe};
+use crate::postgres::{Connection, Fate, Lease, changed, describe};
+use crate::rows::Values;
 
 /// How often one operation is sent at most.
 const ATTEMPTS_MAX: u32 = 5;
@@ -31,29 +31,46 @@ const IN_FLIGHT_MAX: Duration = Duration::from_secs(10);
 
 /// What is to be written.
 pub(super) enum Statement<'a> {
-    /// A new row; `set` takes precedence over the model's generators.
-    Insert { set: &'a [Setting] },
-    /// The row with this key goes.
-    Delete { key: Uuid },
+    /// A new row; `set` takes precedence over the model's generators, `parents` has the value of each column
+    /// that refers to another row.
+    Insert { set: &'a [Setting], parents: &'a [(usize, Value)] },
+    /// The row that says this changes.
+    Update { set: &'a [Setting], before: &'a Values },
+    /// The row that says this goes.
+    Delete { row: &'a Values },
 }
 
 /// An operation that is due.
 pub(super) struct Write<'a> {
     pub(super) entity: usize,
+    pub(super) group: Option<u16>,
+    pub(super) check: Option<u16>,
     pub(super) statement: Statement<'a>,
-    pub(super) intended: UnixNanos,
 }
 
-/// An operation that committed.
-pub(super) struct Done {
-    pub(super) sequence: u64,
-    pub(super) key: Uuid,
+/// How an operation ended.
+#[derive(Debug)]
+pub(super) enum Ended {
+    /// It committed; the row says this, or said it if it was deleted.
+    Committed(Vec<Value>),
+    /// It was cut, or there was no session: nobody knows of it.
+    NotSent,
+    /// It did not commit, and the row is as it was.
+    Rejected,
+    /// It committed and touched no row.
+    Missing,
+    /// Whether it committed cannot be known.
+    Unknown,
 }
 
-/// What is sent, the same for every attempt but for its stamp.
-enum Payload {
-    Insert(Row),
-    Delete(Uuid),
+/// What is sent, the same for every attempt but for its stamp. The values of all columns: of a row that is to
+/// be deleted they give the key.
+struct Payload {
+    entity: usize,
+    operation: Operation,
+    /// The columns that an update changes.
+    changed: Vec<usize>,
+    values: Vec<Value>,
 }
 
 /// How one attempt ended.
@@ -61,70 +78,95 @@ enum Attempt {
     Committed(UnixNanos),
     Retry,
     Rejected,
+    Missing,
     Unknown,
 }
 
-impl Write<'_> {
-    /// Carries it out; committed or not, the ledger knows.
-    pub(super) async fn carry_out(self, iteration: &mut Iteration<'_>) -> Result<Done, Outcome> {
+impl<'a> Write<'a> {
+    /// Of no group and without a check.
+    pub(super) fn of(entity: usize, statement: Statement<'a>) -> Self {
+        Self { entity, group: None, check: None, statement }
+    }
+
+    /// Carries it out; committed or not, the ledger knows, unless it was not sent at all and has no sequence.
+    pub(super) async fn carry_out(
+        self,
+        iteration: &mut Iteration<'_>,
+        intended: UnixNanos,
+    ) -> (Option<u64>, Ended) {
         let context = iteration.context;
         let asked = context.clock.now();
         let lease = tokio::select! {
             biased;
-            () = reached(iteration.stage, Stage::Cut) => return Err(Outcome::Cut),
+            () = reached(iteration.stage, Stage::Cut) => return (None, Ended::NotSent),
             lease = context.pool.acquire() => lease,
         };
-        let lease = lease.map_err(|error| {
-            context.write_failed(|| error.to_string());
-            Outcome::Failed
-        })?;
+        let lease = match lease {
+            Ok(lease) => lease,
+            Err(error) => {
+                context.write_failed(|| error.to_string());
+                return (None, Ended::NotSent);
+            }
+        };
         // Not one wait between here and the ledger's record.
         let connection_wait = context.clock.now() - asked;
         let sequence = context.sequence.fetch_add(1, Ordering::Relaxed);
-        let (payload, opened) = self.open(iteration, sequence, connection_wait);
-        let key = payload.key();
-        let entity = self.entity;
-        let written = send(context, iteration.stage, lease, entity, &payload, opened).await;
+        let (payload, opened) = self.open(iteration, sequence, intended, connection_wait);
+        let sent = send(context, iteration.stage, lease, &payload, opened).await;
+        let (written, ended) = match sent {
+            Attempt::Committed(at) => (Written::Committed(at), Ended::Committed(payload.values)),
+            Attempt::Missing => (Written::Rejected, Ended::Missing),
+            Attempt::Unknown => (Written::Unknown, Ended::Unknown),
+            // The last attempt is known not to have committed.
+            Attempt::Rejected | Attempt::Retry => (Written::Rejected, Ended::Rejected),
+        };
         context.ledger.record(Record::Closed(Closed { sequence, written }));
-        match written {
-            Written::Committed(_) => Ok(Done { sequence, key }),
-            Written::Rejected | Written::Unknown if *iteration.stage.borrow() == Stage::Cut => {
-                Err(Outcome::Cut)
-            }
-            Written::Rejected | Written::Unknown => Err(Outcome::Failed),
-        }
+        (Some(sequence), ended)
     }
 
-    fn open(&self, iteration: &Iteration<'_>, sequence: u64, connection_wait: Nanos) -> (Payload, Opened) {
+    fn open(
+        &self,
+        iteration: &Iteration<'_>,
+        sequence: u64,
+        intended: UnixNanos,
+        connection_wait: Nanos,
+    ) -> (Payload, Opened) {
         let context = iteration.context;
-        let (payload, operation, digest) = match self.statement {
-            Statement::Insert { set } => {
-                let entity = &context.test.model.entities[self.entity];
-                let row = entity::row(context.source, sequence, entity, set, iteration.author);
-                let digest = row.digest;
-                (Payload::Insert(row), Operation::Create, digest)
+        let entity = &context.test.model.entities[self.entity];
+        let maker = Maker { source: context.source, sequence, author: iteration.author };
+        let (values, operation, changes) = match self.statement {
+            Statement::Insert { set, parents } => {
+                (maker.create(entity, set, parents), Operation::Create, Vec::new())
             }
-            Statement::Delete { key } => (Payload::Delete(key), Operation::Delete, None),
+            Statement::Update { set, before } => {
+                (maker.update(entity, set, before), Operation::Update, changed(set))
+            }
+            Statement::Delete { row } => (row.to_vec(), Operation::Delete, Vec::new()),
         };
+        let has_content = operation != Operation::Delete;
+        let check = self.check.filter(|_| has_content).map(|index| {
+            let check = &context.test.checks[usize::from(index)];
+            (index, entity::expected(check, entity, &values))
+        });
         let narrow = |index: usize| u16::try_from(index).expect("test files have fewer than 65536 tables");
         let opened = Opened {
             sequence,
-            phase: iteration.tick.phase,
-            scenario: narrow(iteration.tick.scenario),
+            phase: iteration.phase,
+            scenario: narrow(iteration.scenario),
             entity: narrow(self.entity),
             operation,
-            key: entity::canonical_key(&payload.key()),
-            group: None,
-            stage: None,
-            digest,
-            check: None,
-            intended: self.intended,
+            key: entity::canonical_key(entity, &values),
+            group: self.group,
+            stage: iteration.load_stage,
+            digest: if has_content { entity::digest(entity, &values) } else { None },
+            check,
+            intended,
             connection_wait,
             // Both are read anew for each attempt.
             sent: UnixNanos::default(),
             deadline: UnixNanos::default(),
         };
-        (payload, opened)
+        (Payload { entity: self.entity, operation, changed: changes, values }, opened)
     }
 }
 
@@ -133,39 +175,34 @@ async fn send(
     context: &Context,
     stage: &mut watch::Receiver<Stage>,
     lease: Lease<'_>,
-    entity: usize,
     payload: &Payload,
     mut opened: Opened,
-) -> Written {
+) -> Attempt {
     let mut pause = RETRY_PAUSE;
     for attempt in 1..=ATTEMPTS_MAX {
         opened.sent = context.clock.now();
         opened.deadline = opened.sent + context.test.arrival_timeout;
         context.ledger.record(Record::Opened(opened.clone()));
-        match attempt_once(context, stage, lease.connection(), entity, payload, &opened).await {
-            Attempt::Committed(at) => return Written::Committed(at),
-            Attempt::Rejected => return Written::Rejected,
+        match attempt_once(context, stage, lease.connection(), payload, &opened).await {
+            Attempt::Retry if attempt < ATTEMPTS_MAX => {}
             Attempt::Unknown => {
                 lease.discard();
-                return Written::Unknown;
+                return Attempt::Unknown;
             }
-            Attempt::Retry if attempt < ATTEMPTS_MAX => {}
-            Attempt::Retry => break,
+            ended => return ended,
         }
         tokio::select! {
             () = reached(stage, Stage::Cut) => break,
             () = sleep(pause) => pause *= 2,
         }
     }
-    // The last attempt is known not to have committed.
-    Written::Rejected
+    Attempt::Retry
 }
 
 async fn attempt_once(
     context: &Context,
     stage: &mut watch::Receiver<Stage>,
     connection: &Connection,
-    entity: usize,
     payload: &Payload,
     opened: &Opened,
 ) -> Attempt {
@@ -173,9 +210,11 @@ async fn attempt_once(
     let stamp =
         Stamp { run: source.run, writer: source.writer, sequence: opened.sequence, sent: opened.sent };
     let execute = async {
-        let result = match payload {
-            Payload::Insert(row) => connection.insert(entity, row, &stamp).await,
-            Payload::Delete(key) => connection.delete(entity, key).await,
+        let Payload { entity, operation, changed, values } = payload;
+        let result = match operation {
+            Operation::Create => connection.insert(*entity, values, &stamp).await,
+            Operation::Update => connection.update(*entity, changed, values, &stamp).await,
+            Operation::Delete => connection.delete(*entity, values).await,
         };
         (result, context.clock.now())
     };
@@ -193,7 +232,7 @@ async fn attempt_once(
     };
     let error = match result {
         // A statement that touched no row wrote nothing: there will be no event.
-        Ok(0) => return Attempt::Rejected,
+        Ok(0) => return Attempt::Missing,
         Ok(_) => return Attempt::Committed(answered),
         Err(error) => error,
     };
@@ -206,15 +245,6 @@ async fn attempt_once(
             let sentence = format!("PostgreSQL refuses every write of this kind: {}", describe(&error));
             context.halt.order(How::Cut, Failure::run(sentence));
             Attempt::Rejected
-        }
-    }
-}
-
-impl Payload {
-    fn key(&self) -> Uuid {
-        match self {
-            Self::Insert(row) => row.key,
-            Self::Delete(key) => *key,
         }
     }
 }

@@ -1,0 +1,50 @@
+//! The user that does what the load needs before it, and what is to be undone after it.
+
+use streamgauge_shared::account::Phase;
+use streamgauge_shared::exit_code::Failure;
+use streamgauge_shared::test_file::Step;
+use tokio::sync::watch;
+
+use super::iteration::{Iteration, Stop};
+use super::{Context, Stage};
+use crate::entity::{Author, Part};
+use crate::rows::UserRows;
+
+/// Its number: the only one of its part.
+const NUMBER: u32 = 1;
+
+/// Carries out the test's setup or teardown; does nothing where there is none. One that was cut is no failure:
+/// whoever cut it has said why.
+///
+/// # Errors
+/// An operation did not commit or, in the setup, did not arrive while it was awaited; exit code 107.
+pub async fn apart(
+    context: &Context,
+    part: Part,
+    rows: &mut UserRows,
+    mut stage: watch::Receiver<Stage>,
+) -> Result<(), Failure> {
+    let (flow, phase, name): (&[Step], _, _) = match part {
+        Part::Setup => (&context.test.setup, Phase::Setup, "setup"),
+        Part::Teardown => (&context.test.teardown, Phase::Teardown, "teardown"),
+        Part::Scenario(_) => unreachable!("a scenario has users of its own"),
+    };
+    if flow.is_empty() {
+        return Ok(());
+    }
+    let author = Author { scenario: name, vu: NUMBER, iteration: 0 };
+    let iteration = Iteration::apart(context, part, phase, author, &mut stage, rows);
+    let sentence = match iteration.carry_out(flow).await {
+        Ok(()) | Err(Stop::Cut) => return Ok(()),
+        Err(Stop::NoRow) => unreachable!("a list of steps ends where it has no row"),
+        Err(Stop::Unseen { entity, timeout }) => format!(
+            "{name}: a row of '{}' was not seen in MongoDB within {timeout} of its await: see whether the pipeline delivers at all, or raise the await's timeout",
+            context.test.model.entities[entity].name
+        ),
+        Err(Stop::Failed) => format!(
+            "{name}: an operation did not commit: {}",
+            context.first_error.get().map_or("it touched no row", String::as_str)
+        ),
+    };
+    Err(Failure::run(sentence))
+}
