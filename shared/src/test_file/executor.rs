@@ -165,6 +165,23 @@ impl Executor {
         }
     }
 
+    /// Iterations started per second, at most; unknown where users decide when they start the next one.
+    #[must_use]
+    pub fn peak_rate_per_s(&self) -> Option<f64> {
+        match self {
+            Self::ConstantArrivalRate(load) => Some(load.rate.per_second()),
+            Self::RampingArrivalRate(load) => {
+                let peak = load.stages.iter().map(|stage| stage.target).fold(load.start, u64::max);
+                Some(crate::account::as_f64(peak) / load.per.as_secs_f64())
+            }
+            Self::CapacitySearch(load) => Some(load.max.per_second()),
+            Self::SharedIterations(_)
+            | Self::PerVuIterations(_)
+            | Self::ConstantVus(_)
+            | Self::RampingVus(_) => None,
+        }
+    }
+
     /// The length of its load, without graceful periods; for a number of iterations and for a search, at most.
     #[must_use]
     pub fn duration(&self) -> Nanos {
@@ -185,6 +202,8 @@ impl Executor {
         match self {
             Self::RampingVus(load) => stage_at(&load.stages, since_start),
             Self::RampingArrivalRate(load) => stage_at(&load.stages, since_start),
+            // The judged part of a probe: the only stage of such a test.
+            Self::CapacitySearch(_) => Some(0),
             _ => None,
         }
     }

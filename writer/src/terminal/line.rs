@@ -4,7 +4,7 @@ use streamgauge_shared::ledger::{Progress, ScenarioLoad};
 use streamgauge_shared::test_file::{Executor, Scenario};
 use streamgauge_shared::time::Nanos;
 
-use super::{rate, rate_at};
+use super::rate_at;
 
 /// Columns inside the brackets of a bar.
 const BAR_COLUMNS: usize = 20;
@@ -49,21 +49,58 @@ impl Mark {
 /// What a scenario does, in k6's words.
 #[must_use]
 pub fn describe(scenario: &Scenario) -> String {
-    let Executor::ConstantArrivalRate(arrivals) = &scenario.executor else {
-        unreachable!("the file's reader takes no other executor yet")
+    let allocated = |least: u32, most: u32| match least == most {
+        true => format!("maxVUs: {most}"),
+        false => format!("maxVUs: {least}-{most}"),
     };
-    let (least, most) = (arrivals.pre_allocated_vus, arrivals.max_vus);
-    let users = if least == most { most.to_string() } else { format!("{least}-{most}") };
-    let start = match scenario.start_time {
-        Nanos::ZERO => String::new(),
-        start => format!(", startTime: {start}"),
+    let (load, mut options) = match &scenario.executor {
+        Executor::SharedIterations(load) => (
+            format!("{} iterations shared among {} VUs", load.iterations, load.vus),
+            vec![format!("maxDuration: {}", load.max_duration)],
+        ),
+        Executor::PerVuIterations(load) => (
+            format!("{} iterations for each of {} VUs", load.iterations, load.vus),
+            vec![format!("maxDuration: {}", load.max_duration)],
+        ),
+        Executor::ConstantVus(load) => (format!("{} looping VUs for {}", load.vus, load.duration), vec![]),
+        Executor::RampingVus(load) => (
+            format!(
+                "Up to {} looping VUs for {} over {} stages",
+                scenario.executor.peak_users(),
+                scenario.executor.duration(),
+                load.stages.len()
+            ),
+            vec![format!("gracefulRampDown: {}", load.graceful_ramp_down)],
+        ),
+        Executor::ConstantArrivalRate(load) => (
+            format!("{:.2} iterations/s for {}", load.rate.per_second(), load.duration),
+            vec![allocated(load.pre_allocated_vus, load.max_vus)],
+        ),
+        Executor::RampingArrivalRate(load) => (
+            format!(
+                "Up to {:.2} iterations/s for {} over {} stages",
+                scenario.executor.peak_rate_per_s().unwrap_or_default(),
+                scenario.executor.duration(),
+                load.stages.len()
+            ),
+            vec![allocated(load.pre_allocated_vus, load.max_vus)],
+        ),
+        Executor::CapacitySearch(load) => (
+            format!(
+                "searching from {:.2} up to {:.2} iterations/s in probes of {} after {}",
+                load.start.per_second(),
+                load.max.per_second(),
+                load.probe,
+                load.settle
+            ),
+            vec![allocated(load.pre_allocated_vus, load.max_vus)],
+        ),
     };
-    format!(
-        "{:.2} iterations/s for {} (maxVUs: {users}{start}, gracefulStop: {})",
-        rate(scenario).unwrap_or_default(),
-        arrivals.duration,
-        scenario.graceful_stop
-    )
+    if scenario.start_time > Nanos::ZERO {
+        options.push(format!("startTime: {}", scenario.start_time));
+    }
+    options.push(format!("gracefulStop: {}", scenario.graceful_stop));
+    format!("{load} ({})", options.join(", "))
 }
 
 /// How a scenario stands.
