@@ -167,7 +167,7 @@ impl Observer {
                 .collect::<BTreeMap<_, _>>(),
             clock_domain: domain,
             clock: self.clock,
-            decoder: Decoder::new(&test.model),
+            decoder: Decoder::new(&test),
         };
         let (closed, over) = oneshot::channel();
         let snapshots = self.snapshots.clone();

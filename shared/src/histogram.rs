@@ -7,6 +7,10 @@
 //! Percentiles are HdrHistogram's: the highest value that is equivalent, at the histogram's resolution, to
 //! the sample of rank ⌈q·n⌉. No interpolation, so they differ from k6's for small n.
 
+mod sparse;
+
+pub use sparse::SparseHistogram;
+
 use std::fmt;
 
 use hdrhistogram::Histogram;

@@ -1,10 +1,10 @@
 //! Events whose entry is not here yet: held, bounded, until the entry comes, or until none can come.
 
-use streamgauge_shared::account::{EventKind, Operation, Outcome, Phase};
+use streamgauge_shared::account::{EventKind, Operation, Phase};
 use streamgauge_shared::timeline::Latency;
 
 use super::window::Window;
-use super::{Change, EARLY_MAX, Event, Matcher, Sink};
+use super::{Change, EARLY_MAX, Event, Matcher, Place, Sink};
 
 impl Matcher {
     /// A stamped event of this run whose entry has not come.
@@ -52,14 +52,13 @@ impl Matcher {
     /// Events of an operation that the ledger does not hold: an entry after the fact, delivered but unmeasured.
     fn recover(&mut self, events: &[Event], sink: &mut impl Sink) {
         self.early_count -= events.len();
-        let Some(Change::Stamped { entity, .. }) = events.first().map(|event| &event.change) else { return };
+        let Some(event) = events.first() else { return };
+        let Change::Stamped { entity, .. } = &event.change else { return };
         self.recovered += 1;
-        let part = self.parts.part(0, *entity, Operation::Create);
-        let account = &mut self.states[part.index].accounts[Phase::Run as usize];
-        account.open();
-        account.change(Outcome::Pending, Outcome::Delivered);
+        let part = self.parts().part(0, *entity, Operation::Create);
+        self.tallies.recover(part);
         for latency in [Latency::CdcE2eLatency, Latency::CdcE2eLatencyIntended] {
-            sink.latency(part, latency, None);
+            sink.latency(Place { part, group: None, stage: None }, latency, None, event.observed);
         }
         let run = &mut self.events[Phase::Run as usize];
         run.change(EventKind::Early, EventKind::First);

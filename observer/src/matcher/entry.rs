@@ -5,9 +5,9 @@ use streamgauge_shared::ledger::{Opened, Written};
 use streamgauge_shared::time::{Nanos, UnixNanos};
 use streamgauge_shared::timeline::Timeline;
 
-use super::{Event, Part};
+use super::{Change, Event, Part, Place};
 
-/// What the verified columns of an arrived row say.
+/// What some columns of an arrived row say.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Content {
     /// The digest of their canonical forms.
@@ -25,8 +25,16 @@ pub struct Entry {
     pub phase: Phase,
     /// The row's key in canonical form.
     pub key: Box<str>,
+    /// Index into the test's groups.
+    pub group: Option<u16>,
+    /// Index into the test's stages.
+    pub stage: Option<u16>,
     /// Of the verified columns, as written.
     pub digest: Option<u64>,
+    /// Index into the test's checks, and the digest that the check expects.
+    pub check: Option<(u16, u64)>,
+    /// Whether what arrived is what the check expects; absent until it arrived, and where it cannot be told.
+    pub as_checked: Option<bool>,
     /// Its times, on the observer's time line.
     pub timeline: Timeline,
     /// When it counts as late.
@@ -61,7 +69,11 @@ impl Entry {
             part,
             phase: opened.phase,
             key: opened.key.into(),
+            group: opened.group,
+            stage: opened.stage,
             digest: opened.digest,
+            check: opened.check,
+            as_checked: None,
             timeline,
             deadline: opened.deadline,
             written: None,
@@ -88,6 +100,32 @@ impl Entry {
         self.timeline.observed = Some(event.observed);
         self.timeline.wall = event.wall;
         self.measured = event.measured;
+        if let (Some((check, expected)), Change::Stamped { checks, .. }) = (self.check, &event.change) {
+            let content = checks.iter().find(|(index, _)| *index == check).map(|(_, content)| *content);
+            self.as_checked = match content {
+                Some(Content::Digest(found)) => Some(found == expected),
+                Some(Content::Unchecked) | None => None,
+            };
+        }
+    }
+
+    /// Where its figures go.
+    #[must_use]
+    pub fn place(&self) -> Place {
+        Place { part: self.part, group: self.group, stage: self.stage }
+    }
+
+    /// What its `check` step says: passed or failed, or nothing yet, or nothing to say. It passes if the row
+    /// arrived by its deadline and says what it should; a row that is late, lost, superseded, rejected or of
+    /// unknown fate has failed it, until it arrives after all.
+    #[must_use]
+    pub fn step(&self) -> Option<bool> {
+        self.check?;
+        match self.outcome {
+            Outcome::Pending => None,
+            Outcome::Delivered => self.as_checked,
+            _ => Some(false),
+        }
     }
 
     /// Whether an event of it was seen.

@@ -2,10 +2,11 @@
 
 use streamgauge_shared::account::{Account, EventCount, EventKind, Outcome, Phase};
 use streamgauge_shared::histogram::SignedHistogram;
+use streamgauge_shared::threshold::Tags;
 use streamgauge_shared::time::{Nanos, UnixNanos};
 use streamgauge_shared::timeline::Latency;
 
-use super::{Checks, Entry, Limits, Matcher, Part, Parts, Window};
+use super::{Entry, Limits, Matcher, Part, Parts, Tally, Window};
 
 /// What is on its way in one scenario.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -22,32 +23,38 @@ impl Matcher {
     /// The parts it counts by.
     #[must_use]
     pub fn parts(&self) -> Parts {
-        self.parts
+        self.tallies.parts()
     }
 
     /// One part's account in one phase.
     #[must_use]
     pub fn account(&self, part: Part, phase: Phase) -> &Account {
-        &self.states[part.index].accounts[phase as usize]
+        self.tallies.account(part, phase)
     }
 
     /// Of a part's lost entries, the deletes of rows that never arrived.
     #[must_use]
     pub fn lost_no_row(&self, part: Part, phase: Phase) -> u64 {
-        self.states[part.index].lost_no_row[phase as usize]
+        self.tallies.lost_no_row(part, phase)
     }
 
-    /// One part's checks in the measured phase.
+    /// One part's account and checks in the measured phase.
     #[must_use]
-    pub fn checks(&self, part: Part) -> Checks {
-        self.states[part.index].checks
+    pub fn tally(&self, part: Part) -> &Tally {
+        self.tallies.part(part)
+    }
+
+    /// The same of a slice that a threshold declares, by its exact tags.
+    #[must_use]
+    pub fn slice(&self, tags: Tags) -> Option<&Tally> {
+        self.tallies.slice(tags)
     }
 
     /// All accounts of a phase together.
     #[must_use]
     pub fn total(&self, phase: Phase) -> Account {
         let mut total = Account::default();
-        self.states.iter().for_each(|state| total.add(&state.accounts[phase as usize]));
+        self.parts().all().for_each(|part| total.add(self.account(part, phase)));
         total
     }
 
@@ -108,11 +115,40 @@ impl Matcher {
             entry.phase == Phase::Run
                 && matches!(entry.outcome, Outcome::Pending | Outcome::Lost | Outcome::Unknown)
         };
-        for entry in self.windows.iter().flat_map(Window::entries).chain(self.lost.values()).filter(counts) {
+        for entry in self.open_entries().filter(counts) {
             if let Some(age) = entry.timeline.age(latency, now) {
                 ages[entry.part.index].record(age.max(Nanos::ZERO));
             }
         }
+    }
+
+    /// The same for all that some tags name: of everything that has not arrived, or of what is pending only.
+    #[must_use]
+    pub fn ages_of(
+        &self,
+        latency: Latency,
+        tags: Tags,
+        pending_only: bool,
+        now: UnixNanos,
+    ) -> SignedHistogram {
+        let mut ages = SignedHistogram::default();
+        let counts = |entry: &&Entry| {
+            let open = match entry.outcome {
+                Outcome::Pending => true,
+                Outcome::Lost | Outcome::Unknown => !pending_only,
+                _ => false,
+            };
+            open && entry.phase == Phase::Run && entry.place().matches(tags)
+        };
+        let open = self.open_entries().filter(counts);
+        open.filter_map(|entry| entry.timeline.age(latency, now))
+            .for_each(|age| ages.record(age.max(Nanos::ZERO)));
+        ages
+    }
+
+    /// What may still arrive is in a window or in the side table.
+    fn open_entries(&self) -> impl Iterator<Item = &Entry> {
+        self.windows.iter().flat_map(Window::entries).chain(self.lost.values())
     }
 
     /// Both sums, for each phase, at any time; at the close also that every arrival changed one entry.
@@ -120,14 +156,8 @@ impl Matcher {
     /// # Panics
     /// When a sum does not close: our own bug, and no figure could be trusted.
     pub fn assert_sums(&self, closed: bool) {
+        self.tallies.assert_sums();
         for phase in Phase::ALL {
-            for state in &self.states {
-                assert!(
-                    state.accounts[phase as usize].closes(),
-                    "entries are the sum of their outcomes: {:?}",
-                    state.accounts[phase as usize]
-                );
-            }
             let (account, events) = (self.total(phase), self.events(phase));
             assert!(events.closes(), "events are the sum of their kinds: {events:?}");
             assert_eq!(events.arrivals(), account.arrived(), "each arrival changed one entry of {phase}");

@@ -12,21 +12,24 @@ mod entry;
 mod figures;
 mod keys;
 mod part;
+mod tally;
 pub mod thread;
 mod window;
 
 pub use entry::{Content, Entry};
-pub use part::{Part, Parts};
+pub use part::{Part, Parts, Place};
+pub use tally::{Checks, Slices, Tally};
 
 use std::collections::{HashMap, VecDeque};
 
-use streamgauge_shared::account::{Account, EventCount, EventKind, Operation, Outcome, Phase};
+use streamgauge_shared::account::{EventCount, EventKind, Operation, Outcome, Phase};
 use streamgauge_shared::ledger::{Awaited, Closed, Opened, Written};
 use streamgauge_shared::stamp::{RunId, Stamp};
 use streamgauge_shared::time::{Nanos, UnixNanos};
 use streamgauge_shared::timeline::Latency;
 
 use keys::Keys;
+use tally::Tallies;
 use window::Window;
 
 /// Entries given up that are remembered in case they arrive after all. Past it the oldest is forgotten:
@@ -62,6 +65,8 @@ pub enum Change {
         stamp: Stamp,
         /// What its verified columns say.
         content: Content,
+        /// What the columns of each check of the entity say, by index into the test's checks.
+        checks: Vec<(u16, Content)>,
     },
     /// A row is gone.
     Deleted {
@@ -78,29 +83,18 @@ pub enum Change {
 
 /// What the matcher tells as it goes; the recorder listens.
 pub trait Sink {
-    /// A latency of the measured phase is known, or is known to be unmeasurable.
-    fn latency(&mut self, part: Part, latency: Latency, value: Option<Nanos>);
+    /// A latency of the measured phase is known since `at`, or is known to be unmeasurable.
+    fn latency(&mut self, place: Place, latency: Latency, value: Option<Nanos>, at: UnixNanos);
     /// An operation of the measured phase was opened.
     fn sent(&mut self, at: UnixNanos);
-    /// An operation of the measured phase arrived.
-    fn arrived(&mut self, at: UnixNanos, e2e: Nanos);
+    /// It was sent again; the first time does not count any more.
+    fn sent_again(&mut self, before: UnixNanos, at: UnixNanos);
+    /// An operation of the measured phase arrived; the time is absent where it cannot be believed.
+    fn arrived(&mut self, sent: UnixNanos, observed: Option<UnixNanos>);
     /// An awaited operation arrived, or never will.
     fn settled(&mut self, writer: u16, sequence: u64, arrived: bool);
     /// Nothing more is expected of an operation of the measured phase.
     fn done(&mut self, writer: u16, sequence: u64, entry: &Entry);
-}
-
-/// What a part of the run adds up to, besides its account.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Checks {
-    /// Statements whose fate is known.
-    pub closed: u64,
-    /// Those that committed.
-    pub committed: u64,
-    /// Arrivals whose content could be compared.
-    pub compared: u64,
-    /// Those that were as written.
-    pub matching: u64,
 }
 
 /// What passed a bound, and other things that should not happen.
@@ -114,20 +108,11 @@ pub struct Limits {
     pub contradictions: u64,
 }
 
-/// A part's sums in every phase.
-#[derive(Clone, Debug, Default)]
-struct PartState {
-    accounts: [Account; Phase::COUNT],
-    lost_no_row: [u64; Phase::COUNT],
-    checks: Checks,
-}
-
 /// The state machine.
 pub struct Matcher {
     run: RunId,
     lost_after: Nanos,
-    parts: Parts,
-    states: Vec<PartState>,
+    tallies: Tallies,
     events: [EventCount; Phase::COUNT],
     windows: Vec<Window>,
     keys: Keys,
@@ -144,12 +129,11 @@ pub struct Matcher {
 impl Matcher {
     /// The matcher of a run with a number of writers.
     #[must_use]
-    pub fn new(run: RunId, parts: Parts, writers: u16, lost_after: Nanos) -> Self {
+    pub fn new(run: RunId, parts: Parts, slices: Slices, writers: u16, lost_after: Nanos) -> Self {
         Self {
             run,
             lost_after,
-            parts,
-            states: vec![PartState::default(); parts.count()],
+            tallies: Tallies::new(parts, slices),
             events: Default::default(),
             windows: (0..writers).map(|_| Window::default()).collect(),
             keys: Keys::default(),
@@ -169,15 +153,18 @@ impl Matcher {
         let Some(window) = self.windows.get_mut(usize::from(writer)) else { return };
         window.passed(opened.sent);
         if let Some(entry) = window.get_mut(sequence) {
+            if entry.phase == Phase::Run && !entry.arrived() {
+                sink.sent_again(entry.timeline.sent, opened.sent);
+            }
             entry.resend(opened.sent, opened.connection_wait, opened.deadline);
             return;
         }
-        let part = self.parts.part(opened.scenario, opened.entity, opened.operation);
+        let part = self.tallies.parts().part(opened.scenario, opened.entity, opened.operation);
         let entry = Entry::new(part, opened);
         if entry.phase == Phase::Run {
             sink.sent(entry.timeline.sent);
         }
-        self.states[part.index].accounts[entry.phase as usize].open();
+        self.tallies.open(&entry);
         self.keys.opened(part.entity, &entry.key, (writer, sequence));
         window.insert(sequence, entry);
         self.replay_early(writer, sequence, sink);
@@ -194,28 +181,23 @@ impl Matcher {
             return;
         }
         entry.written = Some(closed.written);
-        let state = &mut self.states[entry.part.index];
-        if entry.phase == Phase::Run {
-            state.checks.closed += 1;
+        self.tallies.closed(entry);
+        let (place, run) = (entry.place(), entry.phase == Phase::Run);
+        if run {
             for latency in [Latency::ScheduleLag, Latency::ConnectionWait] {
-                sink.latency(entry.part, latency, entry.timeline.latency(latency));
+                sink.latency(place, latency, entry.timeline.latency(latency), entry.timeline.sent);
             }
         }
-        let account = &mut state.accounts[entry.phase as usize];
         match closed.written {
             Written::Committed(at) => {
                 entry.timeline.committed = Some(at);
-                if entry.phase == Phase::Run {
-                    state.checks.committed += 1;
-                    sink.latency(
-                        entry.part,
-                        Latency::PgWriteDuration,
-                        entry.timeline.latency(Latency::PgWriteDuration),
-                    );
-                    if entry.arrived() {
+                if run {
+                    let duration = entry.timeline.latency(Latency::PgWriteDuration);
+                    sink.latency(place, Latency::PgWriteDuration, duration, at);
+                    if let Some(observed) = entry.timeline.observed {
                         let value =
                             entry.measured.then(|| entry.timeline.latency(Latency::CdcPropagation)).flatten();
-                        sink.latency(entry.part, Latency::CdcPropagation, value);
+                        sink.latency(place, Latency::CdcPropagation, value, observed.max(at));
                     }
                 }
             }
@@ -223,8 +205,7 @@ impl Matcher {
                 let outcome =
                     if closed.written == Written::Rejected { Outcome::Rejected } else { Outcome::Unknown };
                 if entry.outcome == Outcome::Pending {
-                    account.change(entry.outcome, outcome);
-                    entry.outcome = outcome;
+                    self.tallies.change(entry, outcome);
                     if outcome == Outcome::Rejected && entry.awaited {
                         sink.settled(writer, closed.sequence, false);
                     }
@@ -310,18 +291,13 @@ impl Matcher {
         let overtaken = self.keys.arrived(entry.part.entity, &entry.key, id);
         let kind = if overtaken.is_none() { EventKind::OutOfOrder } else { EventKind::First };
         events.see(kind);
-        let state = &mut self.states[entry.part.index];
-        if entry.no_row {
-            entry.no_row = false;
-            state.lost_no_row[entry.phase as usize] -= 1;
-        }
         self.limits.contradictions += u64::from(entry.outcome == Outcome::Rejected);
         let outcome = if event.observed <= entry.deadline { Outcome::Delivered } else { Outcome::Late };
-        state.accounts[entry.phase as usize].change(entry.outcome, outcome);
-        entry.outcome = outcome;
         entry.arrive(event, kind);
+        self.tallies.change(entry, outcome);
+        self.tallies.compare(entry, event);
         if entry.phase == Phase::Run {
-            report_arrival(entry, event, &mut state.checks, sink);
+            report_arrival(entry, event, sink);
         }
         if entry.awaited {
             sink.settled(writer, sequence, true);
@@ -342,9 +318,7 @@ impl Matcher {
     fn supersede(&mut self, id: (u16, u64), sink: &mut impl Sink) {
         let Some(entry) = self.windows[usize::from(id.0)].get_mut(id.1) else { return };
         if entry.outcome == Outcome::Pending {
-            self.states[entry.part.index].accounts[entry.phase as usize]
-                .change(Outcome::Pending, Outcome::Superseded);
-            entry.outcome = Outcome::Superseded;
+            self.tallies.change(entry, Outcome::Superseded);
             if entry.awaited {
                 sink.settled(id.0, id.1, false);
             }
@@ -372,10 +346,10 @@ impl Matcher {
         let no_row = entry.part.operation == Operation::Delete
             && self.keys.has_unarrived_before(entry.part.entity, &entry.key, id);
         let entry = self.windows[usize::from(id.0)].get_mut(id.1).expect("looked up above");
-        let state = &mut self.states[entry.part.index];
-        state.accounts[entry.phase as usize].change(Outcome::Pending, Outcome::Lost);
-        state.lost_no_row[entry.phase as usize] += u64::from(no_row);
-        (entry.outcome, entry.no_row) = (Outcome::Lost, no_row);
+        self.tallies.change(entry, Outcome::Lost);
+        if no_row {
+            self.tallies.no_row(entry);
+        }
         if entry.awaited {
             sink.settled(id.0, id.1, false);
         }
@@ -431,27 +405,19 @@ fn done((writer, sequence): (u16, u64), entry: &Entry, sink: &mut impl Sink) {
 }
 
 /// The latencies of an arrival; none of them is honest when its time is not.
-fn report_arrival(entry: &Entry, event: &Event, checks: &mut Checks, sink: &mut impl Sink) {
-    let timeline = &entry.timeline;
+fn report_arrival(entry: &Entry, event: &Event, sink: &mut impl Sink) {
+    let (timeline, place, at) = (&entry.timeline, entry.place(), event.observed);
     let value = |latency| if event.measured { timeline.latency(latency) } else { None };
     for latency in [Latency::CdcE2eLatency, Latency::CdcE2eLatencyIntended] {
-        sink.latency(entry.part, latency, value(latency));
+        sink.latency(place, latency, value(latency), at);
     }
     if timeline.committed.is_some() {
-        sink.latency(entry.part, Latency::CdcPropagation, value(Latency::CdcPropagation));
+        sink.latency(place, Latency::CdcPropagation, value(Latency::CdcPropagation), at);
     }
     if timeline.wall.is_some() {
-        sink.latency(entry.part, Latency::MongoVisibility, value(Latency::MongoVisibility));
+        sink.latency(place, Latency::MongoVisibility, value(Latency::MongoVisibility), at);
     }
-    if event.measured {
-        sink.arrived(event.observed, event.observed - timeline.sent);
-    }
-    if let (Change::Stamped { content: Content::Digest(found), .. }, Some(expected)) =
-        (&event.change, entry.digest)
-    {
-        checks.compared += 1;
-        checks.matching += u64::from(*found == expected);
-    }
+    sink.arrived(timeline.sent, event.measured.then_some(at));
 }
 
 #[cfg(test)]

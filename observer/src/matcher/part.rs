@@ -1,6 +1,7 @@
 //! A part of a run: one operation on one entity in one scenario. Every figure is kept by part and summed.
 
 use streamgauge_shared::account::Operation;
+use streamgauge_shared::test_file::Test;
 use streamgauge_shared::threshold::Tags;
 
 /// One part. Indexes are those of the test.
@@ -16,6 +17,17 @@ pub struct Part {
     pub operation: Operation,
 }
 
+/// A part, and what an operation has besides that only declared slices are counted by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Place {
+    /// Its part.
+    pub part: Part,
+    /// Index into the test's groups.
+    pub group: Option<u16>,
+    /// Index into the test's stages.
+    pub stage: Option<u16>,
+}
+
 /// All parts of a test.
 #[derive(Clone, Copy, Debug)]
 pub struct Parts {
@@ -24,6 +36,16 @@ pub struct Parts {
 }
 
 impl Parts {
+    /// The parts of a test.
+    ///
+    /// # Panics
+    /// When it has no scenario, no entity, or more than 65535 of either.
+    #[must_use]
+    pub fn of(test: &Test) -> Self {
+        let narrow = |count: usize| u16::try_from(count).expect("a test file has fewer than 65536 tables");
+        Self::new(narrow(test.scenarios.len()), narrow(test.model.entities.len()))
+    }
+
     /// The parts of a test with so many scenarios and entities; at least one of each.
     ///
     /// # Panics
@@ -58,8 +80,18 @@ impl Parts {
     }
 }
 
+impl Place {
+    /// Whether a threshold's tags name it.
+    #[must_use]
+    pub fn matches(&self, tags: Tags) -> bool {
+        self.part.matches(tags)
+            && tags.group.is_none_or(|group| Some(group) == self.group)
+            && tags.stage.is_none_or(|stage| Some(stage) == self.stage)
+    }
+}
+
 impl Part {
-    /// Whether a threshold's tags name this part.
+    /// Whether a threshold's tags name this part, whatever they say of group and stage.
     #[must_use]
     pub fn matches(&self, tags: Tags) -> bool {
         tags.scenario.is_none_or(|scenario| scenario == self.scenario)
@@ -80,5 +112,9 @@ mod tests {
         let narrowed =
             Tags { scenario: Some(1), entity: None, operation: Some(Operation::Delete), ..Tags::default() };
         assert_eq!(parts.all().filter(|part| part.matches(narrowed)).count(), 3);
+        let place = Place { part: parts.part(1, 0, Operation::Delete), group: Some(4), stage: None };
+        assert!(place.matches(narrowed) && place.matches(Tags { group: Some(4), ..narrowed }));
+        assert!(!place.matches(Tags { group: Some(3), ..narrowed }));
+        assert!(!place.matches(Tags { stage: Some(0), ..narrowed }), "without a stage it is in none");
     }
 }

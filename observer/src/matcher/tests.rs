@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, HashMap};
 use rand::rngs::StdRng;
 use rand::seq::SliceRandom;
 use rand::{RngExt, SeedableRng};
+use streamgauge_shared::threshold::{Rate, Tags};
 
 use super::*;
 
@@ -23,7 +24,7 @@ struct Heard {
 }
 
 impl Sink for Heard {
-    fn latency(&mut self, _: Part, latency: Latency, value: Option<Nanos>) {
+    fn latency(&mut self, _: Place, latency: Latency, value: Option<Nanos>, _: UnixNanos) {
         match (latency, value) {
             (Latency::CdcE2eLatency, Some(value)) => self.e2e.push(value.0),
             (Latency::CdcE2eLatency, None) => self.unmeasured += 1,
@@ -32,7 +33,8 @@ impl Sink for Heard {
         }
     }
     fn sent(&mut self, _: UnixNanos) {}
-    fn arrived(&mut self, _: UnixNanos, _: Nanos) {}
+    fn sent_again(&mut self, _: UnixNanos, _: UnixNanos) {}
+    fn arrived(&mut self, _: UnixNanos, _: Option<UnixNanos>) {}
     fn settled(&mut self, _: u16, sequence: u64, arrived: bool) {
         self.settled.insert(sequence, arrived);
     }
@@ -42,7 +44,7 @@ impl Sink for Heard {
 }
 
 fn matcher() -> Matcher {
-    Matcher::new(RUN, Parts::new(1, 1), 1, Nanos::from_secs(600))
+    Matcher::new(RUN, Parts::new(1, 1), Slices::default(), 1, Nanos::from_secs(600))
 }
 
 fn opened(sequence: u64, operation: Operation, key: &str, sent: i64) -> Opened {
@@ -70,7 +72,7 @@ fn committed(sequence: u64, at: i64) -> Closed {
 
 fn row(sequence: u64, observed: i64) -> Event {
     let stamp = Stamp { run: RUN, writer: 0, sequence, sent: UnixNanos(0) };
-    let change = Change::Stamped { entity: 0, stamp, content: Content::Digest(7) };
+    let change = Change::Stamped { entity: 0, stamp, content: Content::Digest(7), checks: Vec::new() };
     Event { observed: UnixNanos(observed), measured: true, wall: None, change }
 }
 
@@ -142,7 +144,8 @@ fn a_delete_that_no_record_explains_is_foreign_once_the_records_have_passed_its_
     matcher.passed(0, UnixNanos(161));
     expect(&matcher, &[("foreign", 1)]);
     let theirs = Stamp { run: RunId::from_bits(1), writer: 0, sequence: 0, sent: UnixNanos(0) };
-    let change = Change::Stamped { entity: 0, stamp: theirs, content: Content::Unchecked };
+    let change =
+        Change::Stamped { entity: 0, stamp: theirs, content: Content::Unchecked, checks: Vec::new() };
     matcher.event(Event { change, ..row(0, 170) }, &mut heard);
     matcher.event(Event { change: Change::Unstamped, ..row(0, 170) }, &mut heard);
     matcher.event(Event { change: Change::Undecodable, ..row(0, 170) }, &mut heard);
@@ -251,11 +254,118 @@ fn content_is_compared_where_it_can_be() {
     for (sequence, content) in [(0, Content::Digest(7)), (1, Content::Digest(8)), (2, Content::Unchecked)] {
         matcher.opened(0, opened(sequence, Operation::Create, &format!("k{sequence}"), 0), &mut heard);
         let stamp = Stamp { run: RUN, writer: 0, sequence, sent: UnixNanos(0) };
-        let change = Change::Stamped { entity: 0, stamp, content };
+        let change = Change::Stamped { entity: 0, stamp, content, checks: Vec::new() };
         matcher.event(Event { change, ..row(sequence, 50) }, &mut heard);
     }
-    let checks = matcher.checks(matcher.parts().part(0, 0, Operation::Create));
+    let checks = matcher.tally(matcher.parts().part(0, 0, Operation::Create)).checks;
     assert_eq!((checks.compared, checks.matching), (2, 1));
+}
+
+/// A row whose columns of check 3 say this.
+fn checked_row(sequence: u64, observed: i64, says: Content) -> Event {
+    let stamp = Stamp { run: RUN, writer: 0, sequence, sent: UnixNanos(0) };
+    let change = Change::Stamped {
+        entity: 0,
+        stamp,
+        content: Content::Unchecked,
+        checks: vec![(2, Content::Digest(1)), (3, says)],
+    };
+    Event { change, ..row(sequence, observed) }
+}
+
+/// `check` steps that said something, and those that passed.
+fn steps(matcher: &Matcher) -> (u64, u64) {
+    let checks = matcher.tally(matcher.parts().part(0, 0, Operation::Create)).checks;
+    (checks.steps, checks.steps_passed)
+}
+
+#[test]
+fn a_check_step_passes_if_its_row_came_in_time_and_says_what_it_should() {
+    let late = 6 * SECOND;
+    let cases: [(Content, i64, (u64, u64)); 5] = [
+        (Content::Digest(9), 50, (1, 1)),
+        (Content::Digest(8), 50, (1, 0)),
+        (Content::Unchecked, 50, (0, 0)),
+        (Content::Digest(9), late, (1, 0)),
+        (Content::Unchecked, late, (1, 0)),
+    ];
+    for (says, observed, expected) in cases {
+        let (mut matcher, mut heard) = (matcher(), Heard::default());
+        let entry = Opened { check: Some((3, 9)), ..opened(0, Operation::Create, "k", 0) };
+        matcher.opened(0, entry, &mut heard);
+        assert_eq!(steps(&matcher), (0, 0), "nothing is said yet");
+        matcher.event(checked_row(0, observed, says), &mut heard);
+        matcher.event(checked_row(0, observed, says), &mut heard);
+        assert_eq!(steps(&matcher), expected, "{says:?} at {observed}");
+        matcher.assert_sums(false);
+    }
+}
+
+#[test]
+fn a_check_step_of_a_row_that_does_not_come_has_failed_until_it_comes_after_all() {
+    let entry = |sequence, key| Opened { check: Some((3, 9)), ..opened(sequence, Operation::Create, key, 0) };
+    let closed = |sequence, written| Closed { sequence, written };
+    let (mut matcher, mut heard) = (matcher(), Heard::default());
+    for (sequence, key) in [(0, "rejected"), (1, "unknown"), (2, "superseded"), (4, "lost")] {
+        matcher.opened(0, entry(sequence, key), &mut heard);
+    }
+    matcher.closed(0, closed(0, Written::Rejected), &mut heard);
+    matcher.closed(0, closed(1, Written::Unknown), &mut heard);
+    assert_eq!(steps(&matcher), (2, 0));
+    matcher.opened(0, opened(3, Operation::Update, "superseded", 20), &mut heard);
+    matcher.event(row(3, 50), &mut heard);
+    assert_eq!(steps(&matcher), (3, 0));
+    matcher.event(checked_row(1, 60, Content::Digest(9)), &mut heard);
+    matcher.event(checked_row(2, 70, Content::Unchecked), &mut heard);
+    assert_eq!(steps(&matcher), (2, 1), "one passed after all, of one nothing can be said");
+    matcher.close(&mut heard);
+    assert_eq!(steps(&matcher), (3, 1));
+    matcher.assert_sums(true);
+}
+
+#[test]
+fn updates_of_one_row_arrive_in_their_order_each_by_its_own_stamp() {
+    let (mut matcher, mut heard) = (matcher(), Heard::default());
+    matcher.opened(0, opened(0, Operation::Create, "k", 0), &mut heard);
+    for sequence in 1..4 {
+        let sent = i64::try_from(sequence).expect("small") * 100;
+        matcher.opened(0, opened(sequence, Operation::Update, "k", sent), &mut heard);
+        matcher.closed(0, committed(sequence, sent + 10), &mut heard);
+    }
+    for (sequence, observed) in [(0, 40), (1, 150), (3, 380), (2, 390)] {
+        matcher.event(row(sequence, observed), &mut heard);
+    }
+    expect(&matcher, &[("delivered", 4), ("first", 3), ("out_of_order", 1)]);
+    assert_eq!(heard.e2e, [40, 50, 80, 190]);
+    let part = matcher.parts().part(0, 0, Operation::Update);
+    assert_eq!(matcher.account(part, Phase::Run).count(Outcome::Delivered), 3);
+}
+
+#[test]
+fn a_slice_counts_what_its_tags_name() {
+    let group = Tags { group: Some(1), ..Tags::default() };
+    let both = Tags { stage: Some(0), operation: Some(Operation::Create), ..group };
+    let slices = Slices::of_tags(&[group, both, group]);
+    let mut matcher = Matcher::new(RUN, Parts::new(1, 1), slices, 1, Nanos::from_secs(600));
+    let mut heard = Heard::default();
+    let places = [(Some(1), Some(0)), (Some(1), Some(1)), (Some(0), Some(0)), (None, None), (Some(1), None)];
+    for (sequence, (group, stage)) in (0..).zip(places) {
+        let key = format!("k{sequence}");
+        let entry = Opened { group, stage, ..opened(sequence, Operation::Create, &key, 0) };
+        matcher.opened(0, entry, &mut heard);
+        if sequence < 4 {
+            matcher.event(row(sequence, 50), &mut heard);
+        }
+    }
+    let counts = |tags| {
+        let tally = matcher.slice(tags).expect("declared");
+        (tally.account.entries(), tally.account.arrived(), tally.checks.compared)
+    };
+    assert_eq!((counts(group), counts(both)), ((3, 2, 2), (1, 1, 1)));
+    assert_eq!(matcher.slice(Tags { group: Some(0), ..Tags::default() }), None, "not declared");
+    let ages = |tags| matcher.ages_of(Latency::CdcE2eLatency, tags, true, UnixNanos(1_000)).count();
+    assert_eq!((ages(group), ages(both), ages(Tags::default())), (1, 0, 1));
+    matcher.assert_sums(false);
 }
 
 /// What happens to one row of a simulation.
@@ -358,10 +468,17 @@ fn in_any_interleaving_the_outcomes_are_the_drawn_fates_and_the_sums_close() {
     for seed in 0..200 {
         let mut random = StdRng::seed_from_u64(seed);
         let History { steps, expected, mut latencies } = history(&mut random);
-        let (mut matcher, mut heard) = (matcher(), Heard::default());
+        // Two groups that together are everything: their slices must add up to the part.
+        let groups = [0, 1].map(|group| Tags { group: Some(group), ..Tags::default() });
+        let slices = Slices::of_tags(&groups);
+        let mut matcher = Matcher::new(RUN, Parts::new(1, 1), slices, 1, Nanos::from_secs(600));
+        let mut heard = Heard::default();
         for (_, step) in steps {
             match step {
-                Step::Open(opened) => matcher.opened(0, opened, &mut heard),
+                Step::Open(opened) => {
+                    let group = Some(u16::from(opened.sequence % 3 == 0));
+                    matcher.opened(0, Opened { group, check: Some((0, 7)), ..opened }, &mut heard);
+                }
                 Step::Close(closed) => matcher.closed(0, closed, &mut heard),
                 Step::Event(event) => matcher.event(event, &mut heard),
             }
@@ -370,6 +487,12 @@ fn in_any_interleaving_the_outcomes_are_the_drawn_fates_and_the_sums_close() {
         matcher.close(&mut heard);
         matcher.assert_sums(true);
         assert_eq!(sums(&matcher), expected, "seed {seed}");
+        for rate in Rate::ALL {
+            let add = |(a, b): (u64, u64), (c, d): (u64, u64)| (a + c, b + d);
+            let slices = groups.map(|tags| matcher.slice(tags).expect("declared").rate(rate));
+            let parts = matcher.parts().all().map(|part| matcher.tally(part).rate(rate));
+            assert_eq!(add(slices[0], slices[1]), parts.fold((0, 0), add), "seed {seed}");
+        }
         latencies.sort_unstable();
         heard.e2e.sort_unstable();
         assert_eq!(heard.e2e, latencies, "seed {seed}");

@@ -16,8 +16,11 @@ use streamgauge_shared::test_file::{Executor, Test};
 use streamgauge_shared::time::{Nanos, UnixNanos};
 use tokio::sync::{mpsc, watch};
 
-use super::{Matcher, Parts};
-use crate::measure::{Evidence, Facts, Probing, Recorder, Rows, Snapshot, Totals, WriterFacts, snapshot};
+use super::{Matcher, Parts, Slices};
+use crate::measure::{
+    Evidence, Facts, Probing, Recorder, Rows, Snapshot, Totals, WriterFacts, snapshot,
+    watch as watch_thresholds,
+};
 use crate::stream::{Decoder, Reply};
 
 /// Batches that may wait for the thread. Each is a server reply or the frames of one read: past it the
@@ -150,6 +153,7 @@ pub fn run(
         if now >= next_snapshot {
             run.matcher.advance(now, &mut run.recorder);
             run.settle();
+            run.watch(now);
             let snapshot = Arc::new(run.snapshot(now, false));
             run.abort_if(snapshot.abort.as_ref());
             let progress = Box::new(snapshot.report.progress());
@@ -162,6 +166,7 @@ pub fn run(
         }
     }
     let now = run.brief.clock.now();
+    run.watch(now);
     run.matcher.close(&mut run.recorder);
     run.settle();
     let snapshot = Arc::new(run.snapshot(now, true));
@@ -187,12 +192,10 @@ impl Peer {
 
 impl Run {
     fn new(brief: Brief) -> Self {
-        let (scenarios, entities) = (brief.test.scenarios.len(), brief.test.model.entities.len());
-        let narrow = |count: usize| u16::try_from(count).expect("a test file has fewer than 65536 tables");
-        let parts = Parts::new(narrow(scenarios), narrow(entities));
+        let (parts, slices) = (Parts::of(&brief.test), Slices::of(&brief.test));
         Self {
-            matcher: Matcher::new(brief.run, parts, brief.writers, brief.test.lost_after),
-            recorder: Recorder::new(parts, scenarios),
+            matcher: Matcher::new(brief.run, parts, slices, brief.writers, brief.test.lost_after),
+            recorder: Recorder::new(&brief.test),
             peers: (0..brief.writers).map(|_| Peer::default()).collect(),
             evidence: Evidence::default(),
             started_at: brief.clock.now(),
@@ -295,7 +298,7 @@ impl Run {
         match record {
             Record::Opened(opened) => self.matcher.opened(writer, opened, &mut self.recorder),
             Record::Closed(closed) => self.matcher.closed(writer, closed, &mut self.recorder),
-            Record::Iteration(iteration) => self.recorder.iteration(iteration),
+            Record::Iteration(iteration) => self.recorder.iteration(iteration, now),
             Record::Probe(plan) => {
                 if let Some(probing) = &mut self.probing {
                     probing.begin(plan);
@@ -392,7 +395,16 @@ impl Run {
             || self.drain_until.is_some_and(|until| now >= until || (self.all_ended() && nothing_to_wait_for))
     }
 
+    fn watch(&mut self, now: UnixNanos) {
+        let facts = self.facts(now, false);
+        watch_thresholds(&self.brief.test, &self.matcher, &mut self.recorder, &facts);
+    }
+
     fn snapshot(&self, now: UnixNanos, closed: bool) -> Snapshot {
+        snapshot(&self.brief.test, &self.matcher, &self.recorder, &self.facts(now, closed))
+    }
+
+    fn facts(&self, now: UnixNanos, closed: bool) -> Facts {
         let mut loads = vec![ScenarioLoad::default(); self.brief.test.scenarios.len()];
         for peer in &self.peers {
             loads.iter_mut().zip(&peer.status.scenarios).for_each(|(total, load)| add_load(total, load));
@@ -400,7 +412,7 @@ impl Run {
         let missing = (0..)
             .zip(&self.peers)
             .filter_map(|(writer, peer)| Some(self.matcher.missing(writer, peer.ended?)));
-        let facts = Facts {
+        Facts {
             now,
             run: self.brief.run.to_string(),
             started_at: self.started_at,
@@ -413,11 +425,11 @@ impl Run {
             observer_errors: self.observer_errors,
             missing_entries: if closed { missing.sum() } else { 0 },
             evidence: self.evidence,
+            capacity: self.probing.as_ref().map(Probing::capacity),
             cause: self.cause.clone(),
             aborted: self.aborted,
             closed,
-        };
-        snapshot(&self.brief.test, &self.matcher, &self.recorder, &facts)
+        }
     }
 }
 
@@ -440,4 +452,5 @@ fn add_load(total: &mut ScenarioLoad, load: &ScenarioLoad) {
     total.active_users += load.active_users;
     total.users += load.users;
     total.peak_users += load.peak_users;
+    total.skipped_steps += load.skipped_steps;
 }

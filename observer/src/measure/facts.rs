@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use streamgauge_shared::capacity::Capacity;
 use streamgauge_shared::clock::ClockDomain;
 use streamgauge_shared::exit_code::Failure;
 use streamgauge_shared::ledger::{Process, ScenarioLoad};
@@ -34,6 +35,8 @@ pub struct Facts {
     pub missing_entries: u64,
     /// What speaks against the measurement.
     pub evidence: Evidence,
+    /// What a capacity search knows by now; absent in other tests.
+    pub capacity: Option<Capacity>,
     /// Why the run ended before its time, if it did.
     pub cause: Option<Failure>,
     /// Whether a threshold ended it.

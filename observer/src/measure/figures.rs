@@ -1,8 +1,9 @@
 //! Answers thresholds from the matcher's and the recorder's state as of one moment.
 
-use streamgauge_shared::account::{Outcome, Phase};
+use std::cell::OnceCell;
+
 use streamgauge_shared::histogram::SignedHistogram;
-use streamgauge_shared::threshold::{Counter, Figures, LatencyFigures, Rate, Tags};
+use streamgauge_shared::threshold::{Counter, Figures, LatencyFigures, Metric, Rate, Tags};
 use streamgauge_shared::time::Nanos;
 use streamgauge_shared::timeline::Latency;
 
@@ -15,22 +16,35 @@ pub(super) struct Moment<'a> {
     pub(super) matcher: &'a Matcher,
     pub(super) recorder: &'a Recorder,
     pub(super) facts: &'a Facts,
-    /// Ages of what has not arrived, by latency and part.
-    pub(super) ages: Vec<Vec<SignedHistogram>>,
+    /// Ages of what has not arrived, by latency and part; made when they are asked for.
+    ages: OnceCell<Vec<Vec<SignedHistogram>>>,
     pub(super) elapsed: Nanos,
 }
 
 impl<'a> Moment<'a> {
     pub(super) fn at(matcher: &'a Matcher, recorder: &'a Recorder, facts: &'a Facts) -> Self {
-        let ages = Latency::ALL.into_iter().map(|latency| {
-            let mut ages = vec![SignedHistogram::default(); matcher.parts().count()];
+        let elapsed = recorder.first_sent().map_or(Nanos::ZERO, |start| facts.now - start);
+        Self { matcher, recorder, facts, ages: OnceCell::new(), elapsed }
+    }
+
+    fn ages(&self, latency: Latency) -> &[SignedHistogram] {
+        let of = |latency: Latency| {
+            let mut ages = vec![SignedHistogram::default(); self.matcher.parts().count()];
             if latency.ends_at_arrival() {
-                matcher.ages(latency, facts.now, &mut ages);
+                self.matcher.ages(latency, self.facts.now, &mut ages);
             }
             ages
-        });
-        let elapsed = recorder.first_sent().map_or(Nanos::ZERO, |start| facts.now - start);
-        Self { matcher, recorder, facts, ages: ages.collect(), elapsed }
+        };
+        &self.ages.get_or_init(|| Latency::ALL.into_iter().map(of).collect())[latency as usize]
+    }
+
+    /// The sums of a share, or a counter's count and 0.
+    pub(super) fn sums(&self, metric: Metric, tags: Tags) -> (u64, u64) {
+        match metric {
+            Metric::Rate(rate) => self.rate(rate, tags),
+            Metric::Counter(counter) => (self.counter(counter, tags), 0),
+            Metric::Latency(_) => (0, 0),
+        }
     }
 
     fn parts(&self, tags: Tags) -> impl Iterator<Item = Part> {
@@ -52,38 +66,25 @@ impl Figures for Moment<'_> {
             durations.for_each(|(_, durations)| figures.arrived.merge(durations));
             return figures;
         }
+        if tags.is_slice() {
+            let slice = self.recorder.slice(latency, tags).map(|slice| slice.histogram.clone());
+            let unarrived = self.matcher.ages_of(latency, tags, false, self.facts.now);
+            return LatencyFigures { arrived: slice.unwrap_or_default(), unarrived };
+        }
+        let ages = self.ages(latency);
         for part in self.parts(tags) {
             figures.arrived.merge(&self.recorder.latency(latency)[part.index].histogram);
-            figures.unarrived.merge(&self.ages[latency as usize][part.index]);
+            figures.unarrived.merge(&ages[part.index]);
         }
         figures
     }
 
     fn rate(&self, rate: Rate, tags: Tags) -> (u64, u64) {
-        let (mut passed, mut total) = (0, 0);
-        for part in self.parts(tags) {
-            let account = self.matcher.account(part, Phase::Run);
-            let count = |outcome| account.count(outcome);
-            let settled = account.entries() - count(Outcome::Pending);
-            let succeeded = count(Outcome::Delivered) + count(Outcome::Superseded);
-            match rate {
-                Rate::CdcSuccessRate => {
-                    passed += succeeded;
-                    total += settled;
-                }
-                Rate::PgWriteFailed => {
-                    passed += count(Outcome::Rejected) + count(Outcome::Unknown);
-                    total += account.entries();
-                }
-                // Written, arrived, as written: each where it applies.
-                Rate::Checks => {
-                    let checks = self.matcher.checks(part);
-                    passed += checks.committed + succeeded + checks.matching;
-                    total += checks.closed + (settled - count(Outcome::Rejected)) + checks.compared;
-                }
-            }
+        if tags.is_slice() {
+            return self.matcher.slice(tags).map_or((0, 0), |tally| tally.rate(rate));
         }
-        (passed, total)
+        let rates = self.parts(tags).map(|part| self.matcher.tally(part).rate(rate));
+        rates.fold((0, 0), |sum, (passed, total)| (sum.0 + passed, sum.1 + total))
     }
 
     fn counter(&self, counter: Counter, tags: Tags) -> u64 {
@@ -98,6 +99,7 @@ impl Figures for Moment<'_> {
             Counter::DroppedIterations => loads().map(|(_, load)| load.dropped).sum(),
             Counter::PgWriteErrors => self.facts.writers.iter().map(|writer| writer.pg_write_errors).sum(),
             Counter::ObserverErrors => self.facts.observer_errors,
+            Counter::SkippedSteps => loads().map(|(_, load)| load.skipped_steps).sum(),
         }
     }
 

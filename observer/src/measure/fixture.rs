@@ -9,8 +9,8 @@ use streamgauge_shared::stamp::{RunId, Stamp};
 use streamgauge_shared::test_file::{Scale, Source, Test, parse};
 use streamgauge_shared::time::{Nanos, UnixNanos};
 
-use super::{Evidence, Facts, Recorder, Snapshot, WriterFacts, snapshot};
-use crate::matcher::{Change, Content, Event, Matcher, Parts};
+use super::{Evidence, Facts, Recorder, Snapshot, WriterFacts, snapshot, watch};
+use crate::matcher::{Change, Content, Event, Matcher, Parts, Slices};
 
 /// A run whose facts a test may change before it takes the snapshot.
 pub(crate) struct Fixture {
@@ -23,20 +23,24 @@ pub(crate) struct Fixture {
 impl Fixture {
     /// Creates, each observed after so many milliseconds or not at all.
     pub(crate) fn new(observed_ms: &[Option<i64>]) -> Self {
+        let mut run = Self::of(|_| {});
+        for (sequence, observed) in (0..).zip(observed_ms) {
+            run.row(opened(sequence, 0), *observed);
+        }
+        run
+    }
+
+    /// The shipped test, changed, before its first row.
+    pub(crate) fn of(change: impl FnOnce(&mut Test)) -> Self {
         let source = |name: &str, text: &str| Source { name: name.into(), text: text.into() };
         let test = source("e2e-latency.toml", include_str!("../../../scenarios/e2e-latency.toml"));
         let model = source("shop.toml", include_str!("../../../scenarios/models/shop.toml"));
-        let test =
+        let mut test =
             parse(&test, Scale::default(), Scale::default(), |_| Ok(model)).expect("the shipped test").0;
-        let parts = Parts::new(1, 1);
-        let mut matcher = Matcher::new(RunId::from_bits(1), parts, 1, test.lost_after);
-        let mut recorder = Recorder::new(parts, 1);
-        for (sequence, observed) in (0..).zip(observed_ms) {
-            write(&mut matcher, &mut recorder, sequence);
-            if let Some(millis) = observed {
-                matcher.event(arrival(sequence, *millis, true), &mut recorder);
-            }
-        }
+        change(&mut test);
+        let (parts, slices) = (Parts::of(&test), Slices::of(&test));
+        let matcher = Matcher::new(RunId::from_bits(1), parts, slices, 1, test.lost_after);
+        let recorder = Recorder::new(&test);
         let facts = Facts {
             now: UnixNanos::from_millis(2_000),
             run: "000000000001".into(),
@@ -50,6 +54,7 @@ impl Fixture {
             observer_errors: 0,
             missing_entries: 0,
             evidence: Evidence::default(),
+            capacity: None,
             cause: None,
             aborted: false,
             closed: false,
@@ -57,9 +62,31 @@ impl Fixture {
         Self { test, matcher, recorder, facts }
     }
 
+    /// A row, committed 10 ms after it was sent, observed at so many milliseconds or not at all.
+    pub(crate) fn row(&mut self, opened: Opened, observed_ms: Option<i64>) {
+        let (sequence, sent) = (opened.sequence, opened.sent);
+        self.matcher.opened(0, opened, &mut self.recorder);
+        let written = Written::Committed(sent + Nanos::from_millis(10));
+        self.matcher.closed(0, Closed { sequence, written }, &mut self.recorder);
+        if let Some(millis) = observed_ms {
+            self.arrive(sequence, millis);
+        }
+    }
+
+    /// A row that was written arrives.
+    pub(crate) fn arrive(&mut self, sequence: u64, millis: i64) {
+        self.matcher.event(arrival(sequence, millis, true), &mut self.recorder);
+    }
+
+    /// A second has passed.
+    pub(crate) fn tick(&mut self, now_ms: i64) {
+        self.facts.now = UnixNanos::from_millis(now_ms);
+        watch(&self.test, &self.matcher, &mut self.recorder, &self.facts);
+    }
+
     /// One more row, whose time of arrival cannot be believed.
     pub(crate) fn unmeasured(mut self, sequence: u64) -> Self {
-        write(&mut self.matcher, &mut self.recorder, sequence);
+        self.row(opened(sequence, 0), None);
         self.matcher.event(arrival(sequence, 50, false), &mut self.recorder);
         self
     }
@@ -76,8 +103,10 @@ impl Fixture {
     }
 }
 
-fn write(matcher: &mut Matcher, recorder: &mut Recorder, sequence: u64) {
-    let opened = Opened {
+/// A create sent at so many milliseconds.
+pub(crate) fn opened(sequence: u64, sent_ms: i64) -> Opened {
+    let sent = UnixNanos::from_millis(sent_ms);
+    Opened {
         sequence,
         phase: Phase::Run,
         scenario: 0,
@@ -88,18 +117,15 @@ fn write(matcher: &mut Matcher, recorder: &mut Recorder, sequence: u64) {
         stage: None,
         digest: None,
         check: None,
-        intended: UnixNanos(0),
+        intended: sent,
         connection_wait: Nanos::ZERO,
-        sent: UnixNanos(0),
-        deadline: UnixNanos::from_millis(1_000),
-    };
-    matcher.opened(0, opened, recorder);
-    let written = Written::Committed(UnixNanos::from_millis(10));
-    matcher.closed(0, Closed { sequence, written }, recorder);
+        sent,
+        deadline: sent + Nanos::from_secs(1),
+    }
 }
 
 fn arrival(sequence: u64, millis: i64, measured: bool) -> Event {
     let stamp = Stamp { run: RunId::from_bits(1), writer: 0, sequence, sent: UnixNanos(0) };
-    let change = Change::Stamped { entity: 0, stamp, content: Content::Unchecked };
+    let change = Change::Stamped { entity: 0, stamp, content: Content::Unchecked, checks: Vec::new() };
     Event { observed: UnixNanos::from_millis(millis), measured, wall: Some(UnixNanos(0)), change }
 }

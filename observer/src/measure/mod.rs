@@ -1,9 +1,11 @@
 //! The figures: what the matcher tells, counted; and snapshots, of which everything shown is a rendering.
 //!
-//! `recorder` counts, `seconds` keeps the course of time, `rows` single rows, `figures` answers thresholds, `validity` doubts,
-//! `snapshot` puts all of it together as of one moment,
-//! `findings` read the course of time. Pure: time is an argument.
+//! `recorder` counts, `seconds` keeps the course of time, `windows` what happened lately, `rows` single rows,
+//! `figures` answers thresholds, `watcher` follows those judged each second, `probe` the probes of a capacity
+//! search, `course` puts the course of time together for the `findings`, `validity` doubts, `snapshot` puts all of it together as of one
+//! moment. Pure: time is an argument.
 
+mod course;
 mod facts;
 mod figures;
 pub mod findings;
@@ -17,9 +19,15 @@ mod snapshot;
 #[cfg(test)]
 mod tests;
 mod validity;
+mod watcher;
+#[cfg(test)]
+mod watcher_tests;
+mod windows;
 
 pub use facts::{Evidence, Facts, WriterFacts};
 pub use probe::{Probing, Totals};
 pub use recorder::{Measured, Recorder};
 pub use rows::{Row, Rows};
+pub use seconds::Seconds;
 pub use snapshot::{LatencySeries, ScenarioGauges, Snapshot, snapshot};
+pub use watcher::watch;

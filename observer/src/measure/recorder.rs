@@ -1,13 +1,18 @@
-//! Counts what the matcher tells: one histogram for each part and latency, and the course of time.
+//! Counts what the matcher tells: one histogram for each part and latency and for each declared slice, what
+//! windows need, and the course of time.
 
 use streamgauge_shared::histogram::SignedHistogram;
 use streamgauge_shared::ledger::Iteration;
+use streamgauge_shared::test_file::Test;
+use streamgauge_shared::threshold::{Metric, Tags};
 use streamgauge_shared::time::{Nanos, UnixNanos};
 use streamgauge_shared::timeline::Latency;
 
 use super::rows::{Row, Rows};
 use super::seconds::Seconds;
-use crate::matcher::{Entry, Part, Parts, Sink};
+use super::watcher::Watcher;
+use super::windows::Windows;
+use crate::matcher::{Entry, Parts, Place, Sink};
 
 /// One latency of one part.
 #[derive(Clone, Debug, Default)]
@@ -18,10 +23,21 @@ pub struct Measured {
     pub unmeasured: u64,
 }
 
+/// One latency narrowed to a group or a stage, as a threshold declares it.
+#[derive(Clone, Debug)]
+struct Slice {
+    latency: Latency,
+    tags: Tags,
+    measured: Measured,
+}
+
 /// The figures of the measured phase as they grow.
 pub struct Recorder {
     by_latency: Vec<Vec<Measured>>,
     iterations: Vec<SignedHistogram>,
+    slices: Vec<Slice>,
+    windows: Windows,
+    watcher: Watcher,
     seconds: Seconds,
     rows: Rows,
     settled: Vec<(u16, u64, bool)>,
@@ -32,10 +48,25 @@ pub struct Recorder {
 impl Recorder {
     /// Nothing counted yet.
     #[must_use]
-    pub fn new(parts: Parts, scenarios: usize) -> Self {
+    pub fn new(test: &Test) -> Self {
+        let parts = Parts::of(test).count();
+        let mut slices: Vec<Slice> = Vec::new();
+        for threshold in test.thresholds.iter().filter(|threshold| threshold.tags.is_slice()) {
+            let tags = threshold.tags;
+            if let Metric::Latency(latency) = threshold.metric
+                && !slices.iter().any(|slice| slice.latency == latency && slice.tags == tags)
+            {
+                slices.push(Slice { latency, tags, measured: Measured::default() });
+            }
+        }
+        let mut windows = Windows::default();
+        let watcher = Watcher::new(test, &mut windows);
         Self {
-            by_latency: Latency::ALL.iter().map(|_| vec![Measured::default(); parts.count()]).collect(),
-            iterations: vec![SignedHistogram::default(); scenarios],
+            by_latency: Latency::ALL.iter().map(|_| vec![Measured::default(); parts]).collect(),
+            iterations: vec![SignedHistogram::default(); test.scenarios.len()],
+            slices,
+            windows,
+            watcher,
             seconds: Seconds::default(),
             rows: Rows::default(),
             settled: Vec::new(),
@@ -44,12 +75,17 @@ impl Recorder {
         }
     }
 
-    /// An iteration of the measured phase ended; an interrupted one has no duration to speak of.
-    pub fn iteration(&mut self, iteration: Iteration) {
+    /// An iteration of the measured phase ended, and its record came at `now`; an interrupted one has no
+    /// duration to speak of.
+    pub fn iteration(&mut self, iteration: Iteration, now: UnixNanos) {
         if let Some(durations) = self.iterations.get_mut(usize::from(iteration.scenario))
             && !iteration.interrupted
         {
             durations.record(iteration.duration);
+            self.windows.iteration(iteration.scenario, iteration.duration, now);
+            if let Some(start) = self.first_sent {
+                self.seconds.iteration(now - start, iteration.duration);
+            }
         }
     }
 
@@ -57,6 +93,54 @@ impl Recorder {
     #[must_use]
     pub fn latency(&self, latency: Latency) -> &[Measured] {
         &self.by_latency[latency as usize]
+    }
+
+    /// One latency of a slice that a threshold declares, by its exact tags.
+    #[must_use]
+    pub fn slice(&self, latency: Latency, tags: Tags) -> Option<&Measured> {
+        let found = self.slices.iter().find(|slice| slice.latency == latency && slice.tags == tags);
+        found.map(|slice| &slice.measured)
+    }
+
+    /// The latencies of slices with their tags.
+    pub(super) fn slices(&self) -> impl Iterator<Item = (Latency, Tags, &Measured)> {
+        self.slices.iter().map(|slice| (slice.latency, slice.tags, &slice.measured))
+    }
+
+    /// Whether a threshold, by its index in the test, was crossed in each step of time since the measured
+    /// phase began: crossed in a window of its `over`, or of 10 s, that ended in the step. A step without
+    /// data is `None`. Each step is [`Self::crossings_width_s`] long; a step of several seconds is crossed
+    /// if one of them was. Kept for latencies and shares, and only if a scenario asks for its breaking point;
+    /// otherwise empty. At most 3600 steps.
+    #[must_use]
+    pub fn crossings(&self, threshold: usize) -> &[Option<bool>] {
+        self.watcher.crossings(threshold)
+    }
+
+    /// How many seconds one step of [`Self::crossings`] stands for: 1 until a run is longer than an hour.
+    #[must_use]
+    pub fn crossings_width_s(&self) -> u64 {
+        self.watcher.width_s()
+    }
+
+    pub(super) fn watcher(&self) -> &Watcher {
+        &self.watcher
+    }
+
+    pub(super) fn watcher_mut(&mut self) -> &mut Watcher {
+        &mut self.watcher
+    }
+
+    pub(super) fn windows(&self) -> &Windows {
+        &self.windows
+    }
+
+    pub(super) fn windows_mut(&mut self) -> &mut Windows {
+        &mut self.windows
+    }
+
+    pub(super) fn seconds_mut(&mut self) -> &mut Seconds {
+        &mut self.seconds
     }
 
     /// Durations of iterations by scenario.
@@ -95,12 +179,23 @@ impl Recorder {
     }
 }
 
-impl Sink for Recorder {
-    fn latency(&mut self, part: Part, latency: Latency, value: Option<Nanos>) {
-        let measured = &mut self.by_latency[latency as usize][part.index];
+impl Measured {
+    fn count(&mut self, value: Option<Nanos>) {
         match value {
-            Some(value) => measured.histogram.record(value),
-            None => measured.unmeasured += 1,
+            Some(value) => self.histogram.record(value),
+            None => self.unmeasured += 1,
+        }
+    }
+}
+
+impl Sink for Recorder {
+    fn latency(&mut self, place: Place, latency: Latency, value: Option<Nanos>, at: UnixNanos) {
+        self.by_latency[latency as usize][place.part.index].count(value);
+        let slices =
+            self.slices.iter_mut().filter(|slice| slice.latency == latency && place.matches(slice.tags));
+        slices.for_each(|slice| slice.measured.count(value));
+        if let Some(value) = value {
+            self.windows.latency(place, latency, value, at);
         }
     }
 
@@ -109,11 +204,15 @@ impl Sink for Recorder {
         self.seconds.sent(at - start);
     }
 
-    fn arrived(&mut self, at: UnixNanos, e2e: Nanos) {
-        // What arrives was sent before; an early start only matters to a row whose record is late.
-        let start = *self.first_sent.get_or_insert(at);
-        self.seconds.arrived(at - start, e2e);
-        self.last_arrival = Some(self.last_arrival.map_or(at, |last| last.max(at)));
+    fn sent_again(&mut self, before: UnixNanos, at: UnixNanos) {
+        let start = *self.first_sent.get_or_insert(before);
+        self.seconds.sent_again(before - start, at - start);
+    }
+
+    fn arrived(&mut self, sent: UnixNanos, observed: Option<UnixNanos>) {
+        let start = *self.first_sent.get_or_insert(sent);
+        self.seconds.arrived(sent - start, observed.map(|at| at - start));
+        self.last_arrival = self.last_arrival.max(observed);
     }
 
     fn settled(&mut self, writer: u16, sequence: u64, arrived: bool) {

@@ -1,71 +1,169 @@
 //! The course of a run: one point a second, thinned so that 48 hours stay bounded.
 
-use streamgauge_shared::account::as_f64;
+use streamgauge_shared::account::{Outcome, Phase, as_f64};
+use streamgauge_shared::histogram::SparseHistogram;
 use streamgauge_shared::report::Second;
 use streamgauge_shared::time::{NANOS_PER_SECOND, Nanos};
 
+use super::facts::Facts;
+use crate::matcher::Matcher;
+
 /// Points kept at most. Past it two neighbours become one of twice the width: an hour at one second each,
 /// 48 hours at 64.
-const POINTS_MAX: usize = 3_600;
+pub(super) const POINTS_MAX: usize = 3_600;
 
 /// Points of equal width from the start of the measured phase.
 #[derive(Clone, Debug)]
 pub struct Seconds {
     width_s: u64,
     points: Vec<Point>,
+    /// Latencies that arrived in the newest second in which any did: their quantiles are final once the
+    /// second is over.
+    newest: (u64, SparseHistogram),
 }
 
 #[derive(Clone, Copy, Debug, Default)]
 struct Point {
     sent: u64,
     arrived: u64,
+    arrived_of_sent: u64,
+    /// When the last of those sent in it arrived.
+    last_of_sent: Option<Nanos>,
     e2e_sum_ms: f64,
     e2e_max: Nanos,
+    quantiles: Quantiles,
+    iterations: u64,
+    iteration_sum_ms: f64,
+    gauges: Option<Gauges>,
+}
+
+/// Quantiles of seconds, each times its arrivals: those of several seconds are averaged by weight.
+#[derive(Clone, Copy, Debug, Default)]
+struct Quantiles {
+    weight: u64,
+    p50_sum_ms: f64,
+    p95_sum_ms: f64,
+}
+
+/// How the run stands at one moment.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Gauges {
+    pending: u64,
+    active_users: u32,
+    errors: u64,
+    writer_rss_bytes: Option<u64>,
+    observer_rss_bytes: Option<u64>,
 }
 
 impl Default for Seconds {
     fn default() -> Self {
-        Self { width_s: 1, points: Vec::new() }
+        Self { width_s: 1, points: Vec::new(), newest: (0, SparseHistogram::default()) }
+    }
+}
+
+impl Gauges {
+    /// As of the moment of the facts.
+    pub(super) fn of(matcher: &Matcher, facts: &Facts) -> Self {
+        let known = |bytes: u64| (bytes > 0).then_some(bytes);
+        let writers = facts.writers.iter();
+        Self {
+            pending: matcher.total(Phase::Run).count(Outcome::Pending),
+            active_users: facts.loads.iter().map(|load| load.active_users).sum(),
+            errors: facts.observer_errors + writers.clone().map(|writer| writer.pg_write_errors).sum::<u64>(),
+            writer_rss_bytes: writers.map(|writer| known(writer.process.rss_bytes)).sum(),
+            observer_rss_bytes: known(facts.observer.rss_bytes),
+        }
     }
 }
 
 impl Seconds {
     /// A row was sent this long after the start.
-    pub fn sent(&mut self, after: Nanos) {
+    pub(super) fn sent(&mut self, after: Nanos) {
         self.point(after).sent += 1;
     }
 
-    /// A row arrived this long after the start.
-    pub fn arrived(&mut self, after: Nanos, e2e: Nanos) {
+    /// A row that was sent before is sent again.
+    pub(super) fn sent_again(&mut self, before: Nanos, after: Nanos) {
+        // Its first sending was counted, in this point or one that this point has become part of.
+        let first = self.point(before);
+        first.sent = first.sent.saturating_sub(1);
+        self.sent(after);
+    }
+
+    /// A row sent this long after the start arrived; `after` is when, where that can be believed.
+    pub(super) fn arrived(&mut self, sent: Nanos, after: Option<Nanos>) {
+        let cohort = self.point(sent);
+        cohort.arrived_of_sent += 1;
+        let Some(after) = after else { return };
+        cohort.last_of_sent = cohort.last_of_sent.max(Some(after));
+        let e2e = after - sent;
         let point = self.point(after);
         point.e2e_max = if point.arrived == 0 { e2e } else { point.e2e_max.max(e2e) };
         point.arrived += 1;
         point.e2e_sum_ms += e2e.as_millis_f64();
+        let second = second_of(after);
+        if second > self.newest.0 {
+            let (index, quantiles) = self.newest_quantiles();
+            if let Some(point) = self.points.get_mut(index) {
+                point.quantiles.add(quantiles);
+            }
+            self.newest = (second, SparseHistogram::default());
+        }
+        // An event whose entry came late belongs to a second that is over: it is in all but the quantiles.
+        if second == self.newest.0 {
+            self.newest.1.record(e2e);
+        }
+    }
+
+    /// An iteration ended this long after the start.
+    pub(super) fn iteration(&mut self, after: Nanos, duration: Nanos) {
+        let point = self.point(after);
+        point.iterations += 1;
+        point.iteration_sum_ms += duration.as_millis_f64();
+    }
+
+    /// How the run stands this long after the start.
+    pub(super) fn gauges(&mut self, after: Nanos, gauges: Gauges) {
+        self.point(after).gauges = Some(gauges);
     }
 
     fn point(&mut self, after: Nanos) -> &mut Point {
-        let second = u64::try_from(after.0.max(0) / NANOS_PER_SECOND).expect("not negative");
+        let second = second_of(after);
         while second / self.width_s >= POINTS_MAX as u64 {
             self.points = self.points.chunks(2).map(Point::join).collect();
             self.width_s *= 2;
         }
-        let index = usize::try_from(second / self.width_s).expect("below the number of points kept");
+        let index = self.index(second);
         if index >= self.points.len() {
             self.points.resize(index + 1, Point::default());
         }
         &mut self.points[index]
     }
 
-    /// The points for the report, oldest first.
+    fn index(&self, second: u64) -> usize {
+        usize::try_from(second / self.width_s).expect("below the number of points kept")
+    }
+
+    fn newest_quantiles(&self) -> (usize, Quantiles) {
+        (self.index(self.newest.0), Quantiles::of(&self.newest.1))
+    }
+
+    /// The points, oldest first and without a gap: the first begins with the measured phase, each is
+    /// `width_s` long, and the last may not be over yet.
+    ///
+    /// `sent`, `arrived`, `arrived_of_sent`, `iterations` and what is averaged over them are of the whole
+    /// step; `pending`, `active_users`, `errors` and the memory are as they were last seen in it. A step of
+    /// several seconds keeps the sums of its seconds, the largest maximum, the last gauges, and quantiles as
+    /// [`Second::e2e_p50`] says. Arrivals whose time cannot be believed are in `arrived_of_sent` only.
     #[must_use]
     pub fn points(&self) -> Vec<Second> {
-        let shown = |(index, point): (u64, &Point)| Second {
-            at_s: index * self.width_s,
-            width_s: self.width_s,
-            sent: point.sent,
-            arrived: point.arrived,
-            e2e_mean: (point.arrived > 0).then(|| point.e2e_sum_ms / as_f64(point.arrived)),
-            e2e_max: (point.arrived > 0).then(|| point.e2e_max.as_millis_f64()),
+        let (newest, quantiles) = self.newest_quantiles();
+        let shown = |(index, point): (u64, &Point)| {
+            let mut point = *point;
+            if self.index(index * self.width_s) == newest {
+                point.quantiles.add(quantiles);
+            }
+            point.shown(index * self.width_s, self.width_s)
         };
         (0..).zip(&self.points).map(shown).collect()
     }
@@ -77,34 +175,152 @@ impl Seconds {
     }
 }
 
+/// The whole seconds since the start; what came before it belongs to the first.
+pub(super) fn second_of(after: Nanos) -> u64 {
+    u64::try_from(after.0.max(0) / NANOS_PER_SECOND).expect("not negative")
+}
+
+impl Quantiles {
+    fn of(second: &SparseHistogram) -> Self {
+        let weighted =
+            |q| second.quantile(q).map_or(0.0, |value| value.as_millis_f64() * as_f64(second.count()));
+        Self { weight: second.count(), p50_sum_ms: weighted(0.5), p95_sum_ms: weighted(0.95) }
+    }
+
+    fn add(&mut self, other: Self) {
+        self.weight += other.weight;
+        self.p50_sum_ms += other.p50_sum_ms;
+        self.p95_sum_ms += other.p95_sum_ms;
+    }
+}
+
 impl Point {
     fn join(pair: &[Self]) -> Self {
-        let arrived = pair.iter().filter(|point| point.arrived > 0);
-        Self {
-            sent: pair.iter().map(|point| point.sent).sum(),
-            arrived: pair.iter().map(|point| point.arrived).sum(),
-            e2e_sum_ms: pair.iter().map(|point| point.e2e_sum_ms).sum(),
-            e2e_max: arrived.map(|point| point.e2e_max).max().unwrap_or_default(),
+        let mut joined = Self::default();
+        for point in pair {
+            if point.arrived > 0 {
+                let first = joined.arrived == 0;
+                joined.e2e_max = if first { point.e2e_max } else { joined.e2e_max.max(point.e2e_max) };
+            }
+            joined.sent += point.sent;
+            joined.arrived += point.arrived;
+            joined.arrived_of_sent += point.arrived_of_sent;
+            joined.last_of_sent = joined.last_of_sent.max(point.last_of_sent);
+            joined.e2e_sum_ms += point.e2e_sum_ms;
+            joined.quantiles.add(point.quantiles);
+            joined.iterations += point.iterations;
+            joined.iteration_sum_ms += point.iteration_sum_ms;
+            joined.gauges = point.gauges.or(joined.gauges);
+        }
+        joined
+    }
+
+    fn shown(&self, at_s: u64, width_s: u64) -> Second {
+        let mean = |sum: f64, count: u64| (count > 0).then(|| sum / as_f64(count));
+        let Quantiles { weight, p50_sum_ms, p95_sum_ms } = self.quantiles;
+        Second {
+            at_s,
+            width_s,
+            sent: self.sent,
+            arrived: self.arrived,
+            e2e_mean: mean(self.e2e_sum_ms, self.arrived),
+            e2e_max: (self.arrived > 0).then(|| self.e2e_max.as_millis_f64()),
+            e2e_p50: mean(p50_sum_ms, weight),
+            e2e_p95: mean(p95_sum_ms, weight),
+            arrived_of_sent: self.arrived_of_sent,
+            last_of_sent_s: self.last_of_sent.map(Nanos::as_secs_f64),
+            iterations: self.iterations,
+            iteration_mean: mean(self.iteration_sum_ms, self.iterations),
+            pending: self.gauges.map(|gauges| gauges.pending),
+            active_users: self.gauges.map(|gauges| gauges.active_users),
+            errors: self.gauges.map(|gauges| gauges.errors),
+            writer_rss_bytes: self.gauges.and_then(|gauges| gauges.writer_rss_bytes),
+            observer_rss_bytes: self.gauges.and_then(|gauges| gauges.observer_rss_bytes),
         }
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     #[test]
     fn two_days_stay_bounded_and_lose_no_row() {
         let mut seconds = Seconds::default();
         for second in 0..48 * 3_600 {
-            seconds.sent(Nanos::from_secs(second));
-            seconds.arrived(Nanos::from_secs(second), Nanos::from_millis(second % 7));
+            let (sent, e2e) = (Nanos::from_secs(second), Nanos::from_millis(second % 7));
+            seconds.sent(sent);
+            seconds.arrived(sent, Some(sent + e2e));
+            seconds.iteration(sent, Nanos::from_millis(20));
+            let pending = u64::try_from(second).expect("positive");
+            seconds.gauges(sent, Gauges { pending, ..Gauges::default() });
         }
         let points = seconds.points();
         assert!(points.len() <= POINTS_MAX, "{}", points.len());
-        assert_eq!(points.iter().map(|point| point.arrived).sum::<u64>(), 48 * 3_600);
+        let sum = |of: fn(&Second) -> u64| points.iter().map(of).sum::<u64>();
+        assert_eq!([sum(|p| p.arrived), sum(|p| p.arrived_of_sent), sum(|p| p.iterations)], [48 * 3_600; 3]);
         assert_eq!(points[1].at_s, points[0].width_s);
         assert_eq!(points[0].e2e_max, Some(6.0));
+        assert_eq!((points[0].pending, points[0].iteration_mean), (Some(63), Some(20.0)), "64 s in one");
+        assert!(points.iter().all(|point| point.e2e_p50.is_some_and(|p50| (2.9..3.1).contains(&p50))));
         assert!((seconds.peak_rate_per_s() - 1.0).abs() < 1e-9);
+    }
+
+    #[test]
+    fn a_second_has_the_quantiles_of_what_arrived_in_it() {
+        let mut seconds = Seconds::default();
+        for start in [0, 3_000] {
+            for millis in 1..=100 {
+                seconds.arrived(Nanos::ZERO, Some(Nanos::from_millis(start + millis)));
+            }
+        }
+        // Its entry came late: too late for the quantiles of a second that is over.
+        seconds.arrived(Nanos::ZERO, Some(Nanos::from_millis(900)));
+        let points = seconds.points();
+        let near = |found: Option<f64>, expected: f64| {
+            assert!(found.is_some_and(|found| (found - expected).abs() <= expected / 999.0), "{found:?}");
+        };
+        near(points[3].e2e_p50, 3_050.0);
+        near(points[3].e2e_p95, 3_095.0);
+        near(points[0].e2e_p95, 95.0);
+        assert_eq!((points[0].e2e_max, points[0].arrived), (Some(900.0), 101));
+        assert_eq!((points[1].e2e_p50, points[1].pending), (None, None));
+    }
+
+    #[test]
+    fn catching_up_is_seen_where_the_rows_were_sent() {
+        let mut seconds = Seconds::default();
+        let at = Nanos::from_secs;
+        (0..3).for_each(|second| seconds.sent(at(second)));
+        seconds.arrived(at(0), Some(at(5)));
+        seconds.arrived(at(2), None);
+        seconds.sent_again(at(1), at(2));
+        let points = seconds.points();
+        let of = |take: fn(&Second) -> u64| points.iter().map(take).collect::<Vec<u64>>();
+        assert_eq!(of(|point| point.sent), [1, 0, 2, 0, 0, 0]);
+        assert_eq!(of(|point| point.arrived_of_sent), [1, 0, 1, 0, 0, 0]);
+        assert_eq!(of(|point| point.arrived), [0, 0, 0, 0, 0, 1], "not one at a time not to be believed");
+    }
+
+    proptest! {
+        #[test]
+        fn thinning_keeps_every_sum(rows in prop::collection::vec((0..20_000_i64, 0..9_000_i64), 1..200)) {
+            let mut seconds = Seconds::default();
+            for (sent, e2e) in &rows {
+                let (sent, e2e) = (Nanos::from_secs(*sent), Nanos::from_millis(*e2e));
+                seconds.sent(sent);
+                seconds.arrived(sent, Some(sent + e2e));
+            }
+            let points = seconds.points();
+            prop_assert!(points.len() <= POINTS_MAX);
+            for take in [|p: &Second| p.sent, |p: &Second| p.arrived, |p: &Second| p.arrived_of_sent] {
+                prop_assert_eq!(points.iter().map(take).sum::<u64>(), rows.len() as u64);
+            }
+            let largest = rows.iter().map(|(_, e2e)| *e2e).max().expect("not empty");
+            let found = points.iter().filter_map(|point| point.e2e_max).fold(0.0, f64::max);
+            prop_assert!((found - Nanos::from_millis(largest).as_millis_f64()).abs() < 1e-9);
+        }
     }
 }

@@ -12,15 +12,18 @@ use streamgauge_shared::report::{
     RateReport, Report, Run, SCHEMA, Stats, ThresholdResult, ValidityState, Verdict, VerdictState,
 };
 use streamgauge_shared::test_file::{Plan, Test};
-use streamgauge_shared::threshold::{Counter, Figures, Metric, Rate, Tags, Threshold, judge};
+use streamgauge_shared::threshold::{
+    Counter, Figures, Judgement, Metric, Rate, Tags, Threshold, Watch, judge,
+};
 use streamgauge_shared::time::Nanos;
 use streamgauge_shared::timeline::Latency;
 
+use super::course;
 use super::facts::{Facts, WriterFacts};
 use super::figures::Moment;
 use super::recorder::Recorder;
 use super::validity;
-use crate::matcher::{Matcher, Part};
+use crate::matcher::{Matcher, Part, Tally};
 
 /// Everything known as of one moment.
 #[derive(Clone, Debug)]
@@ -112,6 +115,7 @@ pub fn snapshot(test: &Test, matcher: &Matcher, recorder: &Recorder, facts: &Fac
             peak_rate_per_s: recorder.seconds().peak_rate_per_s(),
             seconds: recorder.seconds().points(),
         },
+        findings: course::found(test, recorder, facts),
         clock: ClockReport {
             domain: facts.clock_domain,
             error_bound_ms: (facts.clock_domain == ClockDomain::SameKernel).then_some(0.0),
@@ -131,21 +135,56 @@ fn assert_measured(moment: &Moment<'_>) {
             let measured = &moment.recorder.latency(latency)[part.index];
             measured.histogram.count() + measured.unmeasured
         };
-        let (account, checks) = (moment.matcher.account(part, Phase::Run), moment.matcher.checks(part));
+        let Tally { account, checks } = moment.matcher.tally(part);
         for latency in [Latency::CdcE2eLatency, Latency::CdcE2eLatencyIntended] {
             assert_eq!(measured(latency), account.arrived(), "every arrival has its {latency}");
         }
         assert_eq!(measured(Latency::PgWriteDuration), checks.committed, "every commit has its duration");
         assert_eq!(measured(Latency::ScheduleLag), checks.closed, "every closed entry has its schedule lag");
     }
+    for (latency, tags, measured) in moment.recorder.slices() {
+        let Some(Tally { account, checks }) = moment.matcher.slice(tags) else { continue };
+        let expected = match latency {
+            Latency::CdcE2eLatency | Latency::CdcE2eLatencyIntended => account.arrived(),
+            Latency::PgWriteDuration => checks.committed,
+            Latency::ScheduleLag | Latency::ConnectionWait => checks.closed,
+            Latency::CdcPropagation | Latency::MongoVisibility | Latency::IterationDuration => continue,
+        };
+        let found = measured.histogram.count() + measured.unmeasured;
+        assert_eq!(found, expected, "a slice's {latency} is of its own entries");
+    }
+}
+
+/// What a threshold is shown with, and what follows from it.
+struct Judged {
+    judgement: Judgement,
+    /// Whether it fails whatever is still to come.
+    fails: bool,
+    passed: bool,
+}
+
+impl Judged {
+    fn in_windows(watch: &Watch) -> Self {
+        Self { judgement: watch.shown(), fails: watch.has_failed(), passed: watch.passes() }
+    }
+
+    /// While a run goes on, what is still on its way decides nothing: only a certain failure counts. At the
+    /// close a threshold has to hold. Without data it never does.
+    fn on_the_run(judgement: Judgement, closed: bool) -> Self {
+        let holds = if closed { judgement.holds } else { judgement.low.is_some() && !judgement.fails };
+        Self { judgement, fails: judgement.fails, passed: holds }
+    }
 }
 
 fn thresholds(test: &Test, moment: &Moment<'_>) -> (Vec<ThresholdResult>, Option<Failure>) {
     let mut abort = None;
-    let result = |threshold: &Threshold| {
-        let judgement = judge(threshold, moment);
+    let result = |(index, threshold): (usize, &Threshold)| {
+        let Judged { judgement, fails, passed } = match moment.recorder.watcher().watch(index) {
+            Some(watch) => Judged::in_windows(watch),
+            None => Judged::on_the_run(judge(threshold, moment), moment.facts.closed),
+        };
         let due = moment.recorder.first_sent().is_some() && moment.elapsed >= threshold.delay_abort_eval;
-        if threshold.abort_on_fail && judgement.fails && due && abort.is_none() {
+        if threshold.abort_on_fail && fails && due && abort.is_none() {
             abort = Some(Failure {
                 exit_code: ExitCode::ThresholdCrossed,
                 sentence: format!(
@@ -157,20 +196,14 @@ fn thresholds(test: &Test, moment: &Moment<'_>) -> (Vec<ThresholdResult>, Option
         ThresholdResult {
             metric: threshold.key.clone(),
             expression: threshold.expression.text.clone(),
-            // While a run goes on, what is still on its way decides nothing: only a certain failure counts.
-            // At the close a threshold has to hold. Without data it never does.
-            passed: if moment.facts.closed {
-                judgement.holds
-            } else {
-                judgement.low.is_some() && !judgement.fails
-            },
+            passed,
             observed: judgement.low,
             at_least: judgement.low.is_some() && !judgement.exact,
             is_time: matches!(threshold.metric, Metric::Latency(_)),
             samples: judgement.samples,
         }
     };
-    let results = test.thresholds.iter().map(result).collect();
+    let results = test.thresholds.iter().enumerate().map(result).collect();
     (results, abort)
 }
 

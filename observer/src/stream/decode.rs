@@ -2,14 +2,15 @@
 
 use std::collections::HashMap;
 
-use mongodb::bson::spec::BinarySubtype;
 use mongodb::bson::{RawBsonRef, RawDocument, Timestamp};
+use streamgauge_shared::canonical as form;
 use streamgauge_shared::digest::Digest;
 use streamgauge_shared::stamp::Stamp;
-use streamgauge_shared::test_file::{ColumnType, Entity, Model};
+use streamgauge_shared::test_file::{Check, Column, ColumnType, Entity, Test};
 use streamgauge_shared::time::UnixNanos;
 
 use super::reader::Reply;
+use super::value::{Canonical, canonical};
 use crate::matcher::{Change, Content, Event};
 
 /// Reads the events of a run's collections.
@@ -22,11 +23,20 @@ pub struct Decoder {
 #[derive(Clone, Debug)]
 struct Landing {
     entity: u16,
-    key_path: String,
-    key_type: ColumnType,
+    /// Paths within `documentKey` and types of the key's columns, in the key's order.
+    key: Vec<(String, ColumnType)>,
     stamp_paths: Vec<String>,
-    /// Paths and types of the verified columns, in the order of the digest.
-    verified: Vec<(String, ColumnType)>,
+    /// The verified columns, in the order of the digest.
+    verified: Vec<Field>,
+    /// The columns of each check of the entity, in the check's order, by index into the test's checks.
+    checks: Vec<(u16, Vec<Field>)>,
+}
+
+/// One column as it stands in a document.
+#[derive(Clone, Debug)]
+struct Field {
+    path: String,
+    kind: ColumnType,
 }
 
 /// The events of a reply.
@@ -47,20 +57,26 @@ enum Document {
 }
 
 impl Decoder {
-    /// A decoder for the collections of a model.
+    /// A decoder for the collections of a test's model.
     #[must_use]
-    pub fn new(model: &Model) -> Self {
+    pub fn new(test: &Test) -> Self {
         let landing = |(index, entity): (u16, &Entity)| {
+            let key = entity.landing.key_paths.iter().zip(entity.key_columns());
+            let is_of_entity = |(_, check): &(u16, &Check)| check.entity == usize::from(index);
+            let columns = |check: &Check| {
+                check.columns.iter().map(|(column, _)| Field::of(&entity.columns[*column])).collect()
+            };
+            let checks = (0..).zip(&test.checks).filter(is_of_entity);
             let landing = Landing {
                 entity: index,
-                key_path: entity.landing.key_paths[0].clone(),
-                key_type: entity.columns[entity.key[0]].kind,
+                key: key.map(|(path, column)| (path.clone(), column.kind)).collect(),
                 stamp_paths: entity.stamp_paths(),
-                verified: entity.verified().map(|(_, column)| (column.field.clone(), column.kind)).collect(),
+                verified: entity.verified().map(|(_, column)| Field::of(column)).collect(),
+                checks: checks.map(|(index, check)| (index, columns(check))).collect(),
             };
             (entity.landing.collection.clone(), landing)
         };
-        Self { collections: (0..).zip(&model.entities).map(landing).collect() }
+        Self { collections: (0..).zip(&test.model.entities).map(landing).collect() }
     }
 
     /// Reads every event of a reply.
@@ -135,32 +151,49 @@ impl Landing {
             _ => None,
         });
         match texts.filter_map(|text| text.parse::<Stamp>().ok()).next() {
-            Some(stamp) => Change::Stamped { entity: self.entity, stamp, content: self.content(row) },
+            Some(stamp) => Change::Stamped {
+                entity: self.entity,
+                stamp,
+                content: content(row, &self.verified),
+                checks: self.checks.iter().map(|(check, fields)| (*check, content(row, fields))).collect(),
+            },
             None => Change::Unstamped,
         }
     }
 
-    fn content(&self, row: &RawDocument) -> Content {
-        let mut digest = Digest::default();
-        for (path, kind) in &self.verified {
-            // The raw envelope of Debezium holds the row under `after`.
-            let value = at(row, path).or_else(|| at(row, &format!("after.{path}")));
-            match value.map(|value| canonical(value, *kind)) {
-                Some(Canonical::Text(text)) => digest.push(Some(&text)),
-                Some(Canonical::Null) => digest.push(None),
-                Some(Canonical::Unknown) | None => return Content::Unchecked,
-            }
-        }
-        if self.verified.is_empty() { Content::Unchecked } else { Content::Digest(digest.finish()) }
-    }
-
     fn deleted(&self, document_key: &RawDocument) -> Change {
-        match at(document_key, &self.key_path).map(|value| canonical(value, self.key_type)) {
-            Some(Canonical::Text(key)) => Change::Deleted { entity: self.entity, key },
-            // A key of another shape is not one of ours.
-            Some(Canonical::Null | Canonical::Unknown) | None => Change::Unstamped,
+        let column = |(path, kind): &(String, ColumnType)| match canonical(at(document_key, path)?, *kind) {
+            Canonical::Text(text) => Some(text),
+            Canonical::Null | Canonical::Unknown => None,
+        };
+        let columns: Option<Vec<String>> = self.key.iter().map(column).collect();
+        // A key of another shape is not one of ours.
+        columns.map_or(Change::Unstamped, |columns| Change::Deleted {
+            entity: self.entity,
+            key: form::key(&columns),
+        })
+    }
+}
+
+impl Field {
+    fn of(column: &Column) -> Self {
+        Self { path: column.field.clone(), kind: column.kind }
+    }
+}
+
+/// The digest of some columns of a row: unchecked unless all of them are there and have a canonical form.
+fn content(row: &RawDocument, fields: &[Field]) -> Content {
+    let mut digest = Digest::default();
+    for Field { path, kind } in fields {
+        // The raw envelope of Debezium holds the row under `after`.
+        let value = at(row, path).or_else(|| at(row, &format!("after.{path}")));
+        match value.map(|value| canonical(value, *kind)) {
+            Some(Canonical::Text(text)) => digest.push(Some(&text)),
+            Some(Canonical::Null) => digest.push(None),
+            Some(Canonical::Unknown) | None => return Content::Unchecked,
         }
     }
+    if fields.is_empty() { Content::Unchecked } else { Content::Digest(digest.finish()) }
 }
 
 /// A value at a dotted path: nested documents, or a field whose name is the dotted path itself, as
@@ -176,34 +209,6 @@ fn at<'a>(document: &'a RawDocument, path: &str) -> Option<RawBsonRef<'a>> {
     }
 }
 
-/// What a value's canonical form is; see [`streamgauge_shared::digest`].
-enum Canonical {
-    Text(String),
-    Null,
-    /// Of a type that has no canonical form here: the pipeline replaced it.
-    Unknown,
-}
-
-fn canonical(value: RawBsonRef<'_>, kind: ColumnType) -> Canonical {
-    match (kind, value) {
-        (_, RawBsonRef::Null) => Canonical::Null,
-        // Debezium's mark for a large value that an update did not touch.
-        (_, RawBsonRef::String("__debezium_unavailable_value")) => Canonical::Unknown,
-        (ColumnType::Text, RawBsonRef::String(text)) => Canonical::Text(text.to_owned()),
-        (ColumnType::Uuid, RawBsonRef::String(text)) => Canonical::Text(text.to_ascii_lowercase()),
-        (ColumnType::Uuid, RawBsonRef::Binary(binary)) if binary.subtype == BinarySubtype::Uuid => {
-            hyphenated(binary.bytes).map_or(Canonical::Unknown, Canonical::Text)
-        }
-        _ => Canonical::Unknown,
-    }
-}
-
-fn hyphenated(bytes: &[u8]) -> Option<String> {
-    let hex: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
-    let part = |range| hex.get(range);
-    Some(format!("{}-{}-{}-{}-{}", part(0..8)?, part(8..12)?, part(12..16)?, part(16..20)?, part(20..32)?))
-}
-
 impl Reply {
     /// Whether an event happened after the stream was last opened anew: only then it was not waiting for us.
     fn is_after_reopening(&self, cluster_time: Option<Timestamp>) -> bool {
@@ -214,6 +219,7 @@ impl Reply {
 
 #[cfg(test)]
 mod tests {
+    use mongodb::bson::spec::BinarySubtype;
     use mongodb::bson::{Binary, RawDocumentBuf, doc};
     use streamgauge_shared::digest;
     use streamgauge_shared::test_file::{Scale, Source, parse};
@@ -223,28 +229,32 @@ mod tests {
     const STAMP: &str = "1.00c0ffee0042.0.17.1795406706789012345";
     const ID: &str = "6f9619ff-8b86-d011-b42d-00c04fc964ff";
 
-    fn decoder() -> Decoder {
+    fn test() -> Test {
         let source = |name: &str, text: &str| Source { name: name.into(), text: text.into() };
         let test = source("t.toml", include_str!("../../../scenarios/e2e-latency.toml"));
         let model = source("m.toml", include_str!("../../../scenarios/models/shop.toml"));
-        Decoder::new(
-            &parse(&test, Scale::default(), Scale::default(), |_| Ok(model))
-                .expect("the shipped test")
-                .0
-                .model,
-        )
+        parse(&test, Scale::default(), Scale::default(), |_| Ok(model)).expect("the shipped test").0
     }
 
     fn change(event: mongodb::bson::Document) -> Option<Change> {
+        change_in(&test(), event)
+    }
+
+    fn change_in(test: &Test, event: mongodb::bson::Document) -> Option<Change> {
         let raw = RawDocumentBuf::try_from(&event).expect("a document");
-        match decoder().document(&raw) {
+        match Decoder::new(test).document(&raw) {
             Document::Row(change) => Some(change),
             Document::CollectionGone | Document::Elsewhere => None,
         }
     }
 
     fn stamped(content: Content) -> Option<Change> {
-        Some(Change::Stamped { entity: 0, stamp: STAMP.parse().expect("a stamp"), content })
+        Some(Change::Stamped {
+            entity: 0,
+            stamp: STAMP.parse().expect("a stamp"),
+            content,
+            checks: Vec::new(),
+        })
     }
 
     fn content(email: &str, status: &str) -> Content {
@@ -293,6 +303,53 @@ mod tests {
         let other =
             doc! { "operationType": "delete", "ns": { "coll": "customers" }, "documentKey": { "_id": 5 } };
         assert_eq!(change(other), Some(Change::Unstamped));
+    }
+
+    #[test]
+    fn a_key_of_several_columns_is_joined_in_its_order() {
+        let mut test = test();
+        let entity = &mut test.model.entities[0];
+        entity.columns[2].kind = ColumnType::Bigint;
+        entity.key = vec![2, 1];
+        entity.landing.key_paths = vec!["_id.status".into(), "_id.email".into()];
+        let deleted =
+            |key| doc! { "operationType": "delete", "ns": { "coll": "customers" }, "documentKey": key };
+        let event = deleted(doc! { "_id": { "email": "a:b", "status": 7.0 } });
+        assert_eq!(
+            change_in(&test, event),
+            Some(Change::Deleted { entity: 0, key: form::key(&["7", "a:b"]) })
+        );
+        for key in [doc! { "_id": { "email": "a:b" } }, doc! { "_id": ID }] {
+            assert_eq!(change_in(&test, deleted(key)), Some(Change::Unstamped), "a column is missing");
+        }
+    }
+
+    #[test]
+    fn each_check_of_the_entity_has_its_content_where_its_columns_are_there() {
+        let mut test = test();
+        let column = |index| (index, None);
+        test.checks = vec![
+            Check { entity: 0, columns: vec![column(2)] },
+            Check { entity: 1, columns: vec![column(0)] },
+            Check { entity: 0, columns: vec![column(2), column(1)] },
+        ];
+        let ns = doc! { "coll": "customers" };
+        let checks = |event| match change_in(&test, event) {
+            Some(Change::Stamped { checks, content, .. }) => (checks, content),
+            other => panic!("{other:?}"),
+        };
+        let digest = |columns: &[&str]| Content::Digest(digest::of(columns.iter().copied().map(Some)));
+        let row = doc! { "email": "a@b", "status": "s", "cdc_stamp": STAMP };
+        let whole = doc! { "operationType": "insert", "ns": ns.clone(), "fullDocument": row };
+        assert_eq!(
+            checks(whole),
+            (vec![(0, digest(&["s"])), (2, digest(&["s", "a@b"]))], content("a@b", "s"))
+        );
+        let part = doc! { "status": "s", "cdc_stamp": STAMP };
+        let update =
+            doc! { "operationType": "update", "ns": ns, "updateDescription": { "updatedFields": part } };
+        let expected = (vec![(0, digest(&["s"])), (2, Content::Unchecked)], Content::Unchecked);
+        assert_eq!(checks(update), expected);
     }
 
     #[test]

@@ -8,6 +8,7 @@ mod decode;
 mod pipeline;
 mod reader;
 mod server;
+mod value;
 
 pub use decode::{Decoded, Decoder};
 pub use reader::{Reader, Reply};

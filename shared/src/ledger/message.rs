@@ -200,6 +200,8 @@ pub struct Process {
     pub cpu_s: f64,
     /// The largest resident size so far.
     pub peak_rss_bytes: u64,
+    /// The resident size now; 0 where it is not known.
+    pub rss_bytes: u64,
 }
 
 /// The end of a writer's load.

@@ -7,6 +7,8 @@ mod lines;
 
 use serde::{Deserialize, Serialize};
 
+use crate::capacity::Capacity;
+
 /// Everything a run found out.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Findings {
@@ -29,6 +31,9 @@ pub struct Findings {
     /// One line for each stretch of a long run.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub checkpoints: Vec<Checkpoint>,
+    /// The highest rate that holds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub capacity: Option<Capacity>,
 }
 
 /// Where the thresholds broke.

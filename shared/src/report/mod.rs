@@ -52,6 +52,9 @@ pub struct Report {
     pub counters: BTreeMap<String, u64>,
     /// What load there was.
     pub load: Load,
+    /// What the scenarios were to find out; absent where none asks.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub findings: Option<Findings>,
     /// What is known of the clocks.
     pub clock: ClockReport,
     /// What the programs used.
@@ -366,6 +369,40 @@ pub struct Second {
     /// The headline's largest value.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub e2e_max: Option<f64>,
+    /// The headline's median over those that arrived. In a step of several seconds the mean of its seconds'
+    /// medians, each weighted with how many arrived in it: not the median of them all.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub e2e_p50: Option<f64>,
+    /// Its 95th percentile, made likewise.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub e2e_p95: Option<f64>,
+    /// Of the operations sent in the step, how many have arrived by now.
+    #[serde(default)]
+    pub arrived_of_sent: u64,
+    /// When the last of those arrived, seconds since the phase began.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_of_sent_s: Option<f64>,
+    /// Iterations that ran to their end.
+    #[serde(default)]
+    pub iterations: u64,
+    /// The mean of their durations; absent where none ended.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub iteration_mean: Option<f64>,
+    /// Entries pending at its end; like the following absent where nobody looked in the step.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pending: Option<u64>,
+    /// Users in an iteration at its end.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub active_users: Option<u32>,
+    /// Failed attempts to write and errors of the change stream since the run began, at its end.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub errors: Option<u64>,
+    /// Resident memory of all writers at its end.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub writer_rss_bytes: Option<u64>,
+    /// Resident memory of the observer at its end.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub observer_rss_bytes: Option<u64>,
 }
 
 /// What is known of the clocks.

@@ -42,6 +42,7 @@ pub fn render(report: &Report, color: bool) -> String {
         latencies(report, palette),
         account(report, palette),
         execution(report, palette),
+        findings(report),
         validity(report, palette),
         verdict(report, palette),
     ];
@@ -88,7 +89,14 @@ impl ThresholdResult {
 
 fn observed(result: &ThresholdResult) -> String {
     let method = result.expression.split(['<', '>', '=', '!']).next().unwrap_or_default().trim();
-    let Some(value) = result.observed else { return "no data".to_owned() };
+    let Some(value) = result.observed else {
+        let few = result.samples > 0;
+        return if few {
+            format!("no data: {} samples are too few", result.samples)
+        } else {
+            "no data".to_owned()
+        };
+    };
     let sign = if result.at_least { "≥" } else { "=" };
     let shown = if result.is_time {
         millis(value)
@@ -98,6 +106,17 @@ fn observed(result: &ThresholdResult) -> String {
         format!("{value}")
     };
     format!("{method}{sign}{shown}")
+}
+
+fn findings(report: &Report) -> String {
+    let mut text = String::new();
+    let lines = report.findings.as_ref().map(super::Findings::lines).unwrap_or_default();
+    if lines.is_empty() {
+        return text;
+    }
+    line(&mut text, "  █ FINDINGS\n");
+    lines.iter().for_each(|found| line(&mut text, &format!("    {found}")));
+    text
 }
 
 fn latencies(report: &Report, palette: &Palette) -> String {

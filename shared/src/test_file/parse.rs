@@ -1,23 +1,21 @@
 //! From the text of a test and its model to a [`Test`], or to every mistake in both.
 
-use super::mistake::unknown;
-use super::model::{self, Generator, Model};
-use super::reader::{Document, Table, Value};
-use super::template::Template;
-use super::{
-    Action, Arrivals, ConstantArrivalRate, Executor, Mistakes, Rate, RowFrom, Scale, Scenario, Setting,
-    Source, Step, Test, Timeout,
-};
-use crate::account::Operation;
-use crate::threshold::{Expression, Metric, Tags, Threshold, split_key};
-use crate::time::Nanos;
+mod executor;
+mod flow;
+pub(super) mod model;
+mod threshold;
 
-/// k6's minimum length of a scenario.
-const DURATION_MIN: Nanos = Nanos::from_secs(1);
-/// Users at most: each costs a task and a place in a queue.
-const USERS_MAX: u64 = 100_000;
-/// Iterations per time unit at most: the pacer's thread reaches about 100,000 a second.
-const RATE_MAX: u64 = 1_000_000;
+use std::cell::RefCell;
+
+use super::reader::{Document, Table, Value};
+use super::{Check, Executor, Finding, Mistakes, Model, Pool, Scale, Scenario, Scope, Source, Step, Test};
+use crate::time::Nanos;
+use flow::Known;
+
+/// The stage that the judged parts of a capacity search belong to.
+const PROBE_STAGE: &str = "probe";
+/// The shortest distance of checkpoints.
+const CHECKPOINT_MIN: Nanos = Nanos::from_secs(1);
 
 /// Reads a test. `load_model` gets the path as the test names it and returns the model's source, or
 /// the reason why it cannot be read.
@@ -47,11 +45,17 @@ pub fn parse(
     let model_document = source.as_ref().map(|source| Document::new(&source.name, &source.text));
     let model = model_document.as_ref().and_then(model::read);
 
-    let reader = Reader { document: &document, model: model.as_ref(), time_scale, load_scale };
+    let mut reader = Reader::new(&document, model.as_ref(), time_scale, load_scale);
     let defaults = reader.defaults(root.get("defaults"));
+    reader.read_pools(root.get("pools"));
+    let setup = reader.phase_flow(root.get("setup"));
     let scenarios = reader.scenarios(&root);
+    let teardown = reader.phase_flow(root.get("teardown"));
     let thresholds = reader.thresholds(root.get("thresholds"), &scenarios);
+    reader.check_pools(root.get("pools"));
+    reader.check_capacity(&root, &scenarios, &thresholds);
     root.finish();
+    let Reader { pools, checks, groups, stages, .. } = reader;
 
     let mut mistakes = document.into_mistakes();
     mistakes.extend(model_document.map(Document::into_mistakes).unwrap_or_default());
@@ -60,7 +64,6 @@ pub fn parse(
             let name =
                 test.name.rsplit('/').next().unwrap_or(&test.name).trim_end_matches(".toml").to_owned();
             let Defaults { warm_up, arrival_timeout, lost_after, drain, synchronous_commit } = defaults;
-            let scenarios = scenarios.into_iter().flatten().collect();
             let test = Test {
                 name,
                 model,
@@ -69,13 +72,13 @@ pub fn parse(
                 lost_after,
                 drain,
                 synchronous_commit,
-                setup: Vec::new(),
-                teardown: Vec::new(),
-                scenarios,
-                pools: Vec::new(),
-                checks: Vec::new(),
-                groups: Vec::new(),
-                stages: Vec::new(),
+                setup: setup.unwrap_or_default(),
+                teardown: teardown.unwrap_or_default(),
+                scenarios: scenarios.into_iter().flatten().collect(),
+                pools,
+                checks: checks.into_inner(),
+                groups: groups.into_inner(),
+                stages: stages.into_inner(),
                 thresholds,
                 time_scale,
                 load_scale,
@@ -92,6 +95,14 @@ struct Reader<'a, 't> {
     model: Option<&'a Model>,
     time_scale: Scale,
     load_scale: Scale,
+    pools: Vec<Pool>,
+    /// Whether a pool has a mistake, so that names of pools cannot be judged.
+    broken_pools: bool,
+    /// Pools that some create fills.
+    filled: RefCell<Vec<usize>>,
+    checks: RefCell<Vec<Check>>,
+    groups: RefCell<Vec<String>>,
+    stages: RefCell<Vec<String>>,
 }
 
 struct Defaults {
@@ -102,7 +113,27 @@ struct Defaults {
     synchronous_commit: bool,
 }
 
-impl Reader<'_, '_> {
+impl<'a, 't> Reader<'a, 't> {
+    fn new(
+        document: &'a Document<'t>,
+        model: Option<&'a Model>,
+        time_scale: Scale,
+        load_scale: Scale,
+    ) -> Self {
+        Self {
+            document,
+            model,
+            time_scale,
+            load_scale,
+            pools: Vec::new(),
+            broken_pools: false,
+            filled: RefCell::default(),
+            checks: RefCell::default(),
+            groups: RefCell::default(),
+            stages: RefCell::default(),
+        }
+    }
+
     fn defaults(&self, value: Option<Value<'_, '_>>) -> Defaults {
         let mut read = Defaults {
             warm_up: Nanos::ZERO,
@@ -130,6 +161,54 @@ impl Reader<'_, '_> {
         read
     }
 
+    fn read_pools(&mut self, value: Option<Value<'_, '_>>) {
+        const SCOPES: [(&str, Scope); 2] = [("shared", Scope::Shared), ("user", Scope::User)];
+        let Some(table) = value.and_then(|value| value.table()) else { return };
+        let mut entries: Vec<_> = table.entries().collect();
+        entries.sort_by_key(|(_, span, _)| span.start);
+        for (name, _, value) in entries {
+            let Some(pool) = value.table() else {
+                self.broken_pools = true;
+                continue;
+            };
+            let entity = pool.require("entity", "\"customer\"").and_then(|value| self.entity(&value));
+            let scope = pool.get("scope").map_or(Some(Scope::Shared), |value| value.word("scope", &SCOPES));
+            pool.finish();
+            match (entity, scope) {
+                (Some(entity), Some(scope)) => {
+                    self.pools.push(Pool { name: name.to_owned(), entity, scope });
+                }
+                _ => self.broken_pools = true,
+            }
+        }
+    }
+
+    /// A pool that nothing fills leaves out every step that takes a row from it.
+    fn check_pools(&self, value: Option<Value<'_, '_>>) {
+        let Some(table) = value.and_then(|value| value.table()) else { return };
+        if self.broken_pools || !self.document.is_clean() {
+            return;
+        }
+        for (name, span, _) in table.entries() {
+            let index = self.pools.iter().position(|pool| pool.name == name);
+            if index.is_some_and(|index| !self.filled.borrow().contains(&index)) {
+                self.document.mistake(
+                    span.start,
+                    format!("nothing fills pool '{name}': give a create of its entity into = \"{name}\""),
+                );
+            }
+        }
+    }
+
+    /// The flow of `[setup]` or `[teardown]`.
+    fn phase_flow(&self, value: Option<Value<'_, '_>>) -> Option<Vec<Step>> {
+        let table = value?.table()?;
+        let flow = table.require("flow", "[ { create = \"customer\" }, { await = \"30s\" } ]");
+        let flow = flow.and_then(|value| self.flow(&value, &mut Known::default()));
+        table.finish();
+        flow
+    }
+
     /// Every scenario in the file's order; `None` stands for one with a mistake, so that indexes stay.
     fn scenarios(&self, root: &Table<'_, '_>) -> Vec<Option<Scenario>> {
         let example = "a table [scenarios.e2e_latency]";
@@ -145,258 +224,86 @@ impl Reader<'_, '_> {
     }
 
     fn scenario(&self, name: &str, value: &Value<'_, '_>) -> Option<Scenario> {
+        const FINDINGS: [(&str, Finding); 4] = [
+            ("breaking_point", Finding::BreakingPoint),
+            ("recovery", Finding::Recovery),
+            ("catch_up", Finding::CatchUp),
+            ("stability", Finding::Stability),
+        ];
         let legal = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
         if name.is_empty() || !name.chars().all(legal) {
             value.mistake(format!("'{name}' is not a scenario name: letters, digits, _ and - only"));
         }
         let table = value.table()?;
-        let executor = table.require("executor", "\"constant-arrival-rate\"");
-        let executor = executor.and_then(|value| value.word("executor", &[("constant-arrival-rate", ())]));
-        let executor = executor.and_then(|()| self.constant_arrival_rate(&table));
+        let executor = self.executor(&table);
         let span = |key| table.get(key).map(|value| value.duration(Nanos::ZERO));
         let start_time =
             span("start_time").unwrap_or(Some(Nanos::ZERO)).map(|span| self.time_scale.span(span));
-        let graceful_stop = span("graceful_stop").unwrap_or(Some(Nanos::from_secs(30)));
+        let graceful_stop = span("graceful_stop").unwrap_or(Some(executor::GRACEFUL));
+        let findings: Option<Vec<Finding>> = table.get("findings").map_or(Some(Vec::new()), |value| {
+            value.array()?.iter().map(|item| item.word("finding", &FINDINGS)).collect()
+        });
+        let checkpoint = table
+            .get("checkpoint")
+            .map_or(Some(Nanos::from_secs(300)), |value| value.duration(CHECKPOINT_MIN));
         let flow = table.require("flow", "[ { create = \"customer\" }, { await = \"5s\" } ]");
-        let flow = flow.and_then(|value| self.flow(&value));
-        table.finish();
+        let flow = flow.and_then(|value| self.flow(&value, &mut Known::default()));
+        if executor.is_some() {
+            table.finish();
+        }
         Some(Scenario {
             name: name.to_owned(),
             start_time: start_time?,
             graceful_stop: graceful_stop?,
-            executor: executor?,
+            executor: executor??,
             flow: flow?,
-            findings: Vec::new(),
-            checkpoint: self.time_scale.span(Nanos::from_secs(300)),
+            findings: findings?,
+            checkpoint: self.time_scale.span(checkpoint?),
         })
     }
 
-    fn constant_arrival_rate(&self, table: &Table<'_, '_>) -> Option<Executor> {
-        let iterations = table.require("rate", "10").and_then(|value| value.whole(1..=RATE_MAX));
-        let per = table
-            .get("time_unit")
-            .map_or(Some(Nanos::from_secs(1)), |value| value.duration(Nanos::from_millis(1)));
-        let duration = table.require("duration", "\"5m\"").and_then(|value| value.duration(DURATION_MIN));
-        let pre_allocated =
-            table.require("pre_allocated_vus", "20").and_then(|value| value.whole(1..=USERS_MAX));
-        let max_value = table.get("max_vus");
-        let max = max_value.as_ref().map_or(pre_allocated, |value| value.whole(1..=USERS_MAX));
-        if let Some(value) = table.get("arrivals") {
-            value.word("spacing of arrivals", &[("even", ())]);
-        }
-        if let (Some(value), Some(pre_allocated), Some(max)) = (&max_value, pre_allocated, max)
-            && max < pre_allocated
-        {
-            value.mistake(format!(
-                "'max_vus' ({max}) is below 'pre_allocated_vus' ({pre_allocated}): raise it or leave it out"
-            ));
-        }
-        let rate = Rate {
-            iterations: iterations?.checked_mul(self.load_scale.numerator())?,
-            per: Nanos(per?.0.checked_mul(i64::try_from(self.load_scale.denominator()).ok()?)?),
-        };
-        let users = |count: u64| self.load_scale.users(u32::try_from(count).unwrap_or(u32::MAX));
-        Some(Executor::ConstantArrivalRate(ConstantArrivalRate {
-            rate,
-            duration: self.time_scale.span(duration?),
-            pre_allocated_vus: users(pre_allocated?),
-            max_vus: users(max?),
-            arrivals: Arrivals::Even,
-        }))
-    }
-
-    fn flow(&self, value: &Value<'_, '_>) -> Option<Vec<Step>> {
-        let items = value.array()?;
-        if items.is_empty() {
-            value.mistake(
-                "'flow' is empty: an iteration needs at least one step, as in { create = \"customer\" }",
-            );
-        }
-        let mut made = Vec::new();
-        let mut written = false;
-        let steps: Vec<Option<Step>> =
-            items.iter().map(|item| self.step(item, &mut made, &mut written)).collect();
-        steps.into_iter().collect()
-    }
-
-    /// One step. `made` holds the entities of which the iteration has a row at this point, `written`
-    /// whether it has done any operation.
-    fn step(&self, value: &Value<'_, '_>, made: &mut Vec<usize>, written: &mut bool) -> Option<Step> {
-        let step = |action| Step { group: None, action };
-        let table = value.table()?;
-        let (create, wait, delete, set) =
-            (table.get("create"), table.get("await"), table.get("delete"), table.get("set"));
-        let kinds =
-            usize::from(create.is_some()) + usize::from(wait.is_some()) + usize::from(delete.is_some());
-        table.finish();
-        if kinds != 1 {
-            value.mistake("a step has exactly one of: create, await, delete");
-            return None;
-        }
-        if let (Some(set), None) = (&set, &create) {
-            set.mistake("'set' goes with create only");
-        }
-        if let Some(create) = create {
-            *written = true;
-            let entity = self.entity(&create)?;
-            made.push(entity);
-            let set = set.map_or(Some(Vec::new()), |set| self.set(entity, &set))?;
-            let set =
-                set.into_iter().map(|(column, text)| Setting { column, value: Generator::Template(text) });
-            let (set, parents) = (set.collect(), Vec::new());
-            return Some(step(Action::Create { entity, set, parents, into: None, check: None }));
-        }
-        if let Some(wait) = wait {
-            if !*written {
-                wait.mistake("'await' has nothing to wait for: put a create before it");
-            }
-            let timeout = Timeout::fixed(wait.duration(Nanos::from_millis(1))?);
-            return Some(step(Action::Await { timeout }));
-        }
-        let delete = delete?;
-        let entity = self.entity(&delete)?;
-        match made.iter().rposition(|other| *other == entity) {
-            Some(row) => drop(made.remove(row)),
-            None => delete
-                .mistake("the iteration has no such row here: put a create of this entity before its delete"),
-        }
-        Some(step(Action::Delete { entity, row: RowFrom::Own }))
-    }
-
-    fn entity(&self, value: &Value<'_, '_>) -> Option<usize> {
-        let (name, model) = (value.text()?, self.model?);
-        let found = model.entities.iter().position(|entity| entity.name == name);
-        if found.is_none() {
-            let names: Vec<&str> = model.entities.iter().map(|entity| entity.name.as_str()).collect();
-            value.mistake(unknown("entity", name, &names));
-        }
-        found
-    }
-
-    fn set(&self, entity: usize, value: &Value<'_, '_>) -> Option<Vec<(usize, Template)>> {
-        let entity = &self.model?.entities[entity];
-        let names: Vec<&str> = entity.columns.iter().map(|column| column.name.as_str()).collect();
-        let mut set = Vec::new();
-        for (name, span, value) in value.table()?.entries() {
-            match entity.columns.iter().position(|column| column.name == name) {
-                None => self.document.mistake(span.start, unknown("column", name, &names)),
-                Some(key) if entity.key.contains(&key) => {
-                    value.mistake(format!("'{name}' is the key: it is generated, not set"))
-                }
-                Some(column) => set.extend(Template::read(&value).map(|template| (column, template))),
-            }
-        }
-        Some(set)
-    }
-
-    fn thresholds(&self, value: Option<Value<'_, '_>>, scenarios: &[Option<Scenario>]) -> Vec<Threshold> {
-        let Some(table) = value.and_then(|value| value.table()) else { return Vec::new() };
-        let mut read = Vec::new();
-        for (key, span, value) in table.entries() {
-            let Some((metric, name, tags)) = self.threshold_key(key, span.start, scenarios) else { continue };
-            let items = if value.is_table() { Some(vec![value.clone()]) } else { value.array() };
-            for item in items.into_iter().flatten() {
-                read.extend(self.threshold(&item, key, metric, name, tags));
-            }
-        }
-        read
-    }
-
-    fn threshold_key<'k>(
+    /// A capacity search has the pipeline for itself, and something to judge it by.
+    fn check_capacity(
         &self,
-        key: &'k str,
-        at: usize,
+        root: &Table<'_, '_>,
         scenarios: &[Option<Scenario>],
-    ) -> Option<(Metric, &'k str, Tags)> {
-        let (name, pairs) =
-            split_key(key).map_err(|error| self.document.mistake(at, error.to_string())).ok()?;
-        let Some(metric) = Metric::from_name(name) else {
-            self.document.mistake(at, unknown("metric", name, &Metric::names().collect::<Vec<_>>()));
-            return None;
-        };
-        let mut tags = Tags::default();
-        let index = |what: &str, word: &str, names: &[&str]| {
-            let found =
-                names.iter().position(|name| *name == word).and_then(|index| u16::try_from(index).ok());
-            if found.is_none() {
-                self.document.mistake(at, unknown(what, word, names));
-            }
-            found
-        };
-        for (tag, word) in pairs {
-            match tag {
-                "scenario" if scenarios.iter().all(Option::is_some) => {
-                    let names: Vec<&str> =
-                        scenarios.iter().flatten().map(|scenario| scenario.name.as_str()).collect();
-                    tags.scenario = Some(index("scenario", word, &names)?);
-                }
-                "scenario" => {}
-                "entity" => {
-                    let names: Vec<&str> =
-                        self.model?.entities.iter().map(|entity| entity.name.as_str()).collect();
-                    tags.entity = Some(index("entity", word, &names)?);
-                }
-                "operation" => {
-                    let names = Operation::ALL.map(Operation::name);
-                    tags.operation = Some(Operation::ALL[usize::from(index("operation", word, &names)?)]);
-                }
-                _ => {
-                    self.document.mistake(at, unknown("tag", tag, &["scenario", "entity", "operation"]));
-                    return None;
-                }
-            }
-        }
-        let narrowed = tags.entity.is_some() || tags.operation.is_some();
-        let per_operation = !matches!(
-            metric,
-            Metric::Counter(_) | Metric::Latency(crate::timeline::Latency::IterationDuration)
-        );
-        if narrowed && !per_operation {
-            self.document.mistake(
-                at,
-                format!(
-                    "'{name}' is not counted per entity or operation: only the tag 'scenario' narrows it"
-                ),
+        thresholds: &[crate::threshold::Threshold],
+    ) {
+        let Some(value) = root.get("scenarios").filter(|_| is_capacity(scenarios)) else { return };
+        if scenarios.len() > 1 {
+            value.mistake(
+                "a capacity-search cannot stand beside other scenarios: their load would be part of what it finds",
             );
-            return None;
         }
-        Some((metric, name, tags))
+        if !thresholds.iter().any(|threshold| threshold.tags.stage.is_some()) {
+            value.mistake(
+                "a capacity-search needs a threshold on a latency or a rate, as in cdc_e2e_latency = [\"p(95)<2000\"]",
+            );
+        }
     }
 
-    fn threshold(
-        &self,
-        value: &Value<'_, '_>,
-        key: &str,
-        metric: Metric,
-        name: &str,
-        tags: Tags,
-    ) -> Option<Threshold> {
-        let (text, abort_on_fail, delay) = if value.is_table() {
-            let table = value.table()?;
-            let text = table.require("threshold", "\"p(95)<2000\"").and_then(|value| value.text());
-            let abort = table.get("abort_on_fail").map_or(Some(false), |value| value.flag());
-            let delay =
-                table.get("delay_abort_eval").map_or(Some(Nanos::ZERO), |value| value.duration(Nanos::ZERO));
-            table.finish();
-            (text?, abort?, delay?)
-        } else {
-            (value.text()?, false, Nanos::ZERO)
-        };
-        let expression =
-            Expression::parse(text, metric, name).map_err(|error| value.mistake(error.to_string())).ok()?;
-        let delay_abort_eval = self.time_scale.span(delay);
-        Some(Threshold {
-            metric,
-            tags,
-            key: key.to_owned(),
-            expression,
-            abort_on_fail,
-            delay_abort_eval,
-            over: None,
-            min_samples: 0,
-            recover_within: Nanos::ZERO,
-        })
+    fn group(&self, name: &str) -> u16 {
+        index_of(&self.groups, name)
     }
+
+    fn stage(&self, name: &str) -> u16 {
+        index_of(&self.stages, name)
+    }
+}
+
+/// Whether the test is a capacity search.
+fn is_capacity(scenarios: &[Option<Scenario>]) -> bool {
+    scenarios.iter().flatten().any(|scenario| matches!(scenario.executor, Executor::CapacitySearch(_)))
+}
+
+/// The index of a name in a list that takes it if it is not there.
+fn index_of(names: &RefCell<Vec<String>>, name: &str) -> u16 {
+    let mut names = names.borrow_mut();
+    let index = names.iter().position(|other| other == name).unwrap_or_else(|| {
+        names.push(name.to_owned());
+        names.len() - 1
+    });
+    u16::try_from(index).unwrap_or(u16::MAX)
 }
 
 #[cfg(test)]

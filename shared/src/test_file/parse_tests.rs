@@ -1,4 +1,8 @@
 use super::*;
+use crate::test_file::{
+    Action, Arrivals, CapacitySearch, ConstantArrivalRate, ConstantVus, Pick, RampingVus, Rate, RowFrom,
+    Timeout,
+};
 
 const TEST: &str = include_str!("../../../scenarios/e2e-latency.toml");
 const MODEL: &str = include_str!("../../../scenarios/models/shop.toml");
@@ -76,17 +80,17 @@ fn each_mistake_names_its_place_what_was_found_and_what_is_allowed() {
         (
             "\"constant-arrival-rate\"",
             "\"constant-arrivals-rate\"",
-            "t.toml:11:12: unknown executor 'constant-arrivals-rate', did you mean 'constant-arrival-rate'? allowed: constant-arrival-rate",
+            "t.toml:11:12: unknown executor 'constant-arrivals-rate', did you mean 'constant-arrival-rate'? allowed: shared-iterations, per-vu-iterations, constant-vus, ramping-vus, constant-arrival-rate, ramping-arrival-rate, capacity-search",
         ),
         (
             "{ await = \"5s\" },",
             "{ await = \"5s\", delete = \"customer\" },",
-            "t.toml:20:3: a step has exactly one of: create, await, delete",
+            "t.toml:20:3: a step has exactly one of: create, update, delete, await, check, pause, choose, maybe, repeat",
         ),
         (
             "delete = \"customer\"",
             "delete = \"custmer\"",
-            "t.toml:21:14: unknown entity 'custmer', did you mean 'customer'? allowed: customer",
+            "t.toml:21:14: unknown entity 'custmer', did you mean 'customer'? allowed: customer, address, order",
         ),
         (
             "status = \"active\"",
@@ -96,7 +100,7 @@ fn each_mistake_names_its_place_what_was_found_and_what_is_allowed() {
         (
             "cdc_success_rate",
             "cdc_succes_rate",
-            "t.toml:26:1: unknown metric 'cdc_succes_rate', did you mean 'cdc_success_rate'? allowed: cdc_e2e_latency, cdc_e2e_latency_intended, cdc_propagation, pg_write_duration, mongo_visibility, schedule_lag, connection_wait, iteration_duration, cdc_success_rate, pg_write_failed, checks, iterations, dropped_iterations, pg_write_errors, observer_errors",
+            "t.toml:26:1: unknown metric 'cdc_succes_rate', did you mean 'cdc_success_rate'? allowed: cdc_e2e_latency, cdc_e2e_latency_intended, cdc_propagation, pg_write_duration, mongo_visibility, schedule_lag, connection_wait, iteration_duration, cdc_success_rate, pg_write_failed, checks, iterations, dropped_iterations, pg_write_errors, observer_errors, skipped_steps",
         ),
         (
             "\"rate>0.99\"",
@@ -135,15 +139,16 @@ fn all_mistakes_of_both_files_are_reported_at_once() {
         .replace("time_unit", "time_unti")
         .replace("p(95)<2000", "p95<2000")
         .replace("drain = \"60s\"", "drain = \"soon\"");
-    let model = MODEL.replace("verified = true", "verifed = true").replace("key = \"id\"", "key = \"idd\"");
+    let model =
+        MODEL.replacen("verified = true", "verifed = true", 2).replacen("key = \"id\"", "key = \"idd\"", 1);
     let mistakes = read(&test, &model, "1", "1").expect_err("six mistakes");
     let expected = [
         "t.toml:8:9: 'soon' is not a duration: write numbers with ns, us, ms, s, m, h or d, as in 500ms or 1m30s",
-        "t.toml:13:1: unknown key 'time_unti', did you mean 'time_unit'? allowed: executor, rate, time_unit, duration, pre_allocated_vus, max_vus, arrivals, start_time, graceful_stop, flow",
+        "t.toml:13:1: unknown key 'time_unti', did you mean 'time_unit'? allowed: executor, rate, time_unit, duration, pre_allocated_vus, max_vus, arrivals, start_time, graceful_stop, findings, checkpoint, flow",
         "t.toml:25:33: threshold 'p95<2000' uses method 'p95', which 'cdc_e2e_latency' does not have: it has avg, min, max, med, p(N)",
         "m.toml:6:7: unknown column 'idd', did you mean 'id'? allowed: id, email, status",
-        "m.toml:11:87: unknown key 'verifed', did you mean 'verified'? allowed: type, verified, field, generate, template, choices",
-        "m.toml:12:94: unknown key 'verifed', did you mean 'verified'? allowed: type, verified, field, generate, template, choices",
+        "m.toml:11:89: unknown key 'verifed', did you mean 'verified'? allowed: type, verified, field, generate, template, choices, value, min, max, probability, from, to, references",
+        "m.toml:12:94: unknown key 'verifed', did you mean 'verified'? allowed: type, verified, field, generate, template, choices, value, min, max, probability, from, to, references",
     ];
     assert_eq!(mistakes, expected);
 }
@@ -156,4 +161,210 @@ fn syntax_errors_and_an_unreadable_model_are_mistakes_too() {
         parse(&source("t.toml", TEST), Scale::default(), Scale::default(), |_| Err("no such file".into()))
             .expect_err("no model");
     assert_eq!(mistakes.to_string(), "t.toml:2:9: model 'models/shop.toml' cannot be read: no such file");
+}
+
+/// The shipped scenarios, with the models they name.
+const SHIPPED: [(&str, &str); 8] = [
+    ("baseline", include_str!("../../../scenarios/baseline.toml")),
+    ("stress", include_str!("../../../scenarios/stress.toml")),
+    ("spike", include_str!("../../../scenarios/spike.toml")),
+    ("soak", include_str!("../../../scenarios/soak.toml")),
+    ("e2e-latency", TEST),
+    ("mixed", include_str!("../../../scenarios/mixed.toml")),
+    ("capacity", include_str!("../../../scenarios/capacity.toml")),
+    ("own-table", include_str!("../../../scenarios/own-table.toml")),
+];
+const METERS: &str = include_str!("../../../scenarios/models/meters.toml");
+
+fn shipped(name: &str) -> Test {
+    let (_, text) = SHIPPED.iter().find(|(other, _)| *other == name).expect("a shipped scenario");
+    let model = if text.contains("meters.toml") { METERS } else { MODEL };
+    read(text, model, "1", "1").unwrap_or_else(|mistakes| panic!("{name}: {mistakes:#?}"))
+}
+
+#[test]
+fn every_shipped_scenario_reads() {
+    for (name, _) in SHIPPED {
+        assert!(!shipped(name).thresholds.is_empty(), "{name}");
+    }
+}
+
+#[test]
+fn the_loads_are_those_of_the_suite_that_is_replaced() {
+    let minutes = |minutes: u64| Nanos::from_secs(i64::try_from(60 * minutes).expect("small"));
+    let vus = |vus, duration| Executor::ConstantVus(ConstantVus { vus, duration });
+    assert_eq!(shipped("baseline").scenarios[0].executor, vus(10, minutes(5)));
+    assert_eq!(shipped("soak").scenarios[0].executor, vus(50, minutes(120)));
+    let ramp = |name: &str| match &shipped(name).scenarios[0].executor {
+        Executor::RampingVus(RampingVus { start_vus, stages, .. }) => {
+            (*start_vus, stages.iter().map(|stage| (stage.duration, stage.target)).collect::<Vec<_>>())
+        }
+        other => panic!("{other:?}"),
+    };
+    let stages = |list: &[(u64, u32)]| list.iter().map(|(m, n)| (minutes(*m), *n)).collect::<Vec<_>>();
+    let stress = [(2, 50), (2, 50), (2, 100), (2, 100), (2, 150), (3, 150), (2, 0)];
+    assert_eq!(ramp("stress"), (0, stages(&stress)));
+    assert_eq!(ramp("spike"), (10, stages(&[(1, 10), (0, 500), (2, 500), (0, 10), (2, 10)])));
+    assert_eq!(ramp("mixed"), (0, stages(&[(1, 20), (3, 50), (3, 50), (1, 20), (1, 0)])));
+}
+
+#[test]
+fn steps_say_which_row_and_which_check() {
+    let soak = shipped("soak");
+    let flow = &soak.scenarios[0].flow;
+    assert!(matches!(flow[0].action, Action::Create { into: Some(0), check: None, .. }), "{:?}", flow[0]);
+    assert!(
+        matches!(flow[3].action, Action::Update { row: RowFrom::Own, check: Some(0), .. }),
+        "{:?}",
+        flow[3]
+    );
+    let Action::Maybe { probability, flow: inner } = &flow[6].action else { panic!("{:?}", flow[6]) };
+    assert!((probability - 0.1).abs() < 1e-9);
+    let oldest = RowFrom::Pool { pool: 0, pick: Pick::Oldest, keep: 100 };
+    assert_eq!(inner[0].action, Action::Delete { entity: 0, row: oldest });
+    assert_eq!(flow.len(), 8, "the check is bound to its update and no step any more");
+
+    let stress = shipped("stress");
+    let Action::Await { timeout } = stress.scenarios[0].flow[1].action else { panic!("an await") };
+    let ms = Nanos::from_millis;
+    assert_eq!([1, 10, 57, 500].map(|user| timeout.of(user)), [ms(3_000), ms(3_300), ms(4_500), ms(9_000)]);
+
+    let mixed = shipped("mixed");
+    let Action::Choose(alternatives) = &mixed.scenarios[0].flow[0].action else { panic!("a choose") };
+    let weights: Vec<u32> = alternatives.iter().map(|alternative| alternative.weight).collect();
+    assert_eq!(weights, [30, 25, 15, 20, 10]);
+    assert!(matches!(mixed.setup[0].action, Action::Repeat { times: 10, .. }));
+    let Action::Create { parents, .. } = &alternatives[2].flow[0].action else { panic!("an address") };
+    assert_eq!(parents, &[(1, RowFrom::Pool { pool: 0, pick: Pick::Random, keep: 0 })]);
+}
+
+#[test]
+fn a_capacity_search_is_judged_by_its_probes() {
+    let capacity = shipped("capacity");
+    assert_eq!(capacity.stages, ["probe"]);
+    assert!(capacity.thresholds.iter().all(|threshold| threshold.tags.stage == Some(0)));
+    let Executor::CapacitySearch(CapacitySearch { start, max, resolution, .. }) =
+        capacity.scenarios[0].executor
+    else {
+        panic!("a capacity search")
+    };
+    assert_eq!((start.iterations, max.iterations), (10, 5_000));
+    assert!((resolution - 0.05).abs() < 1e-9);
+}
+
+#[test]
+fn a_users_own_table_has_types_and_a_composite_key() {
+    let test = shipped("own-table");
+    let entity = &test.model.entities[0];
+    assert_eq!(entity.key, [0, 1]);
+    assert_eq!(entity.landing.key_paths, ["_id.site", "_id.reading_id"]);
+    assert_eq!(entity.stamp, "latency_stamp");
+    assert_eq!(entity.verified().count(), 4);
+    assert_eq!(test.thresholds[2].tags.group, Some(0));
+}
+
+#[test]
+fn scales_reach_every_length_and_load() {
+    let (_, text) = SHIPPED[2];
+    let test = read(text, MODEL, "0.1", "0.5").expect("no mistakes");
+    let Executor::RampingVus(ramp) = &test.scenarios[0].executor else { panic!("a ramp") };
+    assert_eq!((ramp.start_vus, ramp.stages[1].target), (5, 250));
+    assert_eq!((ramp.stages[0].duration, ramp.stages[1].duration), (Nanos::from_secs(6), Nanos::ZERO));
+    assert_eq!(ramp.graceful_ramp_down, Nanos::from_secs(30));
+    let pause = Action::Pause { min: Nanos::from_millis(50), max: Nanos::from_millis(50) };
+    assert_eq!(test.scenarios[0].flow[2].action, pause, "pauses stay");
+}
+
+/// One mistake each, in a test that has everything.
+#[test]
+fn mistakes_of_the_language_have_their_sentences() {
+    let full = r#"
+model = "models/shop.toml"
+[pools.live]
+entity = "customer"
+[scenarios.a]
+executor = "ramping-vus"
+stages = [ { duration = "1m", target = 5, name = "up" } ]
+flow = [
+  { create = "customer", into = "live", group = "make" },
+  { await = "1s" },
+  { check = ["status"] },
+  { update = "customer", from = "live", set = { status = "active" } },
+  { create = "order", from = "live" },
+  { pause = ["1s", "2s"] },
+  { choose = [ { weight = 1, flow = [ { pause = "1s" } ] }, { weight = 2, flow = [ { pause = "2s" } ] } ] },
+  { maybe = 0.5, flow = [ { delete = "customer", from = "live", keep = 3 } ] },
+]
+[thresholds]
+"cdc_e2e_latency{stage:up,group:make}" = [ { threshold = "p(95)<1s", over = "30s", recover_within = "10s" } ]
+"#;
+    read(full, MODEL, "1", "1").expect("no mistakes");
+    let cases = [
+        ("ramping-vus", "ramping-vu", "unknown executor 'ramping-vu', did you mean 'ramping-vus'?"),
+        ("stages = [", "stage = [", "unknown key 'stage', did you mean 'stages'?"),
+        ("target = 5", "target = -5", "-5 is out of range: from 0 to 100000"),
+        ("duration = \"1m\"", "duration = \"0s\"", "every stage has the length 0"),
+        ("into = \"live\"", "into = \"dead\"", "unknown pool 'dead'"),
+        ("into = \"live\", ", "", "nothing fills pool 'live'"),
+        ("  { await = \"1s\" },\n", "", "'check' speaks of the create or update before it in the same list"),
+        ("check = [\"status\"]", "check = [\"stats\"]", "unknown column 'stats', did you mean 'status'?"),
+        (
+            "{ create = \"order\", from = \"live\" }",
+            "{ create = \"order\", into = \"live\", from = \"live\" }",
+            "pool 'live' holds rows of 'customer', not of 'order'",
+        ),
+        (
+            "update = \"customer\", from = \"live\"",
+            "update = \"order\"",
+            "the iteration has no such row here",
+        ),
+        ("set = { status = \"active\" }", "set = { id = \"x\" }", "'id' is of the key"),
+        ("set = { status = \"active\" }", "set = { }", "an update changes at least one column"),
+        ("[\"1s\", \"2s\"]", "[\"2s\", \"1s\"]", "the range is empty"),
+        ("weight = 1", "weight = 0", "0 is out of range: from 1 to 1000000"),
+        ("maybe = 0.5", "maybe = 1.5", "1.5 is out of range: from 0 to 1"),
+        ("from = \"live\", keep = 3", "keep = 3", "'keep' needs from"),
+        ("stage:up", "stage:down", "unknown stage 'down'; allowed: up"),
+        ("group:make", "group:made", "unknown group 'made', did you mean 'make'?"),
+        ("over = \"30s\", ", "", "'recover_within' needs a window to recover in"),
+        ("over = \"30s\"", "over = \"2h\"", "is too long: a window is at most"),
+        (
+            "cdc_e2e_latency{stage:up,group:make}",
+            "iteration_duration{stage:up}",
+            "only the tag 'scenario' narrows it",
+        ),
+        ("pause = [\"1s\", \"2s\"]", "pause = \"1s\", set = {}", "'set' goes with create or update only"),
+    ];
+    for (from, to, expected) in cases {
+        assert!(full.contains(from), "{from}");
+        let mistakes = read(&full.replace(from, to), MODEL, "1", "1").expect_err(to);
+        assert!(mistakes.iter().any(|mistake| mistake.contains(expected)), "{to}: {mistakes:#?}");
+    }
+}
+
+#[test]
+fn mistakes_of_a_model_have_their_sentences() {
+    let own = SHIPPED[7].1;
+    let cases = [
+        ("numeric(12,3)", "numeric", "'numeric' does not say how many digits: write numeric(10,2)"),
+        ("min = 0, max = 99_999.999", "min = 0, max = 0.0001", "0.0001 does not fit into numeric(12,3)"),
+        (
+            "generate = \"bool\", probability",
+            "generate = \"int\", probability",
+            "it takes generate = choice, fixed, bool",
+        ),
+        ("to = 2026-12-31T23:59:59Z", "to = 2025-12-31T23:59:59Z", "the range is empty"),
+        ("to = 2026-12-31T23:59:59Z }", "to = 2026-12-31T23:59:59Z, verified = true }", "cannot be verified"),
+        ("\"site\", \"reading_id\"", "\"site\", \"meter_no\"", "a key must be unique"),
+        ("[\"_id.site\", \"_id.reading_id\"]", "\"_id\"", "the key has 2 columns and 'key' 1 paths"),
+        ("{int(1,9)}", "{int(9,1)}", "is not a range of whole numbers"),
+    ];
+    for (from, to, expected) in cases {
+        assert!(METERS.contains(from), "{from}");
+        let mistakes = read(own, &METERS.replace(from, to), "1", "1").expect_err(to);
+        assert!(mistakes.iter().any(|mistake| mistake.contains(expected)), "{to}: {mistakes:#?}");
+    }
+    let reference = MODEL.replace("references = \"customer\"", "references = \"order\"");
+    let mistakes = read(TEST, &reference, "1", "1").expect_err("a reference forwards");
+    assert!(mistakes.iter().any(|mistake| mistake.contains("must stand before")), "{mistakes:#?}");
 }

@@ -9,7 +9,7 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use super::mistake::{Mistake, unknown};
-use crate::time::{Nanos, parse_duration};
+use crate::time::{NANOS_PER_SECOND, Nanos, UnixNanos, parse_duration};
 
 /// One file and what is wrong with it.
 pub(super) struct Document<'t> {
@@ -157,6 +157,65 @@ impl<'d, 't> Value<'d, 't> {
         self.value.is_table()
     }
 
+    pub(super) fn is_array(&self) -> bool {
+        self.value.is_array()
+    }
+
+    pub(super) fn is_text(&self) -> bool {
+        self.value.is_str()
+    }
+
+    /// The digits of a number as the file writes them, without a sign of plus and without underscores.
+    pub(super) fn number(&self) -> Option<String> {
+        let digits = match self.value {
+            DeValue::Integer(integer) if integer.radix() == 10 => Some(integer.as_str().to_owned()),
+            DeValue::Float(float) => Some(float.as_str().to_owned()),
+            _ => None,
+        };
+        if digits.is_none() {
+            self.wrong("a number");
+        }
+        Some(digits?.replace('_', ""))
+    }
+
+    /// A number within a range, both ends included.
+    pub(super) fn float(&self, range: std::ops::RangeInclusive<f64>) -> Option<f64> {
+        let text = self.number()?;
+        let number = text.parse().ok().filter(|number| range.contains(number));
+        if number.is_none() {
+            self.mistake(format!("{text} is out of range: from {} to {}", range.start(), range.end()));
+        }
+        number
+    }
+
+    /// A whole number that may be negative.
+    pub(super) fn signed(&self, range: std::ops::RangeInclusive<i64>) -> Option<i64> {
+        let Some(digits) = self.value.as_integer() else {
+            self.wrong("a whole number");
+            return None;
+        };
+        let number = i64::from_str_radix(digits.as_str(), digits.radix()).ok().filter(|n| range.contains(n));
+        if number.is_none() {
+            let (least, most) = (range.start(), range.end());
+            self.mistake(format!("{} is out of range: from {least} to {most}", digits.as_str()));
+        }
+        number
+    }
+
+    /// A moment: TOML's own date-time, or one in quotes; UTC where no offset is given.
+    pub(super) fn moment(&self) -> Option<UnixNanos> {
+        let found = match self.value {
+            DeValue::Datetime(moment) => Some(*moment),
+            DeValue::String(text) => text.parse::<toml_datetime::Datetime>().ok(),
+            _ => None,
+        };
+        let moment = found.and_then(moment_of);
+        if moment.is_none() {
+            self.mistake("expected a date and time as in 2026-01-31T12:00:00Z, between 1970 and 2200");
+        }
+        moment
+    }
+
     pub(super) fn text(&self) -> Option<&'d str> {
         let text = self.value.as_str();
         if text.is_none() {
@@ -220,4 +279,30 @@ impl<'d, 't> Value<'d, 't> {
         }
         found
     }
+}
+
+fn moment_of(moment: toml_datetime::Datetime) -> Option<UnixNanos> {
+    let (date, time) = (moment.date?, moment.time?);
+    if !(1970..=2200).contains(&date.year) {
+        return None;
+    }
+    let offset_s = match moment.offset {
+        None | Some(toml_datetime::Offset::Z) => 0,
+        Some(toml_datetime::Offset::Custom { minutes }) => i64::from(minutes) * 60,
+    };
+    let days = days_from_civil(i64::from(date.year), i64::from(date.month), i64::from(date.day));
+    let (hour, minute) = (i64::from(time.hour), i64::from(time.minute));
+    let seconds = days * 86_400 + hour * 3_600 + minute * 60 + i64::from(time.second.unwrap_or(0)) - offset_s;
+    let nanos = i64::from(time.nanosecond.unwrap_or(0));
+    Some(UnixNanos(seconds.checked_mul(NANOS_PER_SECOND)?.checked_add(nanos)?))
+}
+
+/// Days since 1970-01-01 of a date in the Gregorian calendar (Howard Hinnant, `days_from_civil`).
+fn days_from_civil(year: i64, month: i64, day: i64) -> i64 {
+    let year = if month <= 2 { year - 1 } else { year };
+    let era = year.div_euclid(400);
+    let year_of_era = year.rem_euclid(400);
+    let day_of_year = (153 * (month + if month > 2 { -3 } else { 9 }) + 2) / 5 + day - 1;
+    let day_of_era = year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year;
+    era * 146_097 + day_of_era - 719_468
 }

@@ -32,6 +32,15 @@ pub enum Placeholder {
     Vu,
     /// The user's iteration, from 0 as in k6.
     Iteration,
+    /// `int(0,9998)`: a random whole number, both ends included.
+    Int {
+        /// The smallest.
+        min: i64,
+        /// The largest.
+        max: i64,
+    },
+    /// `digits(5)`: so many random digits.
+    Digits(u8),
 }
 
 /// Every placeholder by name.
@@ -58,25 +67,52 @@ impl Template {
 
     fn parse(text: &str) -> Result<Self, String> {
         let mut parts = Vec::new();
-        let mut rest = text;
-        while let Some((literal, tail)) = rest.split_once('{') {
-            let (name, tail) = tail
-                .split_once('}')
-                .ok_or_else(|| format!("'{text}' has an opening brace without a closing one"))?;
-            let placeholder =
-                PLACEHOLDERS.iter().find(|(known, _)| *known == name).map(|(_, placeholder)| *placeholder);
-            let names: Vec<&str> = PLACEHOLDERS.iter().map(|(known, _)| *known).collect();
-            parts.push(Part::Literal(literal.to_owned()));
-            parts.push(Part::Value(placeholder.ok_or_else(|| unknown("placeholder", name, &names))?));
+        let (mut literal, mut rest) = (String::new(), text);
+        while let Some(at) = rest.find(['{', '}']) {
+            literal.push_str(&rest[..at]);
+            let (brace, tail) = rest[at..].split_at(1);
+            // Doubled braces stand for themselves, as JSON needs them.
+            if let Some(tail) = tail.strip_prefix(brace) {
+                literal.push_str(brace);
+                rest = tail;
+                continue;
+            }
+            if brace == "}" {
+                return Err(format!(
+                    "'{text}' has a closing brace without an opening one: write }}}} for a brace"
+                ));
+            }
+            let (name, tail) = tail.split_once('}').ok_or_else(|| {
+                format!("'{text}' has an opening brace without a closing one: write {{{{ for a brace")
+            })?;
+            parts.push(Part::Literal(std::mem::take(&mut literal)));
+            parts.push(Part::Value(placeholder(name)?));
             rest = tail;
         }
-        parts.push(Part::Literal(rest.to_owned()));
+        literal.push_str(rest);
+        parts.push(Part::Literal(literal));
         parts.retain(|part| !matches!(part, Part::Literal(text) if text.is_empty()));
         Ok(Self { parts })
     }
 
-    /// The text with each placeholder replaced by what `value` displays for it.
-    pub fn render<D: fmt::Display>(&self, value: impl Fn(Placeholder) -> D) -> String {
+    /// A text without placeholders.
+    #[must_use]
+    pub fn literal(text: &str) -> Self {
+        Self { parts: vec![Part::Literal(text.to_owned())] }
+    }
+
+    /// The text, if it has no placeholder.
+    #[must_use]
+    pub fn as_literal(&self) -> Option<&str> {
+        match &self.parts[..] {
+            [] => Some(""),
+            [Part::Literal(text)] => Some(text),
+            _ => None,
+        }
+    }
+
+    /// The text with each placeholder replaced by what `value` displays for it; placeholders come in order.
+    pub fn render<D: fmt::Display>(&self, mut value: impl FnMut(Placeholder) -> D) -> String {
         let mut text = String::new();
         for part in &self.parts {
             match part {
@@ -86,6 +122,28 @@ impl Template {
         }
         text
     }
+}
+
+fn placeholder(name: &str) -> Result<Placeholder, String> {
+    if let Some((_, placeholder)) = PLACEHOLDERS.iter().find(|(known, _)| *known == name) {
+        return Ok(*placeholder);
+    }
+    let inner = |prefix: &str| name.strip_prefix(prefix).and_then(|rest| rest.strip_suffix(')'));
+    if let Some(range) = inner("int(") {
+        let ends = range.split_once(',').map(|(min, max)| (min.trim().parse(), max.trim().parse()));
+        return match ends {
+            Some((Ok(min), Ok(max))) if min <= max => Ok(Placeholder::Int { min, max }),
+            _ => Err(format!("'{{{name}}}' is not a range of whole numbers: write {{int(0,9998)}}")),
+        };
+    }
+    if let Some(count) = inner("digits(") {
+        let count = count.trim().parse().ok().filter(|count| (1..=100).contains(count));
+        return count.map(Placeholder::Digits).ok_or_else(|| {
+            format!("'{{{name}}}' is not a number of digits from 1 to 100: write {{digits(5)}}")
+        });
+    }
+    let names = PLACEHOLDERS.iter().map(|(known, _)| *known).chain(["int(min,max)", "digits(n)"]);
+    Err(unknown("placeholder", name, &names.collect::<Vec<_>>()))
 }
 
 #[cfg(test)]
@@ -99,8 +157,24 @@ mod tests {
         assert_eq!(text, "e2e-7@x.test");
         assert_eq!(
             Template::parse("{idd}").unwrap_err(),
-            "unknown placeholder 'idd', did you mean 'id'? allowed: id, sequence, run, scenario, vu, iteration"
+            "unknown placeholder 'idd', did you mean 'id'? allowed: id, sequence, run, scenario, vu, iteration, int(min,max), digits(n)"
         );
-        assert!(Template::parse("{id").is_err());
+        for bad in ["{id", "id}", "{int(5,1)}", "{int(1)}", "{digits(0)}", "{digits(x)}"] {
+            assert!(Template::parse(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn random_placeholders_and_doubled_braces_are_read() {
+        let json = Template::parse(r#"{{"zip": "{digits(5)}", "n": {int(-1,9)}}}"#).expect("a template");
+        let mut seen = Vec::new();
+        let text = json.render(|placeholder| {
+            seen.push(placeholder);
+            "7"
+        });
+        assert_eq!(text, r#"{"zip": "7", "n": 7}"#);
+        assert_eq!(seen, [Placeholder::Digits(5), Placeholder::Int { min: -1, max: 9 }]);
+        assert_eq!(json.as_literal(), None);
+        assert_eq!(Template::parse("plain").expect("a template").as_literal(), Some("plain"));
     }
 }

@@ -46,8 +46,15 @@ pub struct Judgement {
     pub samples: u64,
 }
 
-/// Judges one threshold.
+/// Judges one threshold. A latency or a share of fewer than `min_samples` operations is no data.
 pub fn judge(threshold: &Threshold, figures: &impl Figures) -> Judgement {
+    let judgement = judge_any(threshold, figures);
+    // A counter's value is no sample: its 0 is data.
+    let few = judgement.samples < threshold.min_samples && !matches!(threshold.metric, Metric::Counter(_));
+    if few { Judgement { samples: judgement.samples, ..Judgement::NO_DATA } } else { judgement }
+}
+
+fn judge_any(threshold: &Threshold, figures: &impl Figures) -> Judgement {
     let expression = &threshold.expression;
     match threshold.metric {
         Metric::Latency(latency) => judge_latency(expression, &figures.latency(latency, threshold.tags)),
@@ -69,7 +76,7 @@ pub fn judge(threshold: &Threshold, figures: &impl Figures) -> Judgement {
 
 impl Judgement {
     /// Nothing to judge: does not hold, and may yet.
-    const NO_DATA: Self = Self { holds: false, fails: false, low: None, exact: false, samples: 0 };
+    pub(super) const NO_DATA: Self = Self { holds: false, fails: false, low: None, exact: false, samples: 0 };
 }
 
 fn ratio(passed: u64, total: u64) -> f64 {
@@ -220,6 +227,19 @@ mod tests {
         assert_eq!(verdict("cdc_e2e_latency", "p(100)<500", &figures), (false, true));
         assert_eq!(verdict("cdc_e2e_latency", "p(100)<1000", &figures), (false, false));
         assert_eq!(verdict("cdc_e2e_latency", "max>600", &figures), (true, false));
+    }
+
+    #[test]
+    fn fewer_samples_than_asked_for_are_no_data() {
+        let figures = Fixed { arrived: vec![10; 8], unarrived: vec![700], rate: (8, 9), counter: 0 };
+        for (name, text) in [("cdc_e2e_latency", "p(50)<5"), ("checks", "rate>0.9")] {
+            let asks = |min_samples| Threshold { min_samples, ..threshold(name, text) };
+            assert!(judge(&asks(9), &figures).fails, "{name}");
+            let few = judge(&asks(10), &figures);
+            assert_eq!((few.holds, few.fails, few.low, few.samples), (false, false, None, 9), "{name}");
+        }
+        let counter = Threshold { min_samples: 10, ..threshold("observer_errors", "count==0") };
+        assert!(judge(&counter, &figures).holds);
     }
 
     #[test]

@@ -1,13 +1,16 @@
 //! Thresholds in k6's grammar: what must hold for a run to pass, and whether it does.
 //!
-//! `grammar` reads them, `evaluate` judges them on figures; both are pure.
+//! `grammar` reads them, `evaluate` judges them on figures, `watch` follows one that is judged on a window
+//! each second. All pure: time is an argument.
 
 mod evaluate;
 mod grammar;
+mod watch;
 
 pub use evaluate::{Figures, Judgement, LatencyFigures, judge};
 pub(crate) use grammar::split_key;
 pub use grammar::{ExpressionError, KeyError};
+pub use watch::Watch;
 
 use crate::account::Operation;
 use crate::time::Nanos;
@@ -71,6 +74,8 @@ pub enum Counter {
     PgWriteErrors,
     /// Errors of the change stream.
     ObserverErrors,
+    /// Steps left out, each with the rest of its list, because there was no row for them.
+    SkippedSteps,
 }
 
 /// Which part of a metric; `None` means all. Indexes are those of the test.
@@ -135,6 +140,14 @@ pub enum Operator {
     NotEqual,
 }
 
+impl Tags {
+    /// Whether they narrow by group or stage: what no entity, operation and scenario together add up to.
+    #[must_use]
+    pub const fn is_slice(self) -> bool {
+        self.group.is_some() || self.stage.is_some()
+    }
+}
+
 impl Metric {
     /// Every name that a threshold may use.
     pub fn names() -> impl Iterator<Item = &'static str> {
@@ -180,8 +193,13 @@ impl Rate {
 
 impl Counter {
     /// All of them.
-    pub const ALL: [Self; 4] =
-        [Self::Iterations, Self::DroppedIterations, Self::PgWriteErrors, Self::ObserverErrors];
+    pub const ALL: [Self; 5] = [
+        Self::Iterations,
+        Self::DroppedIterations,
+        Self::PgWriteErrors,
+        Self::ObserverErrors,
+        Self::SkippedSteps,
+    ];
 
     /// The name in thresholds and JSON.
     #[must_use]
@@ -191,6 +209,7 @@ impl Counter {
             Self::DroppedIterations => "dropped_iterations",
             Self::PgWriteErrors => "pg_write_errors",
             Self::ObserverErrors => "observer_errors",
+            Self::SkippedSteps => "skipped_steps",
         }
     }
 }

@@ -8,8 +8,6 @@
 mod seeded;
 mod value;
 
-use std::cell::RefCell;
-
 use rand::rngs::StdRng;
 use rand::{Rng, RngExt};
 use streamgauge_shared::canonical;
@@ -119,9 +117,7 @@ impl Maker<'_> {
         }
     }
 
-    fn render(&self, template: &Template, id: &str, random: StdRng) -> String {
-        // For placeholders that draw.
-        let _random = RefCell::new(random);
+    fn render(&self, template: &Template, id: &str, mut random: StdRng) -> String {
         template.render(|placeholder| match placeholder {
             Placeholder::Id => id.to_owned(),
             Placeholder::Sequence => self.sequence.to_string(),
@@ -129,6 +125,10 @@ impl Maker<'_> {
             Placeholder::Scenario => self.author.scenario.to_owned(),
             Placeholder::Vu => self.author.vu.to_string(),
             Placeholder::Iteration => self.author.iteration.to_string(),
+            Placeholder::Int { min, max } => random.random_range(min..=max).to_string(),
+            Placeholder::Digits(count) => {
+                (0..count).map(|_| char::from(b'0' + random.random_range(0..10_u8))).collect()
+            }
         })
     }
 }

@@ -157,6 +157,7 @@ pub fn findings(course: &Course<'_>, asked: Asked, config: &Config) -> Findings 
             Vec::new()
         },
         stalls: asked.stalls.then_some(stalls),
+        capacity: None,
     }
 }
 

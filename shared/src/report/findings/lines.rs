@@ -4,6 +4,7 @@ use super::{
     Band, BreakingPoint, CatchUp, Checkpoint, Findings, Fit, Part, Recovery, RecoveryState, Stability, Stall,
     Trend, TrendUnit,
 };
+use crate::capacity::Capacity;
 use crate::time::Nanos;
 
 const BYTES_PER_MIB: f64 = 1_048_576.0;
@@ -30,8 +31,22 @@ impl Findings {
         }
         lines.extend(self.stability.iter().flat_map(Stability::lines));
         lines.extend(self.checkpoints.iter().map(Checkpoint::line));
+        lines.extend(self.capacity.iter().flat_map(capacity));
         lines
     }
+}
+
+/// The result of a search, and each of its probes.
+fn capacity(capacity: &Capacity) -> Vec<String> {
+    let mut lines = vec![format!("capacity: {capacity}")];
+    lines.extend((1..).zip(&capacity.probes).map(|(number, probe): (u32, _)| {
+        let fate = probe.reason.as_ref().map_or("holds".to_owned(), |reason| format!("fails: {reason}"));
+        format!(
+            "  probe {number:>2}: {:>8.2} iterations/s, {:.1} rows/s sent, {:.1} arrived: {fate}",
+            probe.rate_per_s, probe.sent_per_s, probe.arrived_per_s
+        )
+    }));
+    lines
 }
 
 impl BreakingPoint {

@@ -1,0 +1,229 @@
+//! Counts the ledger's entries by outcome, and the checks made on them: for every part of the run, and for
+//! every slice that a threshold declares.
+
+use streamgauge_shared::account::{Account, Outcome, Phase};
+use streamgauge_shared::ledger::Written;
+use streamgauge_shared::test_file::Test;
+use streamgauge_shared::threshold::{Rate, Tags};
+
+use super::{Change, Content, Entry, Event, Part, Parts};
+
+/// The checks made on the operations of the measured phase, besides "arrived", which the account holds.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Checks {
+    /// Statements whose fate is known.
+    pub closed: u64,
+    /// Those that committed.
+    pub committed: u64,
+    /// Arrivals whose content could be compared.
+    pub compared: u64,
+    /// Those that were as written.
+    pub matching: u64,
+    /// `check` steps that say something.
+    pub steps: u64,
+    /// Those that passed.
+    pub steps_passed: u64,
+}
+
+/// Account and checks of one part or slice in the measured phase.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Tally {
+    /// Entries by outcome.
+    pub account: Account,
+    /// Checks.
+    pub checks: Checks,
+}
+
+/// The distinct tags with a group or a stage that a test's thresholds name: what entity, operation and
+/// scenario do not add up to, so each has figures of its own.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Slices(Vec<Tags>);
+
+/// What is counted of a part besides: its accounts in the phases that are not measured, and causes.
+#[derive(Clone, Debug, Default)]
+struct Besides {
+    accounts: [Account; Phase::COUNT],
+    lost_no_row: [u64; Phase::COUNT],
+}
+
+/// All that is counted.
+#[derive(Clone, Debug)]
+pub(super) struct Tallies {
+    parts: Parts,
+    run: Vec<Tally>,
+    besides: Vec<Besides>,
+    slices: Vec<(Tags, Tally)>,
+}
+
+impl Slices {
+    /// Those of a test.
+    #[must_use]
+    pub fn of(test: &Test) -> Self {
+        let tags: Vec<Tags> = test.thresholds.iter().map(|threshold| threshold.tags).collect();
+        Self::of_tags(&tags)
+    }
+
+    /// Those among some thresholds' tags.
+    pub(super) fn of_tags(tags: &[Tags]) -> Self {
+        let mut slices = Vec::new();
+        for tags in tags.iter().filter(|tags| tags.is_slice()) {
+            if !slices.contains(tags) {
+                slices.push(*tags);
+            }
+        }
+        Self(slices)
+    }
+}
+
+impl Tally {
+    /// Successes and total of a share.
+    #[must_use]
+    pub fn rate(&self, rate: Rate) -> (u64, u64) {
+        let count = |outcome| self.account.count(outcome);
+        let settled = self.account.entries() - count(Outcome::Pending);
+        let succeeded = count(Outcome::Delivered) + count(Outcome::Superseded);
+        match rate {
+            Rate::CdcSuccessRate => (succeeded, settled),
+            Rate::PgWriteFailed => {
+                (count(Outcome::Rejected) + count(Outcome::Unknown), self.account.entries())
+            }
+            // Written, arrived, as written, as a check step expects: each where it applies.
+            Rate::Checks => {
+                let checks = &self.checks;
+                (
+                    checks.committed + succeeded + checks.matching + checks.steps_passed,
+                    checks.closed + (settled - count(Outcome::Rejected)) + checks.compared + checks.steps,
+                )
+            }
+        }
+    }
+}
+
+impl Tallies {
+    pub(super) fn new(parts: Parts, slices: Slices) -> Self {
+        Self {
+            parts,
+            run: vec![Tally::default(); parts.count()],
+            besides: vec![Besides::default(); parts.count()],
+            slices: slices.0.into_iter().map(|tags| (tags, Tally::default())).collect(),
+        }
+    }
+
+    pub(super) fn parts(&self) -> Parts {
+        self.parts
+    }
+
+    pub(super) fn part(&self, part: Part) -> &Tally {
+        &self.run[part.index]
+    }
+
+    pub(super) fn slice(&self, tags: Tags) -> Option<&Tally> {
+        self.slices.iter().find(|(declared, _)| *declared == tags).map(|(_, tally)| tally)
+    }
+
+    pub(super) fn account(&self, part: Part, phase: Phase) -> &Account {
+        match phase {
+            Phase::Run => &self.run[part.index].account,
+            _ => &self.besides[part.index].accounts[phase as usize],
+        }
+    }
+
+    pub(super) fn lost_no_row(&self, part: Part, phase: Phase) -> u64 {
+        self.besides[part.index].lost_no_row[phase as usize]
+    }
+
+    /// Applies a change to the part of an entry and to every slice that it is in.
+    fn apply(&mut self, entry: &Entry, change: impl Fn(&mut Tally)) {
+        change(&mut self.run[entry.part.index]);
+        let place = entry.place();
+        let slices = self.slices.iter_mut().filter(|(tags, _)| place.matches(*tags));
+        slices.for_each(|(_, tally)| change(tally));
+    }
+
+    /// A new entry.
+    pub(super) fn open(&mut self, entry: &Entry) {
+        match entry.phase {
+            Phase::Run => self.apply(entry, |tally| tally.account.open()),
+            phase => self.besides[entry.part.index].accounts[phase as usize].open(),
+        }
+    }
+
+    /// The fate of its statement, which the entry holds, is known.
+    pub(super) fn closed(&mut self, entry: &Entry) {
+        if entry.phase == Phase::Run {
+            let committed = matches!(entry.written, Some(Written::Committed(_)));
+            self.apply(entry, |tally| {
+                tally.checks.closed += 1;
+                tally.checks.committed += u64::from(committed);
+            });
+        }
+    }
+
+    /// Its outcome changes; what its `check` step says goes with it.
+    pub(super) fn change(&mut self, entry: &mut Entry, to: Outcome) {
+        let from = entry.outcome;
+        if entry.no_row {
+            entry.no_row = false;
+            self.besides[entry.part.index].lost_no_row[entry.phase as usize] -= 1;
+        }
+        // No outcome follows an arrival, so what is undone here is at most a failure.
+        let before = (from != Outcome::Pending && entry.check.is_some()).then_some(false);
+        entry.outcome = to;
+        let after = entry.step();
+        match entry.phase {
+            Phase::Run => self.apply(entry, |tally| {
+                tally.account.change(from, to);
+                let checks = &mut tally.checks;
+                checks.steps = checks.steps + u64::from(after.is_some()) - u64::from(before.is_some());
+                checks.steps_passed += u64::from(after == Some(true));
+            }),
+            phase => self.besides[entry.part.index].accounts[phase as usize].change(from, to),
+        }
+    }
+
+    /// It is lost because the row it deletes never arrived.
+    pub(super) fn no_row(&mut self, entry: &mut Entry) {
+        entry.no_row = true;
+        self.besides[entry.part.index].lost_no_row[entry.phase as usize] += 1;
+    }
+
+    /// It arrived: its content is compared where that can be done.
+    pub(super) fn compare(&mut self, entry: &Entry, event: &Event) {
+        if let (Phase::Run, Some(expected), Change::Stamped { content: Content::Digest(found), .. }) =
+            (entry.phase, entry.digest, &event.change)
+        {
+            let matches = *found == expected;
+            self.apply(entry, |tally| {
+                tally.checks.compared += 1;
+                tally.checks.matching += u64::from(matches);
+            });
+        }
+    }
+
+    /// An entry that the ledger does not hold, delivered; nothing is known of its group and stage.
+    pub(super) fn recover(&mut self, part: Part) {
+        let account = &mut self.run[part.index].account;
+        account.open();
+        account.change(Outcome::Pending, Outcome::Delivered);
+    }
+
+    /// # Panics
+    /// When a sum does not close.
+    pub(super) fn assert_sums(&self) {
+        for phase in Phase::ALL {
+            for part in self.parts.all() {
+                let account = self.account(part, phase);
+                assert!(account.closes(), "entries are the sum of their outcomes: {account:?}");
+            }
+        }
+        for tally in self.run.iter().chain(self.slices.iter().map(|(_, tally)| tally)) {
+            assert!(tally.account.closes(), "entries of a slice are the sum of their outcomes: {tally:?}");
+            let checks = &tally.checks;
+            let bounded = checks.committed <= checks.closed
+                && checks.matching <= checks.compared
+                && checks.steps_passed <= checks.steps
+                && checks.steps <= tally.account.entries();
+            assert!(bounded, "no check passes more often than it is made: {checks:?}");
+        }
+    }
+}

@@ -1,0 +1,126 @@
+//! Puts the course of a run together for the findings that its scenarios ask for.
+
+use streamgauge_shared::account::as_f64;
+use streamgauge_shared::report::{Findings, Second};
+use streamgauge_shared::test_file::{Executor, Finding, Scenario, Stage as Planned, Test};
+use streamgauge_shared::time::Nanos;
+
+use super::facts::Facts;
+use super::findings::{Asked, Cohort, Config, Course, Crossings, Point, Stage, findings};
+use super::recorder::Recorder;
+
+/// What the scenarios of a test were to find out; nothing where none asks and no capacity was searched.
+pub(super) fn found(test: &Test, recorder: &Recorder, facts: &Facts) -> Option<Findings> {
+    let asked = asked(test);
+    if asked == Asked::default() && facts.capacity.is_none() {
+        return None;
+    }
+    // Stages and the end of the load are those of the first scenario that asks.
+    let scenario = test.scenarios.iter().find(|scenario| !scenario.findings.is_empty());
+    let points = points(&recorder.seconds().points(), facts.closed);
+    let stages = scenario.map(|scenario| stages(test, scenario)).unwrap_or_default();
+    let crossings = crossings(test, recorder);
+    let config = Config {
+        checkpoint_every_s: scenario.map_or(0.0, |scenario| scenario.checkpoint.as_secs_f64().max(1.0)),
+        ..Config::default().scaled(test.time_scale.as_f64())
+    };
+    let load_end_s = scenario.map(|scenario| end_of(scenario).as_secs_f64());
+    let course = Course { points: &points, stages: &stages, crossings: &crossings, load_end_s };
+    let found = findings(&course, asked, &config);
+    Some(Findings { capacity: facts.capacity.clone(), ..found })
+}
+
+fn asked(test: &Test) -> Asked {
+    let asks = |finding| test.scenarios.iter().any(|scenario| scenario.findings.contains(&finding));
+    let (catch_up, stability) = (asks(Finding::CatchUp), asks(Finding::Stability));
+    Asked {
+        breaking_point: asks(Finding::BreakingPoint),
+        recovery: asks(Finding::Recovery),
+        catch_up,
+        stalls: catch_up || stability,
+        stability,
+        checkpoints: stability,
+    }
+}
+
+fn end_of(scenario: &Scenario) -> Nanos {
+    scenario.start_time + scenario.executor.duration()
+}
+
+fn points(seconds: &[Second], closed: bool) -> Vec<Point> {
+    let mut errors_before = 0;
+    let point = |second: &Second| {
+        let errors = second.errors.unwrap_or(errors_before);
+        let point = Point {
+            at_s: as_f64(second.at_s),
+            width_s: as_f64(second.width_s),
+            sent: second.sent,
+            arrived: second.arrived,
+            pending: second.pending.unwrap_or(0),
+            errors: errors.saturating_sub(errors_before),
+            users: f64::from(second.active_users.unwrap_or(0)),
+            e2e_p50_ms: second.e2e_p50,
+            e2e_p95_ms: second.e2e_p95,
+            e2e_p99_ms: None,
+            iteration_ms: second.iteration_mean,
+            writer_rss_bytes: second.writer_rss_bytes,
+            observer_rss_bytes: second.observer_rss_bytes,
+            cohort: Cohort {
+                arrived: second.arrived_of_sent,
+                // Once the account is closed nothing waits: what has not arrived is lost, rejected or unknown.
+                pending: if closed { 0 } else { second.sent.saturating_sub(second.arrived_of_sent) },
+                last_arrival_s: second.last_of_sent_s,
+            },
+        };
+        errors_before = errors;
+        point
+    };
+    seconds.iter().map(point).collect()
+}
+
+fn stages(test: &Test, scenario: &Scenario) -> Vec<Stage> {
+    let start = scenario.start_time;
+    match &scenario.executor {
+        Executor::RampingVus(load) => {
+            stages_of(test, start, f64::from(load.start_vus), &load.stages, |target| f64::from(*target))
+        }
+        Executor::RampingArrivalRate(load) => {
+            let per_s = |target: &u64| as_f64(*target) / load.per.as_secs_f64();
+            stages_of(test, start, per_s(&load.start), &load.stages, per_s)
+        }
+        _ => Vec::new(),
+    }
+}
+
+fn stages_of<T>(
+    test: &Test,
+    start: Nanos,
+    mut load: f64,
+    planned: &[Planned<T>],
+    target: impl Fn(&T) -> f64,
+) -> Vec<Stage> {
+    let mut at = start;
+    let stage = |planned: &Planned<T>| {
+        let (from, load_from) = (at, load);
+        at = at + planned.duration;
+        load = target(&planned.target);
+        let name = test.stages.get(usize::from(planned.name)).cloned().unwrap_or_default();
+        Stage { name, from_s: from.as_secs_f64(), to_s: at.as_secs_f64(), load_from, load_to: load }
+    };
+    planned.iter().map(stage).collect()
+}
+
+/// One entry a second, whatever the width of the steps that were kept.
+fn crossings(test: &Test, recorder: &Recorder) -> Vec<Crossings> {
+    let width = usize::try_from(recorder.crossings_width_s()).unwrap_or(1);
+    let one = |(index, threshold): (usize, &streamgauge_shared::threshold::Threshold)| Crossings {
+        metric: threshold.key.clone(),
+        expression: threshold.expression.text.clone(),
+        seconds: recorder
+            .crossings(index)
+            .iter()
+            .flat_map(|crossed| std::iter::repeat_n(*crossed, width))
+            .collect(),
+    };
+    test.thresholds.iter().enumerate().map(one).filter(|crossings| !crossings.seconds.is_empty()).collect()
+}

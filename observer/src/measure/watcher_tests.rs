@@ -1,0 +1,172 @@
+//! Windows and slices on small runs with a known truth.
+
+use streamgauge_shared::ledger::{Iteration, Opened};
+use streamgauge_shared::report::ThresholdResult;
+use streamgauge_shared::test_file::Finding;
+use streamgauge_shared::threshold::{Expression, Metric, Tags, Threshold};
+use streamgauge_shared::time::{Nanos, UnixNanos};
+
+use super::fixture::{Fixture, opened};
+
+fn threshold(name: &str, text: &str) -> Threshold {
+    let metric = Metric::from_name(name).expect("a metric");
+    Threshold {
+        metric,
+        tags: Tags::default(),
+        key: name.into(),
+        expression: Expression::parse(text, metric, name).expect("an expression"),
+        abort_on_fail: false,
+        delay_abort_eval: Nanos::ZERO,
+        over: None,
+        min_samples: 0,
+        recover_within: Nanos::ZERO,
+    }
+}
+
+fn over(name: &str, text: &str, over_s: i64, recover_within_s: i64) -> Threshold {
+    let (over, recover_within) = (Some(Nanos::from_secs(over_s)), Nanos::from_secs(recover_within_s));
+    Threshold { over, recover_within, ..threshold(name, text) }
+}
+
+fn run(thresholds: Vec<Threshold>) -> Fixture {
+    Fixture::of(|test| test.thresholds = thresholds)
+}
+
+/// One row a second for a minute, each 50 ms on its way, but from 20 s to 30 s nothing arrives.
+fn stall(run: &mut Fixture) {
+    for second in 0..60_u64 {
+        let millis = i64::try_from(second).expect("small") * 1_000;
+        let stalled = (20..30).contains(&second);
+        if second == 30 {
+            (20..30).for_each(|sequence| run.arrive(sequence, millis));
+        }
+        run.row(opened(second, millis), (!stalled).then_some(millis + 50));
+        run.tick(millis + 999);
+    }
+}
+
+fn passed(results: &[ThresholdResult]) -> Vec<bool> {
+    results.iter().map(|result| result.passed).collect()
+}
+
+#[test]
+fn a_stall_crosses_a_window_while_it_lasts_and_fails_it_if_that_is_too_long() {
+    // The median of 5 s is crossed from about 23 s to 33 s; that of the whole run hardly moves.
+    let mut run = run(vec![
+        over("cdc_e2e_latency", "p(50)<1000", 5, 20),
+        over("cdc_e2e_latency", "p(50)<1000", 5, 5),
+        threshold("cdc_e2e_latency", "p(50)<1000"),
+    ]);
+    stall(&mut run);
+    let closed = run.close();
+    assert_eq!(passed(&closed.report.thresholds), [true, false, true]);
+    let shown = |index: usize| closed.report.thresholds[index].observed.expect("there is data");
+    assert!(shown(0) < 100.0, "the last window of one that passed: {}", shown(0));
+    assert!((3_000.0..10_100.0).contains(&shown(1)), "the worst of one that failed: {}", shown(1));
+}
+
+#[test]
+fn a_window_that_fails_for_good_aborts_although_the_run_is_well_again() {
+    let mut run = run(vec![Threshold { abort_on_fail: true, ..over("cdc_e2e_latency", "max<2000", 5, 0) }]);
+    run.row(opened(0, 0), Some(50));
+    run.tick(999);
+    assert!(run.snapshot().abort.is_none());
+    stall_one(&mut run);
+    assert!(run.snapshot().abort.is_some());
+    assert_eq!(passed(&run.snapshot().report.thresholds), [false]);
+}
+
+/// A row that takes 3 s, and quick ones until it has left the window.
+fn stall_one(run: &mut Fixture) {
+    run.row(opened(1, 1_000), Some(4_000));
+    run.tick(4_999);
+    for second in 5..15_u64 {
+        let millis = i64::try_from(second).expect("small") * 1_000;
+        run.row(opened(second, millis), Some(millis + 50));
+        run.tick(millis + 999);
+    }
+}
+
+#[test]
+fn a_window_with_too_few_samples_is_not_judged_and_a_run_without_one_fails() {
+    let few = |min_samples| Threshold { min_samples, ..over("cdc_e2e_latency", "max<10", 5, 0) };
+    let mut run =
+        run(vec![few(100), few(1), Threshold { min_samples: 100, ..threshold("checks", "rate>0") }]);
+    stall(&mut run);
+    let closed = run.close();
+    assert_eq!(passed(&closed.report.thresholds), [false, false, true], "60 rows make more than 100 checks");
+    let observed: Vec<bool> =
+        closed.report.thresholds.iter().map(|result| result.observed.is_some()).collect();
+    assert_eq!(observed, [false, true, true]);
+}
+
+#[test]
+fn shares_and_counters_have_windows_too() {
+    let mut run = run(vec![
+        over("cdc_success_rate", "rate>0.9", 5, 0),
+        threshold("cdc_success_rate", "rate>0.8"),
+        over("observer_errors", "count<3", 5, 0),
+        over("observer_errors", "count<3", 20, 0),
+        threshold("skipped_steps", "count<1"),
+        threshold("iteration_duration", "max<100"),
+        over("iteration_duration", "max<100", 5, 0),
+    ]);
+    run.facts.loads[0].skipped_steps = 2;
+    stall(&mut run);
+    // Ten rows were late, each counted where it arrived; an error every 6 s.
+    for second in 60..100_i64 {
+        run.facts.observer_errors = u64::try_from((second - 60) / 6).expect("positive");
+        let iteration = Iteration { scenario: 0, duration: Nanos::from_millis(second), interrupted: false };
+        run.recorder.iteration(iteration, UnixNanos::from_millis(second * 1_000));
+        run.tick(second * 1_000 + 999);
+    }
+    let closed = run.close();
+    assert_eq!(passed(&closed.report.thresholds), [false, true, true, false, false, true, true]);
+    assert_eq!(closed.report.counters["skipped_steps"], 2);
+}
+
+#[test]
+fn a_slice_is_judged_on_its_own_operations_and_on_what_it_waits_for() {
+    let narrowed = |text: &str, group| Threshold {
+        tags: Tags { group: Some(group), ..Tags::default() },
+        ..threshold("cdc_e2e_latency", text)
+    };
+    let checks =
+        Threshold { tags: Tags { stage: Some(1), ..Tags::default() }, ..threshold("checks", "rate==1") };
+    let mut run = run(vec![narrowed("max<100", 0), narrowed("max<100", 1), narrowed("max<100", 2), checks]);
+    for sequence in 0..10 {
+        let group = u16::from(sequence % 2 == 1);
+        let entry = Opened { group: Some(group), stage: Some(1 - group), ..opened(sequence, 0) };
+        run.row(entry, (sequence != 9).then_some(50));
+    }
+    let live = run.snapshot();
+    assert_eq!(passed(&live.report.thresholds), [true, false, false, true], "one of group 1 is 2 s old");
+    assert_eq!(live.report.thresholds[1].samples, 5);
+    let closed = run.close();
+    assert_eq!(passed(&closed.report.thresholds), [true, false, false, true], "the lost one is of stage 0");
+    assert_eq!(closed.report.latency["cdc_e2e_latency"].by.len(), 1, "slices are not among them");
+}
+
+#[test]
+fn crossings_are_kept_only_for_a_breaking_point() {
+    let thresholds = || vec![threshold("cdc_e2e_latency", "p(50)<1000"), threshold("iterations", "count>0")];
+    let mut plain = run(thresholds());
+    stall(&mut plain);
+    assert!(plain.recorder.crossings(0).is_empty());
+    let mut asked = Fixture::of(|test| {
+        test.thresholds = thresholds();
+        test.scenarios[0].findings = vec![Finding::BreakingPoint];
+    });
+    stall(&mut asked);
+    let crossings = asked.recorder.crossings(0);
+    assert_eq!((crossings.len(), asked.recorder.crossings_width_s()), (60, 1));
+    let crossed: Vec<usize> = (0..60).filter(|second| crossings[*second] == Some(true)).collect();
+    let (first, last) = (crossed[0], crossed[crossed.len() - 1]);
+    assert!((24..30).contains(&first) && (30..41).contains(&last), "{crossed:?}");
+    assert_eq!(crossed.len(), last - first + 1, "in one piece: {crossed:?}");
+    assert!(asked.recorder.crossings(1).is_empty(), "a counter only grows");
+    assert!(asked.recorder.crossings(9).is_empty());
+    let points = asked.recorder.seconds().points();
+    assert_eq!((points[29].pending, points[30].pending), (Some(10), Some(0)));
+    assert!(points.iter().all(|point| point.arrived_of_sent == 1));
+}

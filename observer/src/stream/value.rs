@@ -1,0 +1,157 @@
+//! The canonical form of a value as MongoDB holds it, whatever type the sink gave it.
+
+use mongodb::bson::RawBsonRef;
+use mongodb::bson::spec::BinarySubtype;
+use streamgauge_shared::canonical as form;
+use streamgauge_shared::test_file::ColumnType;
+
+/// Debezium's mark for a large value that an update did not touch.
+const UNAVAILABLE: &str = "__debezium_unavailable_value";
+
+/// What a value's canonical form is; see [`streamgauge_shared::canonical`].
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Canonical {
+    /// Its text.
+    Text(String),
+    /// Null has one of its own.
+    Null,
+    /// Of a type that has no canonical form here: the pipeline replaced it.
+    Unknown,
+}
+
+/// The canonical form of a value of a column of this type.
+pub(super) fn canonical(value: RawBsonRef<'_>, kind: ColumnType) -> Canonical {
+    let text = match (kind, value) {
+        (_, RawBsonRef::Null) => return Canonical::Null,
+        (_, RawBsonRef::String(UNAVAILABLE)) => None,
+        (ColumnType::Text, RawBsonRef::String(text)) => Some(text.to_owned()),
+        (ColumnType::Uuid, RawBsonRef::String(text)) => Some(text.to_ascii_lowercase()),
+        (ColumnType::Uuid, RawBsonRef::Binary(binary)) if binary.subtype == BinarySubtype::Uuid => {
+            hyphenated(binary.bytes)
+        }
+        (ColumnType::Integer | ColumnType::Bigint, value) => integer(value),
+        (ColumnType::Numeric { .. }, value) => decimal(value),
+        (ColumnType::Boolean, RawBsonRef::Boolean(flag)) => Some(flag.to_string()),
+        (ColumnType::Boolean, RawBsonRef::String(text @ ("true" | "false"))) => Some(text.to_owned()),
+        _ => None,
+    };
+    text.map_or(Canonical::Unknown, Canonical::Text)
+}
+
+fn integer(value: RawBsonRef<'_>) -> Option<String> {
+    match value {
+        RawBsonRef::Int32(number) => Some(number.to_string()),
+        RawBsonRef::Int64(number) => Some(number.to_string()),
+        // A float has no exponent in its plain text, and no fraction where it is whole.
+        RawBsonRef::Double(number) if number.is_finite() && number.fract() == 0.0 => {
+            form::decimal(&number.to_string())
+        }
+        RawBsonRef::String(text) => text.parse::<i64>().ok().map(|number| number.to_string()),
+        _ => None,
+    }
+}
+
+fn decimal(value: RawBsonRef<'_>) -> Option<String> {
+    match value {
+        RawBsonRef::Decimal128(number) => form::decimal(&number.to_string()),
+        // The shortest text that reads back as the same float: what a sink that went through one had.
+        RawBsonRef::Double(number) => form::decimal(&number.to_string()),
+        RawBsonRef::Int32(number) => form::decimal(&number.to_string()),
+        RawBsonRef::Int64(number) => form::decimal(&number.to_string()),
+        RawBsonRef::String(text) => form::decimal(text),
+        _ => None,
+    }
+}
+
+fn hyphenated(bytes: &[u8]) -> Option<String> {
+    let hex: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+    let part = |range| hex.get(range);
+    Some(format!("{}-{}-{}-{}-{}", part(0..8)?, part(8..12)?, part(12..16)?, part(16..20)?, part(20..32)?))
+}
+
+#[cfg(test)]
+mod tests {
+    use mongodb::bson::{Bson, Decimal128, RawDocumentBuf, doc};
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn of(value: impl Into<Bson>, kind: ColumnType) -> Canonical {
+        let document = RawDocumentBuf::try_from(&doc! { "v": value.into() }).expect("a document");
+        canonical(document.get("v").expect("readable").expect("there"), kind)
+    }
+
+    fn text(form: &str) -> Canonical {
+        Canonical::Text(form.into())
+    }
+
+    fn decimal128(number: &str) -> Bson {
+        Bson::Decimal128(number.parse::<Decimal128>().expect("a decimal"))
+    }
+
+    #[test]
+    fn a_number_has_one_form_whatever_the_sink_made_of_it() {
+        let numeric = ColumnType::Numeric { precision: 10, scale: 2 };
+        for value in
+            [Bson::from(12.5), "12.50".into(), decimal128("12.50"), decimal128("1.25E+1"), "+12.5".into()]
+        {
+            assert_eq!(of(value.clone(), numeric), text("12.5"), "{value:?}");
+        }
+        for value in [Bson::from(7), 7_i64.into(), 7.0.into(), "007".into(), decimal128("7.00")] {
+            assert_eq!(of(value.clone(), numeric), text("7"), "{value:?}");
+        }
+        for kind in [ColumnType::Integer, ColumnType::Bigint] {
+            for value in [Bson::from(-7), (-7_i64).into(), (-7.0).into(), "-7".into()] {
+                assert_eq!(of(value.clone(), kind), text("-7"), "{value:?}");
+            }
+        }
+        assert_eq!(of(i64::MAX, ColumnType::Bigint), text("9223372036854775807"));
+        assert_eq!(of(-0.0, ColumnType::Bigint), text("0"));
+    }
+
+    #[test]
+    fn what_has_no_form_is_unknown_and_not_different() {
+        let numeric = ColumnType::Numeric { precision: 10, scale: 2 };
+        let cases: [(Bson, ColumnType); 11] = [
+            (1.5.into(), ColumnType::Integer),
+            (f64::NAN.into(), ColumnType::Bigint),
+            (f64::INFINITY.into(), numeric),
+            ("12,5".into(), numeric),
+            ("1.0".into(), ColumnType::Bigint),
+            (decimal128("NaN"), numeric),
+            (true.into(), ColumnType::Integer),
+            (1.into(), ColumnType::Boolean),
+            ("yes".into(), ColumnType::Boolean),
+            (UNAVAILABLE.into(), ColumnType::Text),
+            ("{}".into(), ColumnType::Jsonb),
+        ];
+        for (value, kind) in cases {
+            assert_eq!(of(value.clone(), kind), Canonical::Unknown, "{value:?} {kind:?}");
+        }
+        assert_eq!(of(Bson::Null, numeric), Canonical::Null);
+        assert_eq!(of(true, ColumnType::Boolean), text("true"));
+        assert_eq!(of("false", ColumnType::Boolean), text("false"));
+    }
+
+    proptest! {
+        #[test]
+        fn whole_numbers_survive_every_type_that_can_hold_them(number in -(1_i64 << 53)..(1_i64 << 53)) {
+            #[expect(clippy::cast_precision_loss, reason = "below 2^53")]
+            let float = number as f64;
+            let forms = [Bson::from(number), float.into(), number.to_string().into()].map(|value| of(value, ColumnType::Bigint));
+            for form in forms {
+                prop_assert_eq!(form, Canonical::Text(number.to_string()));
+            }
+        }
+
+        #[test]
+        fn amounts_survive_a_float(cents in -9_999_999_999_i64..9_999_999_999) {
+            let sign = if cents < 0 { "-" } else { "" };
+            let written = format!("{sign}{}.{:02}", cents.abs() / 100, cents.abs() % 100);
+            let numeric = ColumnType::Numeric { precision: 12, scale: 2 };
+            let expected = of(written.clone(), numeric);
+            prop_assert_eq!(&of(written.parse::<f64>().expect("a number"), numeric), &expected);
+            prop_assert_eq!(&of(decimal128(&written), numeric), &expected);
+        }
+    }
+}
