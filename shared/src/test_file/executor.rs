@@ -165,6 +165,24 @@ impl Executor {
         }
     }
 
+    /// Iterations started per second, at most; nothing where they follow each other as the users get done.
+    #[must_use]
+    pub fn peak_rate_per_s(&self) -> Option<f64> {
+        let rate = match self {
+            Self::ConstantArrivalRate(load) => load.rate,
+            Self::RampingArrivalRate(load) => {
+                let iterations = load.stages.iter().map(|stage| stage.target).fold(load.start, u64::max);
+                Rate { iterations, per: load.per }
+            }
+            Self::CapacitySearch(load) => load.max,
+            Self::SharedIterations(_)
+            | Self::PerVuIterations(_)
+            | Self::ConstantVus(_)
+            | Self::RampingVus(_) => return None,
+        };
+        Some(rate.per_second())
+    }
+
     /// The length of its load, without graceful periods; for a number of iterations and for a search, at most.
     #[must_use]
     pub fn duration(&self) -> Nanos {
