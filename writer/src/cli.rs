@@ -91,6 +91,9 @@ pub struct Check {
     /// How lengths and rates are scaled.
     #[command(flatten)]
     pub scales: Scales,
+    /// Print the plans as one JSON array.
+    #[arg(long)]
+    pub json: bool,
 }
 
 /// Options of `prepare`.

@@ -55,6 +55,16 @@ pub(crate) mod tests {
         TestSource::read(&path, Scale::default(), Scale::default()).expect("the shipped test is correct").test
     }
 
+    /// A test of one's own on the shipped model.
+    pub(crate) fn parsed(text: &str) -> Test {
+        let source = |name: &str, text: &str| Source { name: name.to_owned(), text: text.to_owned() };
+        let model = include_str!("../../scenarios/models/shop.toml");
+        let read = test_file::parse(&source("test.toml", text), Scale::default(), Scale::default(), |name| {
+            Ok(source(name, model))
+        });
+        read.unwrap_or_else(|mistakes| panic!("{mistakes}")).0
+    }
+
     #[test]
     fn the_model_is_found_beside_the_test() {
         assert_eq!(shop().model.entities[0].table, "customers");

@@ -165,21 +165,22 @@ impl Executor {
         }
     }
 
-    /// Iterations started per second, at most; unknown where users decide when they start the next one.
+    /// Iterations started per second, at most; nothing where they follow each other as the users get done.
     #[must_use]
     pub fn peak_rate_per_s(&self) -> Option<f64> {
-        match self {
-            Self::ConstantArrivalRate(load) => Some(load.rate.per_second()),
+        let rate = match self {
+            Self::ConstantArrivalRate(load) => load.rate,
             Self::RampingArrivalRate(load) => {
-                let peak = load.stages.iter().map(|stage| stage.target).fold(load.start, u64::max);
-                Some(crate::account::as_f64(peak) / load.per.as_secs_f64())
+                let iterations = load.stages.iter().map(|stage| stage.target).fold(load.start, u64::max);
+                Rate { iterations, per: load.per }
             }
-            Self::CapacitySearch(load) => Some(load.max.per_second()),
+            Self::CapacitySearch(load) => load.max,
             Self::SharedIterations(_)
             | Self::PerVuIterations(_)
             | Self::ConstantVus(_)
-            | Self::RampingVus(_) => None,
-        }
+            | Self::RampingVus(_) => return None,
+        };
+        Some(rate.per_second())
     }
 
     /// The length of its load, without graceful periods; for a number of iterations and for a search, at most.

@@ -21,7 +21,7 @@ pub use flow::{Action, Alternative, Check, Pick, Pool, RowFrom, Scope, Setting, 
 pub use mistake::{Mistake, Mistakes};
 pub use model::{Column, ColumnType, Deletes, Entity, Generator, Landing, Literal, Model};
 pub use parse::parse;
-pub use plan::Plan;
+pub use plan::{CONNECTIONS_MAX, Count, Memory, Operations, Plan, ScenarioPlan};
 pub use scale::{Scale, ScaleError};
 pub use template::{Placeholder, Template};
 

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use anyhow::Result;
 use streamgauge_end_to_end::{Finished, Observer, finish, scenarios, start_run};
-use streamgauge_shared::report::{Findings, RecoveryState, Report, Stall, StabilityVerdict};
+use streamgauge_shared::report::{Findings, RecoveryState, Report, StabilityVerdict, Stall};
 use streamgauge_testbed::{Builder, Testbed};
 
 const LIMIT: Duration = Duration::from_secs(300);

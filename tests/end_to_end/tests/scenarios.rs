@@ -96,7 +96,10 @@ async fn mixed() -> Result<()> {
     {
         assert!(parts.iter().any(|part| part == expected), "{expected} is missing: {parts:?}\n{stdout}");
     }
-    assert_eq!(report.phases["setup"].account.delivered, 10, "ten customers are seeded and awaited: {stdout}");
+    assert_eq!(
+        report.phases["setup"].account.delivered, 10,
+        "ten customers are seeded and awaited: {stdout}"
+    );
     Ok(())
 }
 
@@ -104,6 +107,9 @@ async fn mixed() -> Result<()> {
 async fn a_users_own_table() -> Result<()> {
     let (report, stdout) = passes("own-table", "0.1", "1").await?;
     let total = report.rates["checks"].total;
-    assert!(total >= 2 * report.account.entries, "content of numeric and boolean columns is compared: {stdout}");
+    assert!(
+        total >= 2 * report.account.entries,
+        "content of numeric and boolean columns is compared: {stdout}"
+    );
     Ok(())
 }

@@ -1,14 +1,15 @@
 //! What each command does, from its options to its exit code.
 
+mod check;
 mod run;
 mod setup;
 mod verdict;
 
 use streamgauge_shared::exit_code::Failure;
-use streamgauge_shared::test_file::{Plan, Scale, Test};
+use streamgauge_shared::test_file::Scale;
 use streamgauge_shared::time::Nanos;
 
-use crate::cli::{Check, Clean, Command, Postgres, Prepare};
+use crate::cli::{Clean, Command, Postgres, Prepare};
 use crate::postgres::schema::{self, Server};
 use crate::postgres::{Address, Connection, Session, Writes, clean};
 use crate::terminal;
@@ -21,44 +22,10 @@ use crate::test_source::TestSource;
 pub async fn carry_out(command: Command) -> Result<u8, Failure> {
     match command {
         Command::Run(options) => Box::pin(run::run(*options)).await,
-        Command::Check(options) => check(&options),
+        Command::Check(options) => check::check(&options),
         Command::Prepare(options) => prepare(&options).await,
         Command::Clean(options) => clean_up(&options).await,
     }
-}
-
-/// Every mistake of every test, or every plan.
-fn check(options: &Check) -> Result<u8, Failure> {
-    let scales = options.scales;
-    let (mut plans, mut mistakes) = (String::new(), Vec::new());
-    for path in &options.tests {
-        match TestSource::read(path, scales.time_scale, scales.load_scale) {
-            Ok(source) => plans.push_str(&plan(&path.display().to_string(), &source.test)),
-            Err(failure) => mistakes.push(failure.sentence),
-        }
-    }
-    terminal::print(&plans);
-    if mistakes.is_empty() { Ok(0) } else { Err(Failure::configuration(mistakes.join("\n"))) }
-}
-
-fn plan(name: &str, test: &Test) -> String {
-    let plan = Plan::of(test);
-    let mut text = format!("{name}: no mistakes\n");
-    let lines = [
-        ("iterations", plan.iterations.to_string()),
-        ("operations", plan.operations.to_string()),
-        ("peak users", plan.peak_users.to_string()),
-        ("peak rate", format!("{:.2} iterations/s", plan.peak_rate_per_s)),
-        ("load", format!("{} (warm-up {} included)", plan.load, test.warm_up)),
-        ("longest", format!("{} (with graceful stop and drain)", plan.longest)),
-    ];
-    for (label, value) in lines {
-        text.push_str(&format!("  {label:.<14}: {value}\n"));
-    }
-    for scenario in &test.scenarios {
-        text.push_str(&format!("  * {}: {}\n", scenario.name, terminal::describe(scenario)));
-    }
-    text
 }
 
 async fn prepare(options: &Prepare) -> Result<u8, Failure> {
@@ -119,22 +86,4 @@ fn with_causes(error: &dyn std::error::Error) -> String {
 /// A span of whole milliseconds for a wait.
 fn wait_of(span: Nanos, more: std::time::Duration) -> std::time::Duration {
     span.to_std().saturating_add(more)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::test_source::tests::shop;
-
-    #[test]
-    fn a_plan_says_what_will_happen() {
-        assert_eq!(
-            plan("e2e-latency.toml", &shop()),
-            "e2e-latency.toml: no mistakes\n  \
-             iterations....: 3000\n  operations....: 6000\n  peak users....: 50\n  \
-             peak rate.....: 10.00 iterations/s\n  load..........: 5m05s (warm-up 5s included)\n  \
-             longest.......: 6m35s (with graceful stop and drain)\n  \
-             * e2e_latency: 10.00 iterations/s for 5m00s (maxVUs: 20-50, gracefulStop: 30s)\n"
-        );
-    }
 }

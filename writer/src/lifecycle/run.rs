@@ -20,7 +20,6 @@ use crate::entity::{self, Part};
 use crate::halt::{Halt, How};
 use crate::ledger_client::{Endpoint, LEDGER_QUEUE_MAX, Limits, SessionHandle, Token, queue};
 use crate::load::Load;
-use crate::postgres::pool::CONNECTIONS_MAX;
 use crate::postgres::{Address, Pool, Session, Writes, clean, schema};
 use crate::rows::Rows;
 use crate::signals::Signals;
@@ -107,7 +106,7 @@ impl Plan {
         let clock = Clock::start();
         let version = self.prepare().await?;
         let test = self.source.test.clone();
-        let most = test.peak_users().min(CONNECTIONS_MAX);
+        let most = test.peak_users().min(streamgauge_shared::test_file::CONNECTIONS_MAX);
         let pool = Pool::open(self.session.clone(), self.options.connections.unwrap_or(most)).await?;
         let (queue, waiting, lost) = queue(LEDGER_QUEUE_MAX);
         let session = crate::ledger_client::Session {

@@ -9,9 +9,6 @@ use tokio::task::JoinSet;
 
 use super::{ConnectError, Connection, Session};
 
-/// Sessions at most, unless the user asks for more: beyond that a usual PostgreSQL refuses or slows down.
-pub const CONNECTIONS_MAX: u32 = 64;
-
 /// A fixed number of places for sessions.
 pub struct Pool {
     session: Session,

@@ -49,58 +49,57 @@ impl Mark {
 /// What a scenario does, in k6's words.
 #[must_use]
 pub fn describe(scenario: &Scenario) -> String {
-    let allocated = |least: u32, most: u32| match least == most {
-        true => format!("maxVUs: {most}"),
-        false => format!("maxVUs: {least}-{most}"),
+    let users = |least: u32, most: u32| {
+        let range = if least == most { most.to_string() } else { format!("{least}-{most}") };
+        format!("maxVUs: {range}")
     };
-    let (load, mut options) = match &scenario.executor {
+    let stages = |count: usize| format!("{count} stage{}", if count == 1 { "" } else { "s" });
+    let length = scenario.executor.duration();
+    let (what, mut options) = match &scenario.executor {
         Executor::SharedIterations(load) => (
             format!("{} iterations shared among {} VUs", load.iterations, load.vus),
-            vec![format!("maxDuration: {}", load.max_duration)],
+            vec![format!("maxDuration: {length}")],
         ),
         Executor::PerVuIterations(load) => (
             format!("{} iterations for each of {} VUs", load.iterations, load.vus),
-            vec![format!("maxDuration: {}", load.max_duration)],
+            vec![format!("maxDuration: {length}")],
         ),
-        Executor::ConstantVus(load) => (format!("{} looping VUs for {}", load.vus, load.duration), vec![]),
+        Executor::ConstantVus(load) => (format!("{} looping VUs for {length}", load.vus), vec![]),
         Executor::RampingVus(load) => (
             format!(
-                "Up to {} looping VUs for {} over {} stages",
+                "Up to {} looping VUs for {length} over {}",
                 scenario.executor.peak_users(),
-                scenario.executor.duration(),
-                load.stages.len()
+                stages(load.stages.len())
             ),
             vec![format!("gracefulRampDown: {}", load.graceful_ramp_down)],
         ),
         Executor::ConstantArrivalRate(load) => (
-            format!("{:.2} iterations/s for {}", load.rate.per_second(), load.duration),
-            vec![allocated(load.pre_allocated_vus, load.max_vus)],
+            format!("{:.2} iterations/s for {length}", load.rate.per_second()),
+            vec![users(load.pre_allocated_vus, load.max_vus)],
         ),
         Executor::RampingArrivalRate(load) => (
             format!(
-                "Up to {:.2} iterations/s for {} over {} stages",
+                "Up to {:.2} iterations/s for {length} over {}",
                 scenario.executor.peak_rate_per_s().unwrap_or_default(),
-                scenario.executor.duration(),
-                load.stages.len()
+                stages(load.stages.len())
             ),
-            vec![allocated(load.pre_allocated_vus, load.max_vus)],
+            vec![users(load.pre_allocated_vus, load.max_vus)],
         ),
         Executor::CapacitySearch(load) => (
             format!(
-                "searching from {:.2} up to {:.2} iterations/s in probes of {} after {}",
+                "search from {:.2} to {:.2} iterations/s in at most {} probes, {length} at most",
                 load.start.per_second(),
                 load.max.per_second(),
-                load.probe,
-                load.settle
+                load.probes_max()
             ),
-            vec![allocated(load.pre_allocated_vus, load.max_vus)],
+            vec![users(load.pre_allocated_vus, load.max_vus)],
         ),
     };
     if scenario.start_time > Nanos::ZERO {
         options.push(format!("startTime: {}", scenario.start_time));
     }
     options.push(format!("gracefulStop: {}", scenario.graceful_stop));
-    format!("{load} ({})", options.join(", "))
+    format!("{what} ({})", options.join(", "))
 }
 
 /// How a scenario stands.
@@ -194,7 +193,7 @@ mod tests {
     use streamgauge_shared::histogram::Quantile;
 
     use super::*;
-    use crate::test_source::tests::shop;
+    use crate::test_source::tests::{parsed, shop};
 
     fn at(seconds: i64, over: bool) -> Standing {
         Standing { since_start: Nanos::from_secs(seconds), warm_up: Nanos::from_secs(5), over }
@@ -206,6 +205,49 @@ mod tests {
             describe(&shop().scenarios[0]),
             "10.00 iterations/s for 5m00s (maxVUs: 20-50, gracefulStop: 30s)"
         );
+    }
+
+    #[test]
+    fn every_executor_is_described_in_k6s_words() {
+        let text = |load: &str| {
+            let test = format!(
+                "model = \"shop.toml\"\n[scenarios.s]\n{load}\nflow = [ {{ create = \"customer\" }} ]\n[thresholds]\ncdc_e2e_latency = [\"p(95)<2s\"]"
+            );
+            describe(&parsed(&test).scenarios[0])
+        };
+        let cases = [
+            (
+                "executor = \"shared-iterations\"\nvus = 10\niterations = 100",
+                "100 iterations shared among 10 VUs (maxDuration: 10m00s, gracefulStop: 30s)",
+            ),
+            (
+                "executor = \"per-vu-iterations\"\nvus = 10\niterations = 10\nstart_time = \"10s\"",
+                "10 iterations for each of 10 VUs (maxDuration: 10m00s, startTime: 10s, gracefulStop: 30s)",
+            ),
+            (
+                "executor = \"constant-vus\"\nvus = 5\nduration = \"1m\"",
+                "5 looping VUs for 1m00s (gracefulStop: 30s)",
+            ),
+            (
+                "executor = \"ramping-vus\"\nstages = [{ duration = \"1m\", target = 9 }, { duration = \"1m\", target = 0 }]",
+                "Up to 9 looping VUs for 2m00s over 2 stages (gracefulRampDown: 30s, gracefulStop: 30s)",
+            ),
+            (
+                "executor = \"constant-arrival-rate\"\nrate = 3\ntime_unit = \"2s\"\nduration = \"1m\"\npre_allocated_vus = 4",
+                "1.50 iterations/s for 1m00s (maxVUs: 4, gracefulStop: 30s)",
+            ),
+            (
+                "executor = \"ramping-arrival-rate\"\nstages = [{ duration = \"2m\", target = 20 }]\npre_allocated_vus = 4\nmax_vus = 8",
+                "Up to 20.00 iterations/s for 2m00s over 1 stage (maxVUs: 4-8, gracefulStop: 30s)",
+            ),
+            (
+                "executor = \"capacity-search\"\nstart_rate = 10\nmax_rate = 80\npre_allocated_vus = 4",
+                "search from 10.00 to 80.00 iterations/s in at most 19 probes, 7m55s at most (maxVUs: 4, gracefulStop: 30s)",
+            ),
+        ];
+        for (load, expected) in cases {
+            assert_eq!(text(load), expected);
+        }
     }
 
     #[test]

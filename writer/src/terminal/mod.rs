@@ -122,25 +122,11 @@ impl Terminal {
     }
 }
 
-/// The planned iterations a second of a scenario, at most; nothing for a closed loop, which has none.
-fn rate(scenario: &Scenario) -> Option<f64> {
-    match &scenario.executor {
-        Executor::ConstantArrivalRate(load) => Some(load.rate.per_second()),
-        Executor::RampingArrivalRate(load) => {
-            let iterations = load.stages.iter().map(|stage| stage.target).fold(load.start, u64::max);
-            Some(Rate { iterations, per: load.per }.per_second())
-        }
-        Executor::CapacitySearch(load) => Some(load.max.per_second()),
-        Executor::SharedIterations(_)
-        | Executor::PerVuIterations(_)
-        | Executor::ConstantVus(_)
-        | Executor::RampingVus(_) => None,
-    }
-}
-
 /// The planned iterations a second of a scenario at a moment of its load.
 fn rate_at(scenario: &Scenario, elapsed: Nanos) -> Option<f64> {
-    let Executor::RampingArrivalRate(load) = &scenario.executor else { return rate(scenario) };
+    let Executor::RampingArrivalRate(load) = &scenario.executor else {
+        return scenario.executor.peak_rate_per_s();
+    };
     let (mut begins, mut from) = (Nanos::ZERO, load.start);
     for stage in &load.stages {
         let inside = elapsed - begins;

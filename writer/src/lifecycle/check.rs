@@ -1,0 +1,234 @@
+//! The command `check`: every mistake of every test, or every plan.
+
+use serde_json::{Value, json};
+use streamgauge_shared::exit_code::Failure;
+use streamgauge_shared::test_file::{Count, Operations, Plan, ScenarioPlan, Test};
+use streamgauge_shared::time::Nanos;
+
+use crate::cli::Check;
+use crate::terminal;
+use crate::test_source::TestSource;
+
+/// Prints the plan of each test that is correct, as text or as one JSON array.
+///
+/// # Errors
+/// Every mistake of every test, one a line; exit code 104. The plans of the others are printed nevertheless.
+pub(super) fn check(options: &Check) -> Result<u8, Failure> {
+    let scales = options.scales;
+    let (mut tests, mut mistakes) = (Vec::new(), Vec::new());
+    for path in &options.tests {
+        match TestSource::read(path, scales.time_scale, scales.load_scale) {
+            Ok(source) => tests.push((path.display().to_string(), source.test)),
+            Err(failure) => mistakes.push(failure.sentence),
+        }
+    }
+    if options.json {
+        let plans: Vec<Value> = tests.iter().map(|(file, test)| as_json(file, test)).collect();
+        terminal::print(&format!("{:#}\n", Value::Array(plans)));
+    } else {
+        tests.iter().for_each(|(file, test)| terminal::print(&as_text(file, test)));
+    }
+    if mistakes.is_empty() { Ok(0) } else { Err(Failure::configuration(mistakes.join("\n"))) }
+}
+
+/// The plan for people.
+fn as_text(file: &str, test: &Test) -> String {
+    let plan = Plan::of(test);
+    let mut text = format!("{file}: no mistakes\n");
+    let mut line = |label: &str, value: String| text.push_str(&format!("  {label:.<14}: {value}\n"));
+    line("peak users", plan.peak_users.to_string());
+    if let Some(rate) = plan.peak_rate_per_s {
+        line("peak rate", format!("{rate:.2} iterations/s"));
+    }
+    line("connections", format!("{} with PostgreSQL", plan.connections));
+    let memory = plan.memory;
+    line(
+        "memory",
+        format!(
+            "about {} in the writer, {} in the observer",
+            mebibytes(memory.writer),
+            mebibytes(memory.observer)
+        ),
+    );
+    line("load", format!("{} (warm-up {} included)", plan.load, test.warm_up));
+    let searches = plan.scenarios.iter().any(|scenario| scenario.peak_rate_per_s.is_some())
+        && test.scenarios.iter().any(|scenario| scenario.executor.name() == "capacity-search");
+    let waits = if searches { ", without the waits between probes" } else { "" };
+    line("longest", format!("{} (with graceful stop and drain{waits})", plan.longest));
+    for (scenario, planned) in test.scenarios.iter().zip(&plan.scenarios) {
+        text.push_str(&format!("  * {}: {}\n", scenario.name, terminal::describe(scenario)));
+        text.push_str(&format!("      {}\n", iterations(planned)));
+        text.push_str(&operations(test, &planned.operations));
+    }
+    for (phase, operations_of) in [("setup", &plan.setup), ("teardown", &plan.teardown)] {
+        if !operations_of.is_empty() {
+            text.push_str(&format!("  * {phase}:\n"));
+            text.push_str(&operations(test, operations_of));
+        }
+    }
+    text
+}
+
+fn iterations(plan: &ScenarioPlan) -> String {
+    match plan.iterations {
+        Count::Exactly(count) => format!("{count} iterations"),
+        Count::About(count) => format!("about {count} iterations"),
+        Count::AtMost(count) if plan.peak_rate_per_s.is_some() => format!("at most {count} iterations"),
+        Count::AtMost(count) => {
+            format!("at most {count} iterations, by the pauses alone: operations and waits make them fewer")
+        }
+        Count::Unknown => "as many iterations as the system takes: the flow has no pause".to_owned(),
+    }
+}
+
+fn operations(test: &Test, operations: &[Operations]) -> String {
+    let line = |one: &Operations| {
+        let entity = &test.model.entities[one.entity].name;
+        let total = match one.total {
+            Count::Exactly(count) => count.to_string(),
+            Count::About(count) => format!("about {count}"),
+            Count::AtMost(count) => format!("at most {count}"),
+            Count::Unknown => format!("{:.2} per iteration", one.each),
+        };
+        format!("      {} {entity}: {total}\n", one.operation.name())
+    };
+    operations.iter().map(line).collect()
+}
+
+#[expect(clippy::cast_precision_loss, reason = "for people to read")]
+fn mebibytes(bytes: u64) -> String {
+    format!("{:.0} MiB", bytes as f64 / f64::from(1 << 20))
+}
+
+/// The plan for scripts. What is not known is left out.
+fn as_json(file: &str, test: &Test) -> Value {
+    let plan = Plan::of(test);
+    let operations = |operations: &[Operations]| -> Vec<Value> {
+        let one = |one: &Operations| {
+            let mut value = json!({
+                "entity": test.model.entities[one.entity].name,
+                "operation": one.operation.name(),
+                "per_iteration": one.each,
+            });
+            count(&mut value, "count", one.total);
+            value
+        };
+        operations.iter().map(one).collect()
+    };
+    let scenarios = test.scenarios.iter().zip(&plan.scenarios).map(|(scenario, planned)| {
+        let mut value = json!({
+            "name": planned.name,
+            "executor": scenario.executor.name(),
+            "start_time_s": seconds(scenario.start_time),
+            "duration_s": seconds(planned.load),
+            "peak_users": planned.peak_users,
+        });
+        count(&mut value, "iterations", planned.iterations);
+        if let Some(rate) = planned.peak_rate_per_s {
+            value["peak_rate_per_s"] = json!(rate);
+        }
+        value["operations"] = operations(&planned.operations).into();
+        value
+    });
+    let mut value = json!({
+        "file": file,
+        "test": test.name,
+        "time_scale": test.time_scale.as_f64(),
+        "load_scale": test.load_scale.as_f64(),
+        "peak_users": plan.peak_users,
+        "connections": plan.connections,
+        "memory_bytes": { "writer": plan.memory.writer, "observer": plan.memory.observer },
+        "warm_up_s": seconds(test.warm_up),
+        "load_s": seconds(plan.load),
+        "longest_s": seconds(plan.longest),
+        "scenarios": scenarios.collect::<Vec<_>>(),
+        "setup": operations(&plan.setup),
+        "teardown": operations(&plan.teardown),
+    });
+    if let Some(rate) = plan.peak_rate_per_s {
+        value["peak_rate_per_s"] = json!(rate);
+    }
+    value
+}
+
+/// A count under its name, and beside it how well it is known.
+fn count(value: &mut Value, name: &str, count: Count) {
+    let known = match count {
+        Count::Exactly(_) => "exactly",
+        Count::About(_) => "about",
+        Count::AtMost(_) => "at_most",
+        Count::Unknown => "unknown",
+    };
+    if let Some(number) = count.number() {
+        value[name] = json!(number);
+    }
+    value[format!("{name}_are")] = json!(known);
+}
+
+fn seconds(span: Nanos) -> Value {
+    json!(span.as_secs_f64())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::test_source::tests::{parsed, shop};
+
+    #[test]
+    fn a_plan_says_what_will_happen() {
+        assert_eq!(
+            as_text("e2e-latency.toml", &shop()),
+            "e2e-latency.toml: no mistakes\n  \
+             peak users....: 50\n  peak rate.....: 10.00 iterations/s\n  \
+             connections...: 50 with PostgreSQL\n  \
+             memory........: about 31 MiB in the writer, 49 MiB in the observer\n  \
+             load..........: 5m05s (warm-up 5s included)\n  \
+             longest.......: 6m35s (with graceful stop and drain)\n  \
+             * e2e_latency: 10.00 iterations/s for 5m00s (maxVUs: 20-50, gracefulStop: 30s)\n      \
+             3000 iterations\n      create customer: 3000\n      delete customer: 3000\n"
+        );
+    }
+
+    #[test]
+    fn what_is_not_known_is_said_so() {
+        let test = parsed(
+            r#"
+            model = "shop.toml"
+            [scenarios.free]
+            executor = "constant-vus"
+            vus = 3
+            duration = "1m"
+            flow = [ { create = "customer" } ]
+            [scenarios.paused]
+            executor = "constant-vus"
+            vus = 2
+            duration = "1m"
+            flow = [ { create = "customer" }, { maybe = 0.5, flow = [ { delete = "customer" } ] }, { pause = "1s" } ]
+            "#,
+        );
+        let text = as_text("two.toml", &test);
+        for expected in [
+            "      as many iterations as the system takes: the flow has no pause\n      create customer: 1.00 per iteration\n",
+            "      at most 122 iterations, by the pauses alone: operations and waits make them fewer\n",
+            "      create customer: at most 122\n      delete customer: at most 61\n",
+        ] {
+            assert!(text.contains(expected), "{expected}\n{text}");
+        }
+        assert!(!text.contains("peak rate"), "{text}");
+    }
+
+    #[test]
+    fn the_same_stands_in_json() {
+        let value = as_json("e2e-latency.toml", &shop());
+        assert_eq!((&value["longest_s"], &value["connections"]), (&json!(395.0), &json!(50)));
+        let scenario = &value["scenarios"][0];
+        assert_eq!(
+            (&scenario["iterations"], &scenario["iterations_are"]),
+            (&json!(3_000), &json!("exactly"))
+        );
+        let delete = json!({
+            "entity": "customer", "operation": "delete", "per_iteration": 1.0, "count": 3_000, "count_are": "exactly"
+        });
+        assert_eq!(scenario["operations"][1], delete);
+    }
+}
