@@ -29,7 +29,6 @@ cdc_e2e_latency = ["p(95)<1000"]
 "#;
 
 #[tokio::test]
-#[expect(clippy::print_stdout, reason = "the figures are what the test is for")]
 async fn the_search_finds_the_limit_of_the_pipeline_within_a_tenth() -> Result<()> {
     let bed = Testbed::builder().rate_limit(LIMIT_PER_S).start().await?;
     let observer = Observer::start(&bed, &[]).await?;
