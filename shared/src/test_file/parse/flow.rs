@@ -5,8 +5,7 @@ use super::model;
 use crate::test_file::mistake::unknown;
 use crate::test_file::reader::{Table, Value};
 use crate::test_file::{
-    Action, Alternative, Check, ColumnType, Entity, Generator, Literal, Pick, RowFrom, Setting, Step,
-    Template, Timeout,
+    Action, Alternative, Check, ColumnType, Entity, Generator, Literal, Pick, RowFrom, Setting, Step, Timeout,
 };
 use crate::time::Nanos;
 
@@ -24,6 +23,8 @@ pub(super) struct Known {
     rows: Vec<usize>,
     /// Whether it may have done any operation.
     written: bool,
+    /// A step before has a mistake: what it would have made is not known, and what needs it is not judged.
+    unsure: bool,
 }
 
 /// The last operation of a list of steps that a check could speak of.
@@ -58,7 +59,10 @@ impl Reader<'_, '_> {
         for item in &items {
             match self.step(item, known, &mut steps, &mut checkable) {
                 Some(step) => steps.extend(step),
-                None => complete = false,
+                None => {
+                    complete = false;
+                    known.unsure = true;
+                }
             }
         }
         complete.then_some(steps)
@@ -96,7 +100,7 @@ impl Reader<'_, '_> {
             "update" => self.update(&table, subject, known),
             "delete" => self.delete(&table, subject, known),
             "await" => {
-                if !known.written {
+                if !known.written && !known.unsure {
                     subject.mistake("'await' has nothing to wait for: put a create before it");
                 }
                 timeout(subject).map(|timeout| Action::Await { timeout })
@@ -114,7 +118,9 @@ impl Reader<'_, '_> {
             }
             _ => {
                 let times = subject.whole(1..=TIMES_MAX);
+                let before = known.rows.clone();
                 let flow = self.inner(&table, known);
+                known.again(&before, times.unwrap_or(1));
                 let times = u32::try_from(times?).ok()?;
                 Some(Action::Repeat { times, flow: flow? })
             }
@@ -192,7 +198,7 @@ impl Reader<'_, '_> {
                     }
                     _ => complete = false,
                 },
-                None if known.rows.contains(&parent) => parents.push((column, RowFrom::Own)),
+                None if known.has(parent) => parents.push((column, RowFrom::Own)),
                 None => {
                     let parent = &self.model?.entities[parent].name;
                     subject.mistake(format!(
@@ -269,7 +275,7 @@ impl Reader<'_, '_> {
                 }
             }
             let entity = entity?;
-            if !known.rows.contains(&entity) {
+            if !known.has(entity) {
                 subject.mistake(format!(
                     "the iteration has no such row here: put a create of this entity before its {what}, or take one with from = \"<pool>\""
                 ));
@@ -336,7 +342,12 @@ impl Reader<'_, '_> {
             );
             return None;
         };
-        let columns = self.checked_columns(&self.model?.entities[entity], subject)?;
+        // An update says nothing of the columns that it leaves as they are.
+        let written: Option<Vec<usize>> = match before.get(step).map(|step| &step.action) {
+            Some(Action::Update { set, .. }) => Some(set.iter().map(|setting| setting.column).collect()),
+            _ => None,
+        };
+        let columns = self.checked_columns(&self.model?.entities[entity], subject, written.as_deref())?;
         let index = {
             let mut checks = self.checks.borrow_mut();
             checks.push(Check { entity, columns });
@@ -353,6 +364,7 @@ impl Reader<'_, '_> {
         &self,
         entity: &Entity,
         subject: &Value<'_, '_>,
+        written: Option<&[usize]>,
     ) -> Option<Vec<(usize, Option<Literal>)>> {
         let column = |name: &str, place: &Value<'_, '_>| {
             let column = self.column(entity, name, place)?;
@@ -365,11 +377,28 @@ impl Reader<'_, '_> {
         };
         let columns: Vec<Option<(usize, Option<Literal>)>> = if subject.is_array() {
             let items = subject.array()?;
-            items.iter().map(|item| Some((column(item.text()?, item)?, None))).collect()
+            let read = |item: &Value<'_, '_>| {
+                let name = item.text()?;
+                let column = column(name, item)?;
+                if written.is_some_and(|written| !written.contains(&column)) {
+                    item.mistake(format!(
+                        "the update before this check does not set '{name}': write the value it must have, as in check = {{ {name} = … }}"
+                    ));
+                    return None;
+                }
+                Some((column, None))
+            };
+            items.iter().map(read).collect()
         } else {
             let entries = subject.table()?.entries();
             let read = |(name, _, value): (&str, _, Value<'_, '_>)| {
                 let column = column(name, &value)?;
+                if value.is_text() && value.text().is_some_and(|text| text.contains(['{', '}'])) {
+                    value.mistake(format!(
+                        "a check compares with a fixed value, without placeholders: for what was written say check = [\"{name}\"]"
+                    ));
+                    return None;
+                }
                 Some((column, Some(model::literal(&value, entity.columns[column].kind)?)))
             };
             entries.map(read).collect()
@@ -455,9 +484,27 @@ impl Reader<'_, '_> {
 }
 
 impl Known {
+    /// Whether the iteration may have a row of this entity.
+    fn has(&self, entity: usize) -> bool {
+        self.unsure || self.rows.contains(&entity)
+    }
+
+    /// What a repeated flow has made once it makes each time; more than a few make no difference.
+    fn again(&mut self, before: &[usize], times: u64) {
+        const ROWS_MAX: usize = 1_000;
+        let made = self.rows.get(before.len()..).unwrap_or_default().to_vec();
+        for _ in 1..times {
+            if made.is_empty() || self.rows.len() > ROWS_MAX {
+                break;
+            }
+            self.rows.extend(&made);
+        }
+    }
+
     /// What a flow within the list has made may be there after it.
     fn learn(&mut self, before: &Self, inner: &Self) {
         self.written |= inner.written;
+        self.unsure |= inner.unsure;
         for entity in &inner.rows {
             let count = |rows: &[usize]| rows.iter().filter(|other| *other == entity).count();
             if count(&inner.rows) > count(&before.rows) && count(&inner.rows) > count(&self.rows) {
@@ -481,7 +528,7 @@ fn setting(value: &Value<'_, '_>, kind: ColumnType) -> Option<Generator> {
         return model::choice(value, kind);
     }
     match kind {
-        ColumnType::Text | ColumnType::Jsonb => Template::read(value).map(Generator::Template),
+        ColumnType::Text | ColumnType::Jsonb => model::template(value, kind).map(Generator::Template),
         _ => model::literal(value, kind).map(Generator::Fixed),
     }
 }

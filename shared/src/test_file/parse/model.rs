@@ -97,6 +97,12 @@ fn key_indexes(columns: &[Column], value: &Value<'_, '_>) -> Option<Vec<usize>> 
                 let kind = columns[index].kind.sql();
                 item.mistake(format!("key column '{name}' is of type {kind}, which has no canonical form"));
             }
+            Some(index) if matches!(&columns[index].generator, Generator::Template(template) if template.uses_id()) =>
+            {
+                item.mistake(format!(
+                    "key column '{name}' is made of {{id}}, which is the key itself: use another placeholder"
+                ));
+            }
             Some(index) => key.push(index),
             None => item.mistake(unknown("column", name, &names)),
         }
@@ -243,11 +249,20 @@ pub(in crate::test_file) fn read_generator(
         ));
         return None;
     }
+    for (options, generators) in OPTIONS {
+        for option in options.iter().filter(|option| !generators.contains(&kind) && table.contains(option)) {
+            let names: Vec<&str> =
+                KINDS.iter().filter(|(_, kind)| generators.contains(kind)).map(|(name, _)| *name).collect();
+            let place = table.get(option);
+            let message = format!("'{option}' goes with generate = {} only", names.join(" or "));
+            place.iter().for_each(|place| place.mistake(message.clone()));
+        }
+    }
     match kind {
         Kind::Uuid => Some(Generator::Uuid),
         Kind::Template => {
             let value = template.or_else(|| table.require("template", "\"customer-{id}@example.test\""))?;
-            Template::read(&value).map(Generator::Template)
+            self::template(&value, column).map(Generator::Template)
         }
         Kind::Choice => {
             let value = choices.or_else(|| table.require("choices", "[\"active\", \"pending\"]"))?;
@@ -291,6 +306,32 @@ pub(in crate::test_file) fn read_generator(
             reference(&value, column, entities.unwrap_or_default())
         }
     }
+}
+
+/// What each generator takes.
+const OPTIONS: [(&[&str], &[Kind]); 7] = [
+    (&["template"], &[Kind::Template]),
+    (&["choices"], &[Kind::Choice]),
+    (&["value"], &[Kind::Fixed]),
+    (&["min", "max"], &[Kind::Int, Kind::Decimal]),
+    (&["probability"], &[Kind::Bool]),
+    (&["from", "to"], &[Kind::Timestamp]),
+    (&["references"], &[Kind::Reference]),
+];
+
+/// A text with placeholders; for `jsonb` one that gives JSON.
+pub(super) fn template(value: &Value<'_, '_>, column: ColumnType) -> Option<Template> {
+    let template = Template::read(value)?;
+    if column == ColumnType::Jsonb {
+        let sample = template.sample();
+        if let Err(error) = serde_json::from_str::<serde_json::Value>(&sample) {
+            value.mistake(format!(
+                "'{sample}', which this template gives, is not JSON ({error}): double its braces, {{{{ and }}}}, and put quotes around texts"
+            ));
+            return None;
+        }
+    }
+    Some(template)
 }
 
 fn ordered(place: &Value<'_, '_>, low: i64, high: i64) -> Option<()> {
