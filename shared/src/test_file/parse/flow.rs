@@ -1,11 +1,12 @@
 //! Reads flows: steps, the rows they work on, and what a check binds to.
 
 use super::Reader;
-use super::model;
+use super::check::Checkable;
+use super::generator;
 use crate::test_file::mistake::unknown;
 use crate::test_file::reader::{Table, Value};
 use crate::test_file::{
-    Action, Alternative, Check, ColumnType, Entity, Generator, Literal, Pick, RowFrom, Setting, Step, Timeout,
+    Action, Alternative, ColumnType, Entity, Generator, Pick, RowFrom, Setting, Step, Timeout,
 };
 use crate::time::Nanos;
 
@@ -25,13 +26,6 @@ pub(super) struct Known {
     written: bool,
     /// A step before has a mistake: what it would have made is not known, and what needs it is not judged.
     unsure: bool,
-}
-
-/// The last operation of a list of steps that a check could speak of.
-struct Checkable {
-    step: usize,
-    entity: usize,
-    awaited: bool,
 }
 
 /// The keys that make a step, and what each may stand beside.
@@ -329,87 +323,6 @@ impl Reader<'_, '_> {
         flow
     }
 
-    /// Binds a check to the operation before it.
-    fn check(
-        &self,
-        subject: &Value<'_, '_>,
-        before: &mut [Step],
-        checkable: &mut Option<Checkable>,
-    ) -> Option<()> {
-        let Some(Checkable { step, entity, awaited: true }) = checkable.take() else {
-            subject.mistake(
-                "'check' speaks of the create or update before it in the same list, with one await between them",
-            );
-            return None;
-        };
-        // An update says nothing of the columns that it leaves as they are.
-        let written: Option<Vec<usize>> = match before.get(step).map(|step| &step.action) {
-            Some(Action::Update { set, .. }) => Some(set.iter().map(|setting| setting.column).collect()),
-            _ => None,
-        };
-        let columns = self.checked_columns(&self.model?.entities[entity], subject, written.as_deref())?;
-        let index = {
-            let mut checks = self.checks.borrow_mut();
-            checks.push(Check { entity, columns });
-            u16::try_from(checks.len() - 1).ok()?
-        };
-        match &mut before.get_mut(step)?.action {
-            Action::Create { check, .. } | Action::Update { check, .. } => *check = Some(index),
-            _ => unreachable!("only creates and updates are remembered for a check"),
-        }
-        Some(())
-    }
-
-    fn checked_columns(
-        &self,
-        entity: &Entity,
-        subject: &Value<'_, '_>,
-        written: Option<&[usize]>,
-    ) -> Option<Vec<(usize, Option<Literal>)>> {
-        let column = |name: &str, place: &Value<'_, '_>| {
-            let column = self.column(entity, name, place)?;
-            let kind = entity.columns[column].kind;
-            if !kind.is_verifiable() {
-                place.mistake(format!("'{name}' is of type {}, which has no canonical form", kind.sql()));
-                return None;
-            }
-            Some(column)
-        };
-        let columns: Vec<Option<(usize, Option<Literal>)>> = if subject.is_array() {
-            let items = subject.array()?;
-            let read = |item: &Value<'_, '_>| {
-                let name = item.text()?;
-                let column = column(name, item)?;
-                if written.is_some_and(|written| !written.contains(&column)) {
-                    item.mistake(format!(
-                        "the update before this check does not set '{name}': write the value it must have, as in check = {{ {name} = … }}"
-                    ));
-                    return None;
-                }
-                Some((column, None))
-            };
-            items.iter().map(read).collect()
-        } else {
-            let entries = subject.table()?.entries();
-            let read = |(name, _, value): (&str, _, Value<'_, '_>)| {
-                let column = column(name, &value)?;
-                if value.is_text() && value.text().is_some_and(|text| text.contains(['{', '}'])) {
-                    value.mistake(format!(
-                        "a check compares with a fixed value, without placeholders: for what was written say check = [\"{name}\"]"
-                    ));
-                    return None;
-                }
-                Some((column, Some(model::literal(&value, entity.columns[column].kind)?)))
-            };
-            entries.map(read).collect()
-        };
-        if columns.is_empty() {
-            subject.mistake("a check names at least one column, as in { check = { status = \"active\" } }");
-            return None;
-        }
-        columns.into_iter().collect()
-    }
-
     pub(super) fn entity(&self, value: &Value<'_, '_>) -> Option<usize> {
         let (name, model) = (value.text()?, self.model?);
         let found = model.entities.iter().position(|entity| entity.name == name);
@@ -447,7 +360,7 @@ impl Reader<'_, '_> {
         found == entity
     }
 
-    fn column(&self, entity: &Entity, name: &str, place: &Value<'_, '_>) -> Option<usize> {
+    pub(super) fn column(&self, entity: &Entity, name: &str, place: &Value<'_, '_>) -> Option<usize> {
         let found = entity.columns.iter().position(|column| column.name == name);
         if found.is_none() {
             let names: Vec<&str> = entity.columns.iter().map(|column| column.name.as_str()).collect();
@@ -518,18 +431,18 @@ impl Known {
 fn setting(value: &Value<'_, '_>, kind: ColumnType) -> Option<Generator> {
     if value.is_table() {
         let table = value.table()?;
-        let generator = model::read_generator(&table, value, kind, None);
+        let generator = generator::read(&table, value, kind, None);
         if generator.is_some() {
             table.finish();
         }
         return generator;
     }
     if value.is_array() {
-        return model::choice(value, kind);
+        return generator::choice(value, kind);
     }
     match kind {
-        ColumnType::Text | ColumnType::Jsonb => model::template(value, kind).map(Generator::Template),
-        _ => model::literal(value, kind).map(Generator::Fixed),
+        ColumnType::Text | ColumnType::Jsonb => generator::template(value, kind).map(Generator::Template),
+        _ => generator::literal(value, kind).map(Generator::Fixed),
     }
 }
 
