@@ -1,7 +1,11 @@
 //! From the text of a test and its model to a [`Test`], or to every mistake in both.
 
+mod check;
+#[cfg(test)]
+mod documented;
 mod executor;
 mod flow;
+mod generator;
 pub(super) mod model;
 mod threshold;
 

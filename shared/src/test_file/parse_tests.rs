@@ -334,6 +334,17 @@ flow = [
             "only the tag 'scenario' narrows it",
         ),
         ("pause = [\"1s\", \"2s\"]", "pause = \"1s\", set = {}", "'set' goes with create or update only"),
+        (
+            "target = 5, name = \"up\" } ]",
+            "target = 0, name = \"up\" } ]\nstart_vus = 0",
+            "every target and the start are 0",
+        ),
+        ("check = [\"status\"]", "check = { email = \"x-{id}\" }", "without placeholders"),
+        (
+            "set = { status = \"active\" } }",
+            "set = { status = \"active\" } }, { await = \"1s\" }, { check = [\"email\"] }",
+            "the update before this check does not set 'email'",
+        ),
     ];
     for (from, to, expected) in cases {
         assert!(full.contains(from), "{from}");
@@ -358,6 +369,12 @@ fn mistakes_of_a_model_have_their_sentences() {
         ("\"site\", \"reading_id\"", "\"site\", \"meter_no\"", "a key must be unique"),
         ("[\"_id.site\", \"_id.reading_id\"]", "\"_id\"", "the key has 2 columns and 'key' 1 paths"),
         ("{int(1,9)}", "{int(9,1)}", "is not a range of whole numbers"),
+        ("\"tags\": [", "tags: [", "which this template gives, is not JSON"),
+        (
+            "generate = \"bool\", ",
+            "generate = \"bool\", min = 1, ",
+            "'min' goes with generate = int or decimal only",
+        ),
     ];
     for (from, to, expected) in cases {
         assert!(METERS.contains(from), "{from}");
@@ -367,4 +384,31 @@ fn mistakes_of_a_model_have_their_sentences() {
     let reference = MODEL.replace("references = \"customer\"", "references = \"order\"");
     let mistakes = read(TEST, &reference, "1", "1").expect_err("a reference forwards");
     assert!(mistakes.iter().any(|mistake| mistake.contains("must stand before")), "{mistakes:#?}");
+}
+
+#[test]
+fn a_repeated_create_makes_as_many_rows_and_a_mistake_makes_no_second_one() {
+    let test = |flow: &str| {
+        format!(
+            "model = \"m.toml\"\n[scenarios.a]\nexecutor = \"constant-vus\"\nduration = \"1m\"\nflow = [ {flow} ]\n"
+        )
+    };
+    let delete = "{ delete = \"customer\" }";
+    let twice = format!("{{ repeat = 2, flow = [ {{ create = \"customer\" }} ] }}, {delete}, {delete}");
+    read(&test(&twice), MODEL, "1", "1").expect("two rows, two deletes");
+    let mistakes = read(&test(&format!("{twice}, {delete}")), MODEL, "1", "1").expect_err("a third");
+    assert_eq!(mistakes.len(), 1, "{mistakes:?}");
+    let broken = format!("{{ create = \"custmer\" }}, {{ await = \"1s\" }}, {delete}");
+    let mistakes = read(&test(&broken), MODEL, "1", "1").expect_err("an unknown entity");
+    assert_eq!(mistakes.len(), 1, "{mistakes:?}");
+}
+
+#[test]
+fn a_scale_that_leads_out_of_bounds_is_a_mistake() {
+    let (_, spike) = SHIPPED[2];
+    let mistakes = read(spike, MODEL, "1", "1000").expect_err("too many users");
+    assert!(mistakes[0].ends_with("--load-scale 1000 makes 500000 users: at most 100000"), "{mistakes:?}");
+    let slow = TEST.replace("time_unit = \"1s\"", "time_unit = \"10000d\"");
+    let mistakes = read(&slow, MODEL, "1", "0.000001").expect_err("too long");
+    assert!(mistakes[0].contains("'time_unit' is too long to be scaled"), "{mistakes:?}");
 }

@@ -104,6 +104,11 @@ impl<'d, 't> Table<'d, 't> {
         })
     }
 
+    /// Whether a key is there; it does not become a known one.
+    pub(super) fn contains(&self, key: &str) -> bool {
+        self.table.keys().any(|name| name.get_ref() == key)
+    }
+
     /// A mistake at the head of this table.
     pub(super) fn mistake(&self, message: impl Into<String>) {
         self.document.mistake(self.span.start, message);

@@ -122,6 +122,24 @@ impl Template {
         }
         text
     }
+
+    /// Whether the row's key is in it.
+    pub(super) fn uses_id(&self) -> bool {
+        self.parts.contains(&Part::Value(Placeholder::Id))
+    }
+
+    /// A text as it may come out: with letters where a placeholder may give letters, else with digits.
+    pub(super) fn sample(&self) -> String {
+        self.render(|placeholder| match placeholder {
+            Placeholder::Id => "6f2c1a6e-0000-4000-8000-000000000000".to_owned(),
+            Placeholder::Run => "00c0ffee0042".to_owned(),
+            Placeholder::Scenario => "scenario".to_owned(),
+            Placeholder::Int { min, .. } => min.to_string(),
+            // The first digit may be 0, which a JSON number of several digits cannot begin with.
+            Placeholder::Digits(count) => "0".repeat(usize::from(count)),
+            Placeholder::Sequence | Placeholder::Vu | Placeholder::Iteration => "7".to_owned(),
+        })
+    }
 }
 
 fn placeholder(name: &str) -> Result<Placeholder, String> {

@@ -49,15 +49,31 @@ impl Reader<'_, '_> {
     /// which options it has.
     pub(super) fn executor(&self, table: &Table<'_, '_>) -> Option<Option<Executor>> {
         let kind = table.require("executor", "\"constant-arrival-rate\"");
-        Some(match kind.and_then(|value| value.word("executor", &KINDS))? {
-            Kind::SharedIterations => self.iterations(table, true).map(Executor::SharedIterations),
-            Kind::PerVuIterations => self.iterations(table, false).map(Executor::PerVuIterations),
-            Kind::ConstantVus => self.constant_vus(table),
-            Kind::RampingVus => self.ramping_vus(table),
-            Kind::ConstantArrivalRate => self.constant_arrival_rate(table),
-            Kind::RampingArrivalRate => self.ramping_arrival_rate(table),
-            Kind::CapacitySearch => self.capacity_search(table),
-        })
+        Some(
+            match kind.and_then(|value| value.word("executor", &KINDS))? {
+                Kind::SharedIterations => self.iterations(table, true).map(Executor::SharedIterations),
+                Kind::PerVuIterations => self.iterations(table, false).map(Executor::PerVuIterations),
+                Kind::ConstantVus => self.constant_vus(table),
+                Kind::RampingVus => self.ramping_vus(table),
+                Kind::ConstantArrivalRate => self.constant_arrival_rate(table),
+                Kind::RampingArrivalRate => self.ramping_arrival_rate(table),
+                Kind::CapacitySearch => self.capacity_search(table),
+            }
+            .filter(|executor| self.is_within_reach(table, executor)),
+        )
+    }
+
+    /// Whether the scaled users are as few as unscaled ones must be.
+    fn is_within_reach(&self, table: &Table<'_, '_>, executor: &Executor) -> bool {
+        let users = executor.peak_users();
+        let fits = u64::from(users) <= USERS_MAX;
+        if !fits {
+            table.mistake(format!(
+                "--load-scale {} makes {users} users: at most {USERS_MAX}",
+                self.load_scale
+            ));
+        }
+        fits
     }
 
     fn users(&self, count: u64) -> u32 {
@@ -95,7 +111,7 @@ impl Reader<'_, '_> {
 
     fn ramping_vus(&self, table: &Table<'_, '_>) -> Option<Executor> {
         let start_vus = table.get("start_vus").map_or(Some(1), |value| value.whole(0..=USERS_MAX));
-        let stages = self.stages(table, USERS_MAX, |target| self.users(target));
+        let stages = self.stages(table, USERS_MAX, start_vus, |target| self.users(target));
         let graceful = table.get("graceful_ramp_down");
         let graceful = graceful.map_or(Some(GRACEFUL), |value| value.duration(Nanos::ZERO));
         let start_vus = self.users(start_vus?);
@@ -123,7 +139,7 @@ impl Reader<'_, '_> {
         let start = table.get("start_rate").map_or(Some(0), |value| value.whole(0..=RATE_MAX));
         let per = self.per(table);
         let scale = self.load_scale.numerator();
-        let stages = self.stages(table, RATE_MAX, |target| target.saturating_mul(scale));
+        let stages = self.stages(table, RATE_MAX, start, |target| target.saturating_mul(scale));
         let vus = self.allocated(table);
         let arrivals = arrivals(table);
         let (pre_allocated_vus, max_vus) = vus?;
@@ -173,7 +189,11 @@ impl Reader<'_, '_> {
             .get("time_unit")
             .map_or(Some(Nanos::from_secs(1)), |value| value.duration(Nanos::from_millis(1)));
         let denominator = i64::try_from(self.load_scale.denominator()).ok()?;
-        Some(Nanos(unit?.0.checked_mul(denominator)?))
+        let scaled = unit?.0.checked_mul(denominator);
+        if scaled.is_none() {
+            table.mistake("'time_unit' is too long to be scaled: at most 1h");
+        }
+        scaled.map(Nanos)
     }
 
     /// Users made before the start, and at most.
@@ -196,6 +216,7 @@ impl Reader<'_, '_> {
         &self,
         table: &Table<'_, '_>,
         most: u64,
+        start: Option<u64>,
         scaled: impl Fn(u64) -> T,
     ) -> Option<Vec<Stage<T>>> {
         let value = table.require("stages", "[ { duration = \"1m\", target = 50 } ]")?;
@@ -220,12 +241,22 @@ impl Reader<'_, '_> {
             })
             .collect();
         let stages: Vec<Stage<T>> = stages.into_iter().collect::<Option<_>>()?;
+        if start == Some(0) && items.iter().all(is_zero) {
+            value.mistake("every target and the start are 0: nothing would ever start");
+            return None;
+        }
         if stages.iter().all(|stage| stage.duration == Nanos::ZERO) {
             value.mistake("every stage has the length 0: give one of them a duration");
             return None;
         }
         Some(stages)
     }
+}
+
+/// Whether a stage goes to nothing.
+fn is_zero(stage: &Value<'_, '_>) -> bool {
+    let target = stage.table().and_then(|stage| stage.get("target"));
+    target.and_then(|target| target.whole(0..=u64::MAX)) == Some(0)
 }
 
 fn arrivals(table: &Table<'_, '_>) -> Option<Arrivals> {

@@ -1,12 +1,12 @@
 //! Reads flows: steps, the rows they work on, and what a check binds to.
 
 use super::Reader;
-use super::model;
+use super::check::Checkable;
+use super::generator;
 use crate::test_file::mistake::unknown;
 use crate::test_file::reader::{Table, Value};
 use crate::test_file::{
-    Action, Alternative, Check, ColumnType, Entity, Generator, Literal, Pick, RowFrom, Setting, Step,
-    Template, Timeout,
+    Action, Alternative, ColumnType, Entity, Generator, Pick, RowFrom, Setting, Step, Timeout,
 };
 use crate::time::Nanos;
 
@@ -24,13 +24,8 @@ pub(super) struct Known {
     rows: Vec<usize>,
     /// Whether it may have done any operation.
     written: bool,
-}
-
-/// The last operation of a list of steps that a check could speak of.
-struct Checkable {
-    step: usize,
-    entity: usize,
-    awaited: bool,
+    /// A step before has a mistake: what it would have made is not known, and what needs it is not judged.
+    unsure: bool,
 }
 
 /// The keys that make a step, and what each may stand beside.
@@ -58,7 +53,10 @@ impl Reader<'_, '_> {
         for item in &items {
             match self.step(item, known, &mut steps, &mut checkable) {
                 Some(step) => steps.extend(step),
-                None => complete = false,
+                None => {
+                    complete = false;
+                    known.unsure = true;
+                }
             }
         }
         complete.then_some(steps)
@@ -96,7 +94,7 @@ impl Reader<'_, '_> {
             "update" => self.update(&table, subject, known),
             "delete" => self.delete(&table, subject, known),
             "await" => {
-                if !known.written {
+                if !known.written && !known.unsure {
                     subject.mistake("'await' has nothing to wait for: put a create before it");
                 }
                 timeout(subject).map(|timeout| Action::Await { timeout })
@@ -114,7 +112,9 @@ impl Reader<'_, '_> {
             }
             _ => {
                 let times = subject.whole(1..=TIMES_MAX);
+                let before = known.rows.clone();
                 let flow = self.inner(&table, known);
+                known.again(&before, times.unwrap_or(1));
                 let times = u32::try_from(times?).ok()?;
                 Some(Action::Repeat { times, flow: flow? })
             }
@@ -192,7 +192,7 @@ impl Reader<'_, '_> {
                     }
                     _ => complete = false,
                 },
-                None if known.rows.contains(&parent) => parents.push((column, RowFrom::Own)),
+                None if known.has(parent) => parents.push((column, RowFrom::Own)),
                 None => {
                     let parent = &self.model?.entities[parent].name;
                     subject.mistake(format!(
@@ -269,7 +269,7 @@ impl Reader<'_, '_> {
                 }
             }
             let entity = entity?;
-            if !known.rows.contains(&entity) {
+            if !known.has(entity) {
                 subject.mistake(format!(
                     "the iteration has no such row here: put a create of this entity before its {what}, or take one with from = \"<pool>\""
                 ));
@@ -323,64 +323,6 @@ impl Reader<'_, '_> {
         flow
     }
 
-    /// Binds a check to the operation before it.
-    fn check(
-        &self,
-        subject: &Value<'_, '_>,
-        before: &mut [Step],
-        checkable: &mut Option<Checkable>,
-    ) -> Option<()> {
-        let Some(Checkable { step, entity, awaited: true }) = checkable.take() else {
-            subject.mistake(
-                "'check' speaks of the create or update before it in the same list, with one await between them",
-            );
-            return None;
-        };
-        let columns = self.checked_columns(&self.model?.entities[entity], subject)?;
-        let index = {
-            let mut checks = self.checks.borrow_mut();
-            checks.push(Check { entity, columns });
-            u16::try_from(checks.len() - 1).ok()?
-        };
-        match &mut before.get_mut(step)?.action {
-            Action::Create { check, .. } | Action::Update { check, .. } => *check = Some(index),
-            _ => unreachable!("only creates and updates are remembered for a check"),
-        }
-        Some(())
-    }
-
-    fn checked_columns(
-        &self,
-        entity: &Entity,
-        subject: &Value<'_, '_>,
-    ) -> Option<Vec<(usize, Option<Literal>)>> {
-        let column = |name: &str, place: &Value<'_, '_>| {
-            let column = self.column(entity, name, place)?;
-            let kind = entity.columns[column].kind;
-            if !kind.is_verifiable() {
-                place.mistake(format!("'{name}' is of type {}, which has no canonical form", kind.sql()));
-                return None;
-            }
-            Some(column)
-        };
-        let columns: Vec<Option<(usize, Option<Literal>)>> = if subject.is_array() {
-            let items = subject.array()?;
-            items.iter().map(|item| Some((column(item.text()?, item)?, None))).collect()
-        } else {
-            let entries = subject.table()?.entries();
-            let read = |(name, _, value): (&str, _, Value<'_, '_>)| {
-                let column = column(name, &value)?;
-                Some((column, Some(model::literal(&value, entity.columns[column].kind)?)))
-            };
-            entries.map(read).collect()
-        };
-        if columns.is_empty() {
-            subject.mistake("a check names at least one column, as in { check = { status = \"active\" } }");
-            return None;
-        }
-        columns.into_iter().collect()
-    }
-
     pub(super) fn entity(&self, value: &Value<'_, '_>) -> Option<usize> {
         let (name, model) = (value.text()?, self.model?);
         let found = model.entities.iter().position(|entity| entity.name == name);
@@ -418,7 +360,7 @@ impl Reader<'_, '_> {
         found == entity
     }
 
-    fn column(&self, entity: &Entity, name: &str, place: &Value<'_, '_>) -> Option<usize> {
+    pub(super) fn column(&self, entity: &Entity, name: &str, place: &Value<'_, '_>) -> Option<usize> {
         let found = entity.columns.iter().position(|column| column.name == name);
         if found.is_none() {
             let names: Vec<&str> = entity.columns.iter().map(|column| column.name.as_str()).collect();
@@ -455,9 +397,27 @@ impl Reader<'_, '_> {
 }
 
 impl Known {
+    /// Whether the iteration may have a row of this entity.
+    fn has(&self, entity: usize) -> bool {
+        self.unsure || self.rows.contains(&entity)
+    }
+
+    /// What a repeated flow has made once it makes each time; more than a few make no difference.
+    fn again(&mut self, before: &[usize], times: u64) {
+        const ROWS_MAX: usize = 1_000;
+        let made = self.rows.get(before.len()..).unwrap_or_default().to_vec();
+        for _ in 1..times {
+            if made.is_empty() || self.rows.len() > ROWS_MAX {
+                break;
+            }
+            self.rows.extend(&made);
+        }
+    }
+
     /// What a flow within the list has made may be there after it.
     fn learn(&mut self, before: &Self, inner: &Self) {
         self.written |= inner.written;
+        self.unsure |= inner.unsure;
         for entity in &inner.rows {
             let count = |rows: &[usize]| rows.iter().filter(|other| *other == entity).count();
             if count(&inner.rows) > count(&before.rows) && count(&inner.rows) > count(&self.rows) {
@@ -471,18 +431,18 @@ impl Known {
 fn setting(value: &Value<'_, '_>, kind: ColumnType) -> Option<Generator> {
     if value.is_table() {
         let table = value.table()?;
-        let generator = model::read_generator(&table, value, kind, None);
+        let generator = generator::read(&table, value, kind, None);
         if generator.is_some() {
             table.finish();
         }
         return generator;
     }
     if value.is_array() {
-        return model::choice(value, kind);
+        return generator::choice(value, kind);
     }
     match kind {
-        ColumnType::Text | ColumnType::Jsonb => Template::read(value).map(Generator::Template),
-        _ => model::literal(value, kind).map(Generator::Fixed),
+        ColumnType::Text | ColumnType::Jsonb => generator::template(value, kind).map(Generator::Template),
+        _ => generator::literal(value, kind).map(Generator::Fixed),
     }
 }
 
