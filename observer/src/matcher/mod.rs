@@ -243,6 +243,13 @@ impl Matcher {
         self.let_go_passed();
     }
 
+    /// A capacity search begins its next probe: slices count anew, and what was opened before is in none of them.
+    pub fn begin_probe(&mut self) {
+        let open = self.windows.iter_mut().flat_map(Window::entries_mut);
+        open.chain(self.lost.values_mut()).for_each(|entry| entry.stage = None);
+        self.tallies.reset_slices();
+    }
+
     /// An event was read.
     pub fn event(&mut self, event: Event, sink: &mut impl Sink) {
         match &event.change {

@@ -132,6 +132,11 @@ impl Tallies {
         self.besides[part.index].lost_no_row[phase as usize]
     }
 
+    /// Slices count anew, from nothing.
+    pub(super) fn reset_slices(&mut self) {
+        self.slices.iter_mut().for_each(|(_, tally)| *tally = Tally::default());
+    }
+
     /// Applies a change to the part of an entry and to every slice that it is in.
     fn apply(&mut self, entry: &Entry, change: impl Fn(&mut Tally)) {
         change(&mut self.run[entry.part.index]);

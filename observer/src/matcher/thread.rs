@@ -302,6 +302,8 @@ impl Run {
             Record::Probe(plan) => {
                 if let Some(probing) = &mut self.probing {
                     probing.begin(plan);
+                    self.matcher.begin_probe();
+                    self.recorder.begin_probe();
                 }
             }
             Record::End(end) => {

@@ -136,6 +136,10 @@ impl Window {
         self.slots.iter().flatten()
     }
 
+    pub(super) fn entries_mut(&mut self) -> impl Iterator<Item = &mut Entry> {
+        self.slots.iter_mut().flatten()
+    }
+
     /// Sequences below `operations` whose entries never came.
     pub(super) fn missing(&self, operations: u64) -> u64 {
         let vacant = self.slots.iter().filter(|slot| slot.is_none()).count() as u64;

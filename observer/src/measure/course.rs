@@ -48,17 +48,20 @@ fn end_of(scenario: &Scenario) -> Nanos {
 }
 
 fn points(seconds: &[Second], closed: bool) -> Vec<Point> {
-    let mut errors_before = 0;
+    // Gauges are read once a second, not on the second: a point in which nobody looked stands as the one before it.
+    let (mut errors_before, mut pending, mut users) = (0, 0, 0);
     let point = |second: &Second| {
         let errors = second.errors.unwrap_or(errors_before);
+        pending = second.pending.unwrap_or(pending);
+        users = second.active_users.unwrap_or(users);
         let point = Point {
             at_s: as_f64(second.at_s),
             width_s: as_f64(second.width_s),
             sent: second.sent,
             arrived: second.arrived,
-            pending: second.pending.unwrap_or(0),
+            pending,
             errors: errors.saturating_sub(errors_before),
-            users: f64::from(second.active_users.unwrap_or(0)),
+            users: f64::from(users),
             e2e_p50_ms: second.e2e_p50,
             e2e_p95_ms: second.e2e_p95,
             e2e_p99_ms: None,
@@ -123,4 +126,27 @@ fn crossings(test: &Test, recorder: &Recorder) -> Vec<Crossings> {
             .collect(),
     };
     test.thresholds.iter().enumerate().map(one).filter(|crossings| !crossings.seconds.is_empty()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_second_in_which_nobody_looked_stands_as_the_one_before_it() {
+        let second = |at_s, pending: Option<u64>| Second {
+            at_s,
+            width_s: 1,
+            sent: 5,
+            pending,
+            active_users: pending.map(|_| 7),
+            errors: pending.map(|_| at_s),
+            ..Second::default()
+        };
+        let points = points(&[second(0, Some(3)), second(1, None), second(2, Some(9))], false);
+        let seen: Vec<(u64, f64, u64)> =
+            points.iter().map(|point| (point.pending, point.users, point.errors)).collect();
+        assert_eq!(seen, [(3, 7.0, 0), (3, 7.0, 0), (9, 7.0, 2)]);
+        assert_eq!(points[0].cohort.pending, 5);
+    }
 }

@@ -102,6 +102,11 @@ impl Recorder {
         found.map(|slice| &slice.measured)
     }
 
+    /// A capacity search begins its next probe: slices count anew.
+    pub fn begin_probe(&mut self) {
+        self.slices.iter_mut().for_each(|slice| slice.measured = Measured::default());
+    }
+
     /// The latencies of slices with their tags.
     pub(super) fn slices(&self) -> impl Iterator<Item = (Latency, Tags, &Measured)> {
         self.slices.iter().map(|slice| (slice.latency, slice.tags, &slice.measured))

@@ -11,7 +11,7 @@ use streamgauge_shared::report::{
     AccountReport, ClockReport, EventReport, LatencyBy, LatencyReport, Load, PhaseReport, ProcessReport,
     RateReport, Report, Run, SCHEMA, Stats, ThresholdResult, ValidityState, Verdict, VerdictState,
 };
-use streamgauge_shared::test_file::{Plan, Test};
+use streamgauge_shared::test_file::{Count, Plan, ScenarioPlan, Test};
 use streamgauge_shared::threshold::{
     Counter, Figures, Judgement, Metric, Rate, Tags, Threshold, Watch, judge,
 };
@@ -110,7 +110,7 @@ pub fn snapshot(test: &Test, matcher: &Matcher, recorder: &Recorder, facts: &Fac
             .map(|counter| (counter.name().to_owned(), moment.counter(counter, Tags::default())))
             .collect(),
         load: Load {
-            planned_iterations: Plan::of(test).iterations,
+            planned_iterations: planned_iterations(test),
             peak_users: facts.loads.iter().map(|load| load.peak_users).sum(),
             peak_rate_per_s: recorder.seconds().peak_rate_per_s(),
             seconds: recorder.seconds().points(),
@@ -126,6 +126,15 @@ pub fn snapshot(test: &Test, matcher: &Matcher, recorder: &Recorder, facts: &Fac
     let latencies = latency_series(test, &moment);
     let scenarios = scenario_gauges(test, &moment);
     Snapshot { report, exit_code, latencies, scenarios, writers: facts.writers.clone(), abort }
+}
+
+/// Iterations that the schedules of all scenarios hold, where all of them say it exactly.
+fn planned_iterations(test: &Test) -> Option<u64> {
+    let exact = |scenario: &ScenarioPlan| match scenario.iterations {
+        Count::Exactly(count) => Some(count),
+        _ => None,
+    };
+    Plan::of(test).scenarios.iter().map(exact).sum()
 }
 
 /// At the close, count and unmeasured of a latency are the entries that had to have it.

@@ -342,8 +342,9 @@ pub struct RateReport {
 /// What load there was.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Load {
-    /// Iterations that the schedule holds.
-    pub planned_iterations: u64,
+    /// Iterations that the schedules hold; absent where users decide when they start the next one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub planned_iterations: Option<u64>,
     /// Users in an iteration at the same time, at most.
     pub peak_users: u32,
     /// Operations sent in one second, at most.

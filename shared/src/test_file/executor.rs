@@ -203,6 +203,8 @@ impl Executor {
         match self {
             Self::RampingVus(load) => stage_at(&load.stages, since_start),
             Self::RampingArrivalRate(load) => stage_at(&load.stages, since_start),
+            // The judged part of a probe: the only stage of such a test.
+            Self::CapacitySearch(_) => Some(0),
             _ => None,
         }
     }

@@ -19,7 +19,7 @@ use crate::cli::Run;
 use crate::entity::{self, Part};
 use crate::halt::{Halt, How};
 use crate::ledger_client::{Endpoint, LEDGER_QUEUE_MAX, Limits, SessionHandle, Token, queue};
-use crate::load::{self, Load};
+use crate::load::Load;
 use crate::postgres::{Address, Pool, Session, Writes, clean, schema};
 use crate::rows::Rows;
 use crate::signals::Signals;
@@ -89,7 +89,6 @@ pub(super) async fn run(options: Run) -> Result<u8, Failure> {
 impl Plan {
     fn new(options: Run) -> Result<Self, Failure> {
         let source = TestSource::read(&options.test, options.scales.time_scale, options.scales.load_scale)?;
-        load::check(&source.test)?;
         let address: Address = options.postgres.url.parse()?;
         let endpoint = options.observer.parse()?;
         let token = options.token_file.as_deref().map(Token::read).transpose()?;
@@ -218,7 +217,7 @@ impl Running {
         if context.halt.cause().is_some() {
             return;
         }
-        match Load::start(Arc::clone(&context)) {
+        match Load::start(Arc::clone(&context), self.link.probed.clone()) {
             Ok(load) => {
                 self.terminal = Terminal::new(&context.test, quiet, load.begins_at());
                 self.attend(load.carry()).await;

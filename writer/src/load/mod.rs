@@ -4,17 +4,21 @@
 //! them. It ends when every scenario's load is over and every user has finished, or was cut after its graceful
 //! stop, or as an order of [`crate::halt`] says. Nothing it started is left running.
 
+mod search;
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+use streamgauge_shared::capacity::Probe;
 use streamgauge_shared::exit_code::Failure;
-use streamgauge_shared::test_file::{Executor, Test};
+use streamgauge_shared::test_file::Executor;
 use streamgauge_shared::time::{Nanos, UnixNanos};
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinSet;
 
+use self::search::Search;
 use crate::halt::{How, Order};
 use crate::pacer;
 use crate::schedule::Schedule;
@@ -33,6 +37,8 @@ pub struct Load {
     start: UnixNanos,
     /// Each returns the index of its scenario.
     users: JoinSet<usize>,
+    /// Of a capacity search; it ends with the load.
+    searches: JoinSet<()>,
     scenarios: Vec<Scenario>,
     /// Tells the pacer to stop.
     stop: Arc<AtomicBool>,
@@ -52,29 +58,15 @@ struct Scenario {
     warned: bool,
 }
 
-/// Refuses what cannot be run.
-///
-/// # Errors
-/// A scenario's executor is not built yet; exit code 104.
-pub fn check(test: &Test) -> Result<(), Failure> {
-    for scenario in &test.scenarios {
-        if let Executor::CapacitySearch(_) = scenario.executor {
-            return Err(Failure::configuration(format!(
-                "scenario '{}': executor 'capacity-search' is not built yet; use 'ramping-arrival-rate' with stages up to the highest rate",
-                scenario.name
-            )));
-        }
-    }
-    Ok(())
-}
-
 impl Load {
     /// Makes the users and starts the pacer; the first event is 20 ms from now.
     ///
     /// # Errors
-    /// As [`check`]. The operating system gives no thread; exit code 107.
-    pub fn start(context: Arc<Context>) -> Result<Self, Failure> {
-        check(&context.test)?;
+    /// The operating system gives no thread; exit code 107.
+    pub fn start(
+        context: Arc<Context>,
+        probed: watch::Receiver<Option<(u32, Probe)>>,
+    ) -> Result<Self, Failure> {
         let start = context.clock.now() + START_DELAY;
         let (mut users, mut scenarios, mut crews) = (JoinSet::new(), Vec::new(), Vec::new());
         for index in 0..context.test.scenarios.len() {
@@ -85,16 +77,21 @@ impl Load {
         let (more, grow) = mpsc::channel(GROW_MAX.min(scenarios.len()));
         let (done, paced) = oneshot::channel();
         let stop = Arc::new(AtomicBool::new(false));
+        let mut searches = JoinSet::new();
+        let segments = Search::of(&context, start, probed).map(|(search, segments)| {
+            searches.spawn(search.carry());
+            segments
+        });
         let pacer = pacer::spawn(
             context.clock,
-            Schedule::new(&context.test, context.source.seed, start),
+            Schedule::new(&context.test, context.source.seed, start, segments),
             Arc::clone(&stop),
             Dispatcher::new(Arc::clone(&context), crews, more),
             // Nobody waits for it when the load was dropped.
             move || done.send(()).unwrap_or_default(),
         );
         let pacer = pacer.map_err(|error| Failure::run(format!("no thread for the pacer: {error}")))?;
-        Ok(Self { context, start, users, scenarios, stop, pacer: Some(pacer), paced, grow })
+        Ok(Self { context, start, users, searches, scenarios, stop, pacer: Some(pacer), paced, grow })
     }
 
     /// When the load begins: its first event is due then.
@@ -152,6 +149,7 @@ impl Load {
     fn obey(&mut self, order: Option<Order>) {
         let Some(Order { how, .. }) = order else { return };
         self.stop.store(true, Ordering::Relaxed);
+        self.searches.abort_all();
         match how {
             How::Finish => {
                 let now = self.context.clock.now();

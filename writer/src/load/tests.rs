@@ -3,9 +3,12 @@ use std::sync::atomic::AtomicU64;
 
 use streamgauge_shared::clock::Clock;
 use streamgauge_shared::exit_code::ExitCode;
-use streamgauge_shared::ledger::Record;
+use streamgauge_shared::ledger::{Record, ScenarioLoad};
 use streamgauge_shared::stamp::RunId;
-use streamgauge_shared::test_file::{Scale, Source, parse};
+use streamgauge_shared::test_file::{
+    Arrivals, ConstantVus, Iterations, RampingArrivalRate, RampingVus, Scale, Source, Stage as Corner, Test,
+    parse,
+};
 use tokio::time::timeout;
 
 use super::*;
@@ -28,37 +31,72 @@ const TEST: &str = r#"
     flow = [ { create = "customer" } ]
 "#;
 
-/// Users of this run never get a session: there is no place in the pool.
-async fn stuck() -> (Arc<Context>, mpsc::Receiver<Queued>) {
+fn ms(millis: i64) -> Nanos {
+    Nanos::from_millis(millis)
+}
+
+fn test() -> Test {
     let source = |name: &str, text: &str| Source { name: name.to_owned(), text: text.to_owned() };
     let model = include_str!("../../../scenarios/models/shop.toml");
     let unscaled = Scale::default();
     let parsed = parse(&source("stuck.toml", TEST), unscaled, unscaled, |name| Ok(source(name, model)));
-    let (test, _) = parsed.expect("a correct test");
+    parsed.expect("a correct test").0
+}
+
+/// Without a warm-up.
+fn loaded(executor: Executor, graceful_stop: Nanos) -> Test {
+    let mut test = test();
+    test.warm_up = Nanos::ZERO;
+    test.scenarios[0].graceful_stop = graceful_stop;
+    test.scenarios[0].executor = executor;
+    test
+}
+
+/// Users that never get a session, because there is no place in the pool, are stuck in their iteration.
+async fn context(test: Test) -> (Arc<Context>, mpsc::Receiver<Queued>) {
     let address = "postgres://nobody@127.0.0.1:1/none".parse().expect("an address");
     let session = Session { address, synchronous_commit: None, entities: [].into() };
-    let (ledger, queued, _) = queue(1_000);
+    let (ledger, queued, _) = queue(100_000);
     let context = Context {
         source: crate::entity::Source { seed: 1, run: RunId::from_bits(1), writer: 0 },
         clock: Clock::start(),
         pool: Pool::open(session, 0).await.expect("nothing to open"),
-        rows: crate::rows::Rows::new(&test.pools),
         ledger,
         sequence: AtomicU64::new(0),
         write_errors: AtomicU64::new(0),
         first_error: OnceLock::new(),
-        counts: vec![ScenarioCount::default()],
+        rows: crate::rows::Rows::new(&test.pools),
+        counts: test.scenarios.iter().map(|_| ScenarioCount::default()).collect(),
         halt: crate::halt::Halt::default(),
         test,
     };
     (Arc::new(context), queued)
 }
 
+async fn stuck() -> (Arc<Context>, mpsc::Receiver<Queued>) {
+    context(test()).await
+}
+
 async fn carry(context: &Arc<Context>) -> Nanos {
     let began = context.clock.now();
-    let load = Load::start(Arc::clone(context)).expect("a thread");
+    let load = Load::start(Arc::clone(context), watch::channel(None).1).expect("a thread");
     timeout(Duration::from_secs(20), load.carry()).await.expect("the load ends by itself");
     context.clock.now() - began
+}
+
+/// Carries a load with stuck users and returns its counts and how long it took.
+async fn carry_stuck(executor: Executor, graceful_stop: Nanos) -> (ScenarioLoad, Nanos) {
+    let (context, _queued) = context(loaded(executor, graceful_stop)).await;
+    let took = carry(&context).await;
+    (context.counts[0].load(), took)
+}
+
+/// Carries a load whose iterations have nothing to do, and so are over at once.
+async fn carry_quick(mut test: Test) -> (Vec<ScenarioLoad>, Nanos) {
+    test.scenarios.iter_mut().for_each(|scenario| scenario.flow.clear());
+    let (context, _queued) = context(test).await;
+    let took = carry(&context).await;
+    (context.counts.iter().map(ScenarioCount::load).collect(), took)
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -74,10 +112,144 @@ async fn every_tick_is_an_iteration_or_a_drop_and_users_grow_to_their_limit() {
     // One user from the start and two more, each made while a tick is dropped for want of it.
     assert!(count.dropped_in_warm_up() >= 7, "{}", count.dropped_in_warm_up());
     assert!(count.insufficient.load(Ordering::Relaxed));
-    assert!(took >= Nanos::from_millis(1_800), "{took}");
+    assert!(took >= ms(1_800), "{took}");
     // Nobody had a session, so no sequence was taken and no operation told.
     assert_eq!(context.sequence.load(Ordering::Relaxed), 0);
     assert!(!matches!(queued.try_recv(), Ok(Queued::Record(Record::Opened(_)))));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_ramping_rate_starts_what_its_line_says() {
+    let (second, stage) = (ms(1_000), |duration, target| Corner { name: 0, duration: ms(duration), target });
+    let ramp = RampingArrivalRate {
+        per: second,
+        start: 0,
+        stages: vec![stage(500, 40), stage(500, 0)],
+        pre_allocated_vus: 2,
+        max_vus: 2,
+        arrivals: Arrivals::Even,
+    };
+    // 20 by the area; two users are stuck, the others find nobody.
+    let (load, took) = carry_stuck(Executor::RampingArrivalRate(ramp), ms(100)).await;
+    assert_eq!((load.interrupted, load.dropped, load.peak_users), (2, 18, 2), "{load:?}");
+    assert!(took >= ms(1_100), "{took}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_constant_number_of_users_is_cut_once_after_the_graceful_stop() {
+    let constant = ConstantVus { vus: 500, duration: ms(300) };
+    let (load, took) = carry_stuck(Executor::ConstantVus(constant), ms(200)).await;
+    assert_eq!((load.users, load.peak_users, load.active_users), (500, 500, 0));
+    assert_eq!((load.iterations, load.interrupted, load.dropped), (0, 500, 0));
+    assert!(took >= ms(500), "{took}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn users_whom_a_ramp_removed_are_cut_after_its_grace_and_come_again() {
+    let corner = |duration, target| Corner { name: 0, duration: ms(duration), target };
+    let ramp = |stages: Vec<Corner<u32>>| {
+        Executor::RampingVus(RampingVus { start_vus: 4, stages, graceful_ramp_down: ms(200) })
+    };
+    // Down to one at 200 ms; three are cut at 400 ms and start another iteration at 600 ms; cut at 900 ms.
+    let stages = vec![corner(200, 4), corner(0, 1), corner(400, 1), corner(0, 4), corner(200, 4)];
+    let (load, took) = carry_stuck(ramp(stages), ms(100)).await;
+    assert_eq!(
+        (load.iterations, load.interrupted, load.peak_users, load.users),
+        (0, 3 + 4, 4, 4),
+        "{load:?}"
+    );
+    assert!(took >= ms(900), "{took}");
+    // Up again before the grace is over: nobody is cut before the end.
+    let stages = vec![corner(200, 4), corner(0, 1), corner(100, 1), corner(0, 4), corner(500, 4)];
+    let (load, _) = carry_stuck(ramp(stages), ms(100)).await;
+    assert_eq!(load.interrupted, 4, "{load:?}");
+    // The graceful stop is shorter than the grace.
+    let (load, took) = carry_stuck(ramp(vec![corner(100, 4), corner(0, 0)]), ms(50)).await;
+    assert_eq!((load.interrupted, load.users), (4, 0), "{load:?}");
+    assert!(took >= ms(150), "{took}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn iterations_are_done_exactly_and_the_load_ends_with_the_last() {
+    let iterations = Iterations { vus: 7, iterations: 100, max_duration: ms(600_000) };
+    for (executor, done) in
+        [(Executor::SharedIterations(iterations), 100), (Executor::PerVuIterations(iterations), 700)]
+    {
+        let (loads, took) = carry_quick(loaded(executor, ms(30_000))).await;
+        let load = loads[0];
+        assert_eq!((load.iterations, load.interrupted, load.dropped), (done, 0, 0));
+        assert!(took < ms(10_000), "{took}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn iterations_that_did_not_start_in_time_are_dropped() {
+    let iterations = Iterations { vus: 3, iterations: 10, max_duration: ms(200) };
+    let (load, took) = carry_stuck(Executor::SharedIterations(iterations), ms(200)).await;
+    assert_eq!((load.interrupted, load.dropped), (3, 7), "{load:?}");
+    assert!(took >= ms(400), "{took}");
+    let (load, _) = carry_stuck(Executor::PerVuIterations(iterations), ms(0)).await;
+    assert_eq!((load.interrupted, load.dropped), (3, 27), "{load:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_starts_in_the_warm_up_of_a_closed_loop_does_not_count() {
+    let constant = Executor::ConstantVus(ConstantVus { vus: 3, duration: ms(200) });
+    let mut test = loaded(constant, ms(100));
+    test.warm_up = ms(200);
+    let (context, _queued) = context(test.clone()).await;
+    carry(&context).await;
+    // They are stuck since the warm-up: nothing of the run ever started.
+    let load = context.counts[0].load();
+    assert_eq!((load.iterations, load.interrupted, load.peak_users), (0, 0, 0), "{load:?}");
+
+    // All users loop in it, and each has all its iterations afterwards.
+    let iterations = Iterations { vus: 3, iterations: 5, max_duration: ms(600_000) };
+    test.scenarios[0].executor = Executor::PerVuIterations(iterations);
+    test.scenarios[0].start_time = ms(100);
+    let (loads, took) = carry_quick(test).await;
+    assert_eq!((loads[0].iterations, loads[0].dropped), (15, 0));
+    assert!(took >= ms(300), "{took}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn users_become_active_one_by_one_and_none_before_its_time() {
+    // One comes each 50 ms and is stuck: the number of those active follows the plan.
+    let corner = Corner { name: 0, duration: ms(500), target: 10 };
+    let ramp = RampingVus { start_vus: 0, stages: vec![corner], graceful_ramp_down: ms(0) };
+    let (context, _queued) = context(loaded(Executor::RampingVus(ramp), ms(0))).await;
+    let load = Load::start(Arc::clone(&context), watch::channel(None).1).expect("a thread");
+    let start = load.begins_at();
+    let carried = tokio::spawn(load.carry());
+    let mut seen = 0;
+    while !carried.is_finished() {
+        // Read in this order, because time goes on.
+        let active = context.counts[0].load().active_users;
+        let since = context.clock.now() - start;
+        let most = u32::try_from((since.0 / 50_000_000).max(0)).expect("small");
+        assert!(active <= most, "{active} users are active after {since}");
+        seen = seen.max(active);
+        tokio::task::yield_now().await;
+    }
+    carried.await.expect("no panic");
+    assert!(seen >= 9, "{seen}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn scenarios_side_by_side_end_each_by_itself() {
+    let mut test = loaded(Executor::ConstantVus(ConstantVus { vus: 2, duration: ms(300) }), ms(100));
+    let mut second = test.scenarios[0].clone();
+    second.name = "second".to_owned();
+    second.start_time = ms(200);
+    let load = Iterations { vus: 3, iterations: 4, max_duration: ms(300) };
+    second.executor = Executor::SharedIterations(load);
+    test.scenarios.push(second);
+    let (context, _queued) = context(test).await;
+    let took = carry(&context).await;
+    let [first, second] = [0, 1].map(|index| context.counts[index].load());
+    assert_eq!((first.interrupted, first.dropped), (2, 0), "{first:?}");
+    assert_eq!((second.interrupted, second.dropped), (3, 1), "{second:?}");
+    assert!(took >= ms(600), "{took}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -91,9 +263,28 @@ async fn an_interrupt_cuts_running_iterations_at_once() {
     });
     let took = carry(&context).await;
     interrupt.await.expect("no panic");
-    assert!(took < Nanos::from_millis(1_000), "{took}");
+    assert!(took < ms(1_000), "{took}");
     assert_eq!(context.counts[0].load().active_users, 0);
     assert!(!matches!(queued.try_recv(), Ok(Queued::Record(Record::Opened(_)))));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn every_order_ends_a_closed_loop_and_drops_no_iteration() {
+    let iterations = Iterations { vus: 3, iterations: 10, max_duration: ms(600_000) };
+    for (how, interrupted) in [(How::Finish, 3..=3), (How::Cut, 3..=3), (How::Drop, 0..=3)] {
+        let (context, _queued) = context(loaded(Executor::SharedIterations(iterations), ms(100))).await;
+        let load = Load::start(Arc::clone(&context), watch::channel(None).1).expect("a thread");
+        let carried = tokio::spawn(load.carry());
+        while context.counts[0].load().active_users < 3 {
+            tokio::task::yield_now().await;
+        }
+        context.halt.order(how, Failure::run("enough"));
+        timeout(Duration::from_secs(10), carried).await.expect("it ends").expect("no panic");
+        let load = context.counts[0].load();
+        // Whoever was dropped before it heard of the cut counts nothing.
+        assert!(interrupted.contains(&load.interrupted), "{how:?} {load:?}");
+        assert_eq!((load.iterations, load.dropped), (0, 0), "{how:?} {load:?}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -102,6 +293,6 @@ async fn a_crossed_threshold_leaves_the_graceful_stop() {
     let sentence = "too slow".to_owned();
     context.halt.order(How::Finish, Failure { exit_code: ExitCode::ThresholdCrossed, sentence });
     let took = carry(&context).await;
-    assert!(took < Nanos::from_millis(1_000), "{took}");
+    assert!(took < ms(1_000), "{took}");
     assert_eq!(context.halt.cause().map(|cause| cause.exit_code), Some(ExitCode::ThresholdCrossed));
 }

@@ -5,7 +5,9 @@
 //! are ever open, the order of a row's operations is the order of their sequences, and a parent cannot go
 //! while a row that refers to it is being inserted.
 //!
-//! A row is only known once its insert has committed. What becomes of it when a later operation fails:
+//! A row is only known once its insert has committed. One that was not put into a pool cannot be picked once
+//! its iteration has ended; it stays known for as long as the row it refers to, because it has to be deleted
+//! before that. The same holds for rows in a pool of a user who has gone. All others are forgotten. What becomes of it when a later operation fails:
 //!
 //! | operation | rejected | touched no row | unknown |
 //! | --- | --- | --- | --- |

@@ -12,7 +12,7 @@ use super::{Holder, Row, RowId, Values};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct PoolId(usize);
 
-/// All live rows that an iteration holds or a pool has.
+/// All live rows that an iteration holds, that a pool has, or that refer to one of those.
 #[derive(Debug, Default)]
 pub(super) struct Store {
     rows: HashMap<RowId, Live>,
@@ -66,14 +66,14 @@ impl Store {
         })
     }
 
-    /// Forgets the pool's rows that nobody holds; those held are forgotten when they are let go.
+    /// Takes the pool's rows out of it; nobody picks them any more.
     pub(super) fn drop_pool(&mut self, pool: PoolId) {
         let dropped = std::mem::take(&mut self.pools[pool.0]);
+        for id in &dropped.members {
+            self.live_mut(*id).pool = None;
+        }
         for id in dropped.members {
-            self.live_mut(id).pool = None;
-            if self.live(id).held_by.is_none() {
-                self.remove(id);
-            }
+            self.forget_unreachable(id);
         }
         self.vacant.push(pool);
     }
@@ -185,12 +185,21 @@ impl Store {
         self.set_doomed(id, false);
     }
 
-    /// Lets a row go: back to its pool, or forgotten where it has none.
+    /// Lets a row go: back to its pool. One without a pool is kept for as long as it refers to a live row,
+    /// which cannot be deleted before it.
     pub(super) fn release(&mut self, id: RowId) {
         self.set_doomed(id, false);
-        if self.live(id).pool.is_some() {
-            self.hold(id, None);
-        } else {
+        self.hold(id, None);
+        self.forget_unreachable(id);
+    }
+
+    /// Forgets a row that nobody holds and nobody will come upon again.
+    fn forget_unreachable(&mut self, id: RowId) {
+        let is_unreachable = self
+            .rows
+            .get(&id)
+            .is_some_and(|live| live.pool.is_none() && live.held_by.is_none() && live.parents.is_empty());
+        if is_unreachable {
             self.remove(id);
         }
     }
@@ -214,8 +223,8 @@ impl Store {
             }
             self.live_mut(parent).children.remove(&id);
         }
-        for child in children {
-            self.live_mut(child).parents.retain(|parent| *parent != id);
+        for child in &children {
+            self.live_mut(*child).parents.retain(|parent| *parent != id);
         }
         if let Some(PoolId(pool)) = pool {
             let pool = &mut self.pools[pool];
@@ -225,6 +234,9 @@ impl Store {
             pool.live -= 1;
         }
         self.rows.remove(&id);
+        for child in children {
+            self.forget_unreachable(child);
+        }
     }
 
     pub(super) fn row(&self, id: RowId) -> Row {
@@ -307,7 +319,8 @@ impl Store {
             assert_eq!(busy, row.busy_children, "{context}: busy children of {id:?}");
             assert!(row.children.iter().all(|child| self.live(*child).parents.contains(id)), "{context}");
             assert!(row.parents.iter().all(|parent| self.live(*parent).children.contains(id)), "{context}");
-            assert!(row.pool.is_some() || row.held_by.is_some(), "{context}: {id:?} belongs to nobody");
+            let is_reachable = row.pool.is_some() || row.held_by.is_some() || !row.parents.is_empty();
+            assert!(is_reachable, "{context}: {id:?} belongs to nobody");
             if let Some(PoolId(index)) = row.pool {
                 let pool = &self.pools[index];
                 live_counts[index] += usize::from(!row.is_doomed);
@@ -326,6 +339,11 @@ impl Store {
     #[cfg(test)]
     pub(super) fn knows(&self, id: RowId) -> bool {
         self.rows.contains_key(&id)
+    }
+
+    #[cfg(test)]
+    pub(super) fn pooled(&self) -> usize {
+        self.rows.values().filter(|live| live.pool.is_some()).count()
     }
 
     #[cfg(test)]

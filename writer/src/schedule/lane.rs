@@ -37,7 +37,13 @@ enum Closing {
 }
 
 impl Lane {
-    pub(super) fn new(scenario: &Scenario, frame: Frame, sums: impl Fn(Phase) -> UnitSums) -> Self {
+    /// `segments` is what a capacity search appends to; other executors leave it alone.
+    pub(super) fn new(
+        scenario: &Scenario,
+        frame: Frame,
+        sums: impl Fn(Phase) -> UnitSums,
+        segments: &mut Option<Segments>,
+    ) -> Self {
         let source = match &scenario.executor {
             Executor::ConstantArrivalRate(load) => Source::Ticks(Timetable::constant(load, frame, sums)),
             Executor::RampingArrivalRate(load) => Source::Ticks(Timetable::ramping(load, frame, sums)),
@@ -46,8 +52,10 @@ impl Lane {
             Executor::SharedIterations(load) | Executor::PerVuIterations(load) => {
                 Source::Users(UserPlan::constant(load.vus, frame))
             }
-            // Its pieces are appended by the search, which is not built yet: nothing to do.
-            Executor::CapacitySearch(_) => Source::Segments(Segments::new().1),
+            // Without a search that appends to it there is nothing to do.
+            Executor::CapacitySearch(_) => {
+                Source::Segments(segments.take().unwrap_or_else(|| Segments::new().1))
+            }
         };
         let end = match source {
             Source::Segments(_) => None,

@@ -99,14 +99,15 @@ pub struct Schedule {
 }
 
 impl Schedule {
-    /// The schedule of a test whose warm-up begins at `start`; `seed` gives what is random in it.
+    /// The schedule of a test whose warm-up begins at `start`; `seed` gives what is random in it, `segments` are
+    /// those of its capacity search.
     #[must_use]
-    pub fn new(test: &Test, seed: u64, start: UnixNanos) -> Self {
+    pub fn new(test: &Test, seed: u64, start: UnixNanos, mut segments: Option<Segments>) -> Self {
         let scenarios = test.scenarios.iter().enumerate();
         let lanes = scenarios
             .map(|(index, scenario)| {
                 let frame = Frame { warm_up: test.warm_up, run_at: test.warm_up + scenario.start_time };
-                Lane::new(scenario, frame, |phase| UnitSums::new(seed, index, phase))
+                Lane::new(scenario, frame, |phase| UnitSums::new(seed, index, phase), &mut segments)
             })
             .collect();
         Self { start, lanes }
@@ -220,7 +221,7 @@ mod tests {
         second.executor = Executor::SharedIterations(load);
         (second.start_time, second.graceful_stop) = (ms(250), Nanos::ZERO);
         test.scenarios.push(second);
-        let events: Vec<_> = Schedule::new(&test, 1, UnixNanos(0))
+        let events: Vec<_> = Schedule::new(&test, 1, UnixNanos(0), None)
             .map(|event| (event.at.0 / 1_000_000, event.scenario, event.step))
             .collect();
         assert_eq!(
@@ -251,7 +252,7 @@ mod tests {
             max_vus: 1,
             arrivals: streamgauge_shared::test_file::Arrivals::Even,
         });
-        let ticks: Vec<_> = ticks(Schedule::new(&test, 1, UnixNanos(0)))
+        let ticks: Vec<_> = ticks(Schedule::new(&test, 1, UnixNanos(0), None))
             .iter()
             .map(|tick| (tick.intended.0 / 1_000_000, tick.stage))
             .collect();

@@ -43,7 +43,7 @@ impl UnitSums {
         clippy::cast_precision_loss,
         reason = "53 bits are exact, a gap is between 0 and 37, and the sum is split into its two parts"
     )]
-    pub fn next(&mut self) -> (u64, u32) {
+    pub fn advance(&mut self) -> (u64, u32) {
         let uniform = ((self.random.next_u64() >> 11) + 1) as f64 / (1_u64 << 53) as f64;
         self.sum += u128::from((-uniform.ln() * UNIT).round() as u64);
         ((self.sum >> 32) as u64, self.sum as u32)
@@ -59,7 +59,7 @@ mod tests {
         let mut sums = UnitSums::new(7, 0, Phase::Run);
         let (mut before, mut squares) = (0.0, 0.0);
         for _ in 0..100_000 {
-            let (whole, fraction) = sums.next();
+            let (whole, fraction) = sums.advance();
             let sum = f64::from(u32::try_from(whole).expect("small")) + f64::from(fraction) / UNIT;
             squares += (sum - before) * (sum - before);
             before = sum;
@@ -71,7 +71,7 @@ mod tests {
 
     #[test]
     fn seed_scenario_and_phase_each_give_other_gaps() {
-        let first = |seed, scenario, phase| UnitSums::new(seed, scenario, phase).next();
+        let first = |seed, scenario, phase| UnitSums::new(seed, scenario, phase).advance();
         let base = first(1, 0, Phase::Run);
         assert_eq!(base, first(1, 0, Phase::Run));
         for other in [first(2, 0, Phase::Run), first(1, 1, Phase::Run), first(1, 0, Phase::WarmUp)] {

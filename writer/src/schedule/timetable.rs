@@ -111,7 +111,7 @@ impl Starts {
                 offset
             }
             Self::Poisson { line, sums } => {
-                let (whole, fraction) = sums.next();
+                let (whole, fraction) = sums.advance();
                 // A first gap of nothing at all is a start at once.
                 line.reaches(line.area_of(whole, fraction).max(1))
             }
