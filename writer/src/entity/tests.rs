@@ -123,7 +123,7 @@ fn an_update_changes_what_it_sets_and_keeps_the_rest() {
     let mut expected = before.clone();
     expected[4] = Value::Integer(21);
     let key = canonical_key(entity, &before);
-    expected[9] = Value::Text(format!("customer-{key}@shop.test"));
+    expected[9] = Value::Text(format!("e2e_latency-{key}@shop.test"));
     assert_eq!(after, expected);
     assert!(key.starts_with("eu:") || key.starts_with("us:"), "{key}");
     assert_ne!(digest(entity, &before), digest(entity, &after));
