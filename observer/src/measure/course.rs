@@ -64,7 +64,7 @@ fn points(seconds: &[Second], closed: bool) -> Vec<Point> {
             users: f64::from(users),
             e2e_p50_ms: second.e2e_p50,
             e2e_p95_ms: second.e2e_p95,
-            e2e_p99_ms: None,
+            e2e_p99_ms: second.e2e_p99,
             iteration_ms: second.iteration_mean,
             writer_rss_bytes: second.writer_rss_bytes,
             observer_rss_bytes: second.observer_rss_bytes,

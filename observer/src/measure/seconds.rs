@@ -43,6 +43,7 @@ struct Quantiles {
     weight: u64,
     p50_sum_ms: f64,
     p95_sum_ms: f64,
+    p99_sum_ms: f64,
 }
 
 /// How the run stands at one moment.
@@ -184,13 +185,19 @@ impl Quantiles {
     fn of(second: &SparseHistogram) -> Self {
         let weighted =
             |q| second.quantile(q).map_or(0.0, |value| value.as_millis_f64() * as_f64(second.count()));
-        Self { weight: second.count(), p50_sum_ms: weighted(0.5), p95_sum_ms: weighted(0.95) }
+        Self {
+            weight: second.count(),
+            p50_sum_ms: weighted(0.5),
+            p95_sum_ms: weighted(0.95),
+            p99_sum_ms: weighted(0.99),
+        }
     }
 
     fn add(&mut self, other: Self) {
         self.weight += other.weight;
         self.p50_sum_ms += other.p50_sum_ms;
         self.p95_sum_ms += other.p95_sum_ms;
+        self.p99_sum_ms += other.p99_sum_ms;
     }
 }
 
@@ -217,7 +224,7 @@ impl Point {
 
     fn shown(&self, at_s: u64, width_s: u64) -> Second {
         let mean = |sum: f64, count: u64| (count > 0).then(|| sum / as_f64(count));
-        let Quantiles { weight, p50_sum_ms, p95_sum_ms } = self.quantiles;
+        let Quantiles { weight, p50_sum_ms, p95_sum_ms, p99_sum_ms } = self.quantiles;
         Second {
             at_s,
             width_s,
@@ -227,6 +234,7 @@ impl Point {
             e2e_max: (self.arrived > 0).then(|| self.e2e_max.as_millis_f64()),
             e2e_p50: mean(p50_sum_ms, weight),
             e2e_p95: mean(p95_sum_ms, weight),
+            e2e_p99: mean(p99_sum_ms, weight),
             arrived_of_sent: self.arrived_of_sent,
             last_of_sent_s: self.last_of_sent.map(Nanos::as_secs_f64),
             iterations: self.iterations,
@@ -285,6 +293,7 @@ mod tests {
         near(points[3].e2e_p50, 3_050.0);
         near(points[3].e2e_p95, 3_095.0);
         near(points[0].e2e_p95, 95.0);
+        near(points[0].e2e_p99, 99.0);
         assert_eq!((points[0].e2e_max, points[0].arrived), (Some(900.0), 101));
         assert_eq!((points[1].e2e_p50, points[1].pending), (None, None));
     }

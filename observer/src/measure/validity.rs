@@ -178,7 +178,8 @@ fn generator(moment: &Moment<'_>, add: &mut impl Add) {
         );
     }
     let dropped = moment.counter(Counter::DroppedIterations, Tags::default());
-    if dropped > 0 {
+    // A capacity search looks for the rate that is too much, and its probes say what was dropped.
+    if dropped > 0 && moment.facts.capacity.is_none() {
         add(
             Degraded,
             "dropped_iterations",

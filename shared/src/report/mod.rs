@@ -377,6 +377,9 @@ pub struct Second {
     /// Its 95th percentile, made likewise.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub e2e_p95: Option<f64>,
+    /// Its 99th percentile, made likewise.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub e2e_p99: Option<f64>,
     /// Of the operations sent in the step, how many have arrived by now.
     #[serde(default)]
     pub arrived_of_sent: u64,
