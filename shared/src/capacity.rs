@@ -12,6 +12,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use crate::account::as_f64;
 use crate::test_file::{CapacitySearch, Rate};
 use crate::time::Nanos;
 
@@ -199,10 +200,6 @@ impl fmt::Display for Capacity {
 fn thousandths(rate: Rate) -> u64 {
     let (iterations, per) = (u128::from(rate.iterations), u128::from(rate.per.0.unsigned_abs()));
     u64::try_from(iterations * u128::from(PER.0.unsigned_abs()) / per.max(1)).unwrap_or(u64::MAX / 4).max(1)
-}
-
-fn as_f64(count: u64) -> f64 {
-    crate::account::as_f64(count)
 }
 
 #[cfg(test)]

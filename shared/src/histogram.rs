@@ -28,6 +28,12 @@ const DIGITS: u8 = 3;
 pub struct SignedHistogram {
     positive: Histogram<u64>,
     negative: Option<Histogram<u64>>,
+    exact: Exact,
+}
+
+/// What is kept of the values themselves, whatever buckets they are counted in.
+#[derive(Clone, Debug)]
+struct Exact {
     count: u64,
     over_range: u64,
     min: Nanos,
@@ -63,9 +69,13 @@ impl fmt::Display for Quantile {
 
 impl Default for SignedHistogram {
     fn default() -> Self {
+        Self { positive: empty(), negative: None, exact: Exact::default() }
+    }
+}
+
+impl Default for Exact {
+    fn default() -> Self {
         Self {
-            positive: empty(),
-            negative: None,
             count: 0,
             over_range: 0,
             min: Nanos(i64::MAX),
@@ -74,6 +84,32 @@ impl Default for SignedHistogram {
             negative_sum: 0,
             sum_of_squares: 0.0,
         }
+    }
+}
+
+impl Exact {
+    #[expect(
+        clippy::cast_precision_loss,
+        reason = "squares feed a standard deviation, which is shown with few digits"
+    )]
+    fn record(&mut self, value: Nanos) {
+        self.count += 1;
+        self.over_range += u64::from(value.0.unsigned_abs() > RANGE.0.unsigned_abs());
+        self.min = self.min.min(value);
+        self.max = self.max.max(value);
+        self.sum += i128::from(value.0);
+        self.negative_sum += i128::from(value.0.min(0).unsigned_abs());
+        self.sum_of_squares += (value.0 as f64) * (value.0 as f64);
+    }
+
+    fn merge(&mut self, other: &Self) {
+        self.count += other.count;
+        self.over_range += other.over_range;
+        self.min = self.min.min(other.min);
+        self.max = self.max.max(other.max);
+        self.sum += other.sum;
+        self.negative_sum += other.negative_sum;
+        self.sum_of_squares += other.sum_of_squares;
     }
 }
 
@@ -87,22 +123,10 @@ fn empty() -> Histogram<u64> {
 
 impl SignedHistogram {
     /// Counts one value.
-    #[expect(
-        clippy::cast_precision_loss,
-        reason = "squares feed a standard deviation, which is shown with few digits"
-    )]
     pub fn record(&mut self, value: Nanos) {
-        let magnitude = value.0.unsigned_abs();
-        let limit = RANGE.0.unsigned_abs();
-        self.over_range += u64::from(magnitude > limit);
         let side = if value.0 < 0 { self.negative.get_or_insert_with(empty) } else { &mut self.positive };
-        side.record(magnitude.min(limit)).expect("the histogram grows up to the limit");
-        self.count += 1;
-        self.min = self.min.min(value);
-        self.max = self.max.max(value);
-        self.sum += i128::from(value.0);
-        self.negative_sum += i128::from(value.0.min(0).unsigned_abs());
-        self.sum_of_squares += (value.0 as f64) * (value.0 as f64);
+        side.record(clamped(value)).expect("the histogram grows up to the limit");
+        self.exact.record(value);
     }
 
     /// Adds every value of another histogram; nothing is lost.
@@ -111,25 +135,19 @@ impl SignedHistogram {
         if let Some(theirs) = &other.negative {
             self.negative.get_or_insert_with(empty).add(theirs).expect("the histogram grows up to the limit");
         }
-        self.count += other.count;
-        self.over_range += other.over_range;
-        self.min = self.min.min(other.min);
-        self.max = self.max.max(other.max);
-        self.sum += other.sum;
-        self.negative_sum += other.negative_sum;
-        self.sum_of_squares += other.sum_of_squares;
+        self.exact.merge(&other.exact);
     }
 
     /// Values counted.
     #[must_use]
     pub fn count(&self) -> u64 {
-        self.count
+        self.exact.count
     }
 
     /// Values that were clamped to the end of the range.
     #[must_use]
     pub fn over_range(&self) -> u64 {
-        self.over_range
+        self.exact.over_range
     }
 
     /// Values below zero.
@@ -141,20 +159,20 @@ impl SignedHistogram {
     /// The smallest value, exactly.
     #[must_use]
     pub fn min(&self) -> Option<Nanos> {
-        (self.count > 0).then_some(self.min)
+        (self.exact.count > 0).then_some(self.exact.min)
     }
 
     /// The largest value, exactly.
     #[must_use]
     pub fn max(&self) -> Option<Nanos> {
-        (self.count > 0).then_some(self.max)
+        (self.exact.count > 0).then_some(self.exact.max)
     }
 
     /// The arithmetic mean in nanoseconds, from the exact sum.
     #[must_use]
     #[expect(clippy::cast_precision_loss, reason = "a mean is shown with few digits")]
     pub fn mean(&self) -> Option<f64> {
-        (self.count > 0).then(|| self.sum as f64 / self.count as f64)
+        (self.exact.count > 0).then(|| self.exact.sum as f64 / self.exact.count as f64)
     }
 
     /// The standard deviation of the population in nanoseconds.
@@ -162,14 +180,14 @@ impl SignedHistogram {
     #[expect(clippy::cast_precision_loss, reason = "a deviation is shown with few digits")]
     pub fn stddev(&self) -> Option<f64> {
         let mean = self.mean()?;
-        Some((self.sum_of_squares / self.count as f64 - mean * mean).max(0.0).sqrt())
+        Some((self.exact.sum_of_squares / self.exact.count as f64 - mean * mean).max(0.0).sqrt())
     }
 
     /// The sum of the values that are not negative, and of the magnitudes of those that are, in seconds.
     #[must_use]
     #[expect(clippy::cast_precision_loss, reason = "Prometheus sums are floats")]
     pub fn sums_s(&self) -> (f64, f64) {
-        ((self.sum + self.negative_sum) as f64 / 1e9, self.negative_sum as f64 / 1e9)
+        ((self.exact.sum + self.exact.negative_sum) as f64 / 1e9, self.exact.negative_sum as f64 / 1e9)
     }
 
     /// How many values are at or below `edge`'s bucket, of the non-negative side or of the magnitudes of the
@@ -196,18 +214,18 @@ impl SignedHistogram {
     /// is flattered by what has not come). Equal bounds are the value; otherwise only L is known.
     #[must_use]
     pub fn quantile_with(&self, q: f64, unarrived: &Self) -> Quantile {
-        let total = self.count + unarrived.count;
+        let total = self.exact.count + unarrived.exact.count;
         if total == 0 {
             return Quantile::NoData;
         }
         let rank = rank(q, total);
-        if unarrived.count == 0 {
+        if unarrived.exact.count == 0 {
             return Quantile::Value(self.value_at_rank(rank));
         }
         let mut all = self.clone();
         all.merge(unarrived);
         let low = all.value_at_rank(rank);
-        if rank <= self.count && self.same_bucket(self.value_at_rank(rank), low) {
+        if rank <= self.exact.count && self.same_bucket(self.value_at_rank(rank), low) {
             Quantile::Value(low)
         } else {
             Quantile::AtLeast(low)
@@ -221,7 +239,7 @@ impl SignedHistogram {
     /// The quantile `q` (0 to 1) of what is counted here.
     #[must_use]
     pub fn quantile(&self, q: f64) -> Option<Nanos> {
-        (self.count > 0).then(|| self.value_at_rank(rank(q, self.count)))
+        (self.exact.count > 0).then(|| self.value_at_rank(rank(q, self.exact.count)))
     }
 
     /// The sample of a rank from 1 to `count`, at the histogram's resolution, never beyond the exact extremes.
@@ -231,8 +249,13 @@ impl SignedHistogram {
             Some(side) if rank <= negatives => -at_rank(side, negatives - rank + 1),
             _ => at_rank(&self.positive, rank - negatives),
         };
-        Nanos(value).clamp(self.min, self.max)
+        Nanos(value).clamp(self.exact.min, self.exact.max)
     }
+}
+
+/// The magnitude that is counted: at most [`RANGE`].
+fn clamped(value: Nanos) -> u64 {
+    value.0.unsigned_abs().min(RANGE.0.unsigned_abs())
 }
 
 /// ⌈q·n⌉, from 1 to n: the rank of the sample that the quantile names.

@@ -12,7 +12,7 @@ use streamgauge_shared::exit_code::{ExitCode, Failure};
 use streamgauge_shared::ledger::{Record, ScenarioLoad, Status, ToObserver, ToWriter};
 use streamgauge_shared::process;
 use streamgauge_shared::stamp::RunId;
-use streamgauge_shared::test_file::{Executor, Test};
+use streamgauge_shared::test_file::Test;
 use streamgauge_shared::time::{Nanos, UnixNanos};
 use tokio::sync::{mpsc, watch};
 
@@ -206,10 +206,7 @@ impl Run {
             drain_until: None,
             stream_failed: false,
             close_now: false,
-            probing: brief.test.scenarios.iter().find_map(|scenario| match &scenario.executor {
-                Executor::CapacitySearch(spec) => Some(Probing::new(spec)),
-                _ => None,
-            }),
+            probing: brief.test.capacity_search().map(Probing::new),
             brief,
         }
     }
@@ -347,6 +344,9 @@ impl Run {
 
     /// Looks at the current probe of a capacity search, and judges it when it is time.
     fn probe(&mut self, now: UnixNanos) {
+        if self.probing.is_none() {
+            return;
+        }
         let totals = self.totals();
         let Some(probing) = &mut self.probing else { return };
         probing.sample(now, totals);

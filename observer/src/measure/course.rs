@@ -9,15 +9,15 @@ use super::facts::Facts;
 use super::findings::{Asked, Cohort, Config, Course, Crossings, Point, Stage, findings};
 use super::recorder::Recorder;
 
-/// What the scenarios of a test were to find out; nothing where none asks and no capacity was searched.
-pub(super) fn found(test: &Test, recorder: &Recorder, facts: &Facts) -> Option<Findings> {
+/// What the scenarios of a test were to find out, from the seconds that its report shows; nothing where none asks and no capacity was searched.
+pub(super) fn found(test: &Test, recorder: &Recorder, seconds: &[Second], facts: &Facts) -> Option<Findings> {
     let asked = asked(test);
     if asked == Asked::default() && facts.capacity.is_none() {
         return None;
     }
     // Stages and the end of the load are those of the first scenario that asks.
     let scenario = test.scenarios.iter().find(|scenario| !scenario.findings.is_empty());
-    let points = points(&recorder.seconds().points(), facts.closed);
+    let points = points(seconds, facts.closed);
     let stages = scenario.map(|scenario| stages(test, scenario)).unwrap_or_default();
     let crossings = crossings(test, recorder);
     let config = Config {

@@ -90,6 +90,8 @@ pub fn snapshot(test: &Test, matcher: &Matcher, recorder: &Recorder, facts: &Fac
     let validity = validity::judge(&moment);
     let (thresholds, abort) = thresholds(test, &moment);
     let exit_code = exit_code(facts, validity.state, &thresholds);
+    let seconds = recorder.seconds().points();
+    let findings = course::found(test, recorder, &seconds, facts);
     let report = Report {
         schema: SCHEMA.to_owned(),
         run: run(test, &moment),
@@ -113,9 +115,9 @@ pub fn snapshot(test: &Test, matcher: &Matcher, recorder: &Recorder, facts: &Fac
             planned_iterations: planned_iterations(test),
             peak_users: facts.loads.iter().map(|load| load.peak_users).sum(),
             peak_rate_per_s: recorder.seconds().peak_rate_per_s(),
-            seconds: recorder.seconds().points(),
+            seconds,
         },
-        findings: course::found(test, recorder, facts),
+        findings,
         clock: ClockReport {
             domain: facts.clock_domain,
             error_bound_ms: (facts.clock_domain == ClockDomain::SameKernel).then_some(0.0),

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{DIGITS, RANGE, SignedHistogram, rank};
+use super::{DIGITS, Exact, SignedHistogram, clamped, rank};
 use crate::time::Nanos;
 
 /// Bits of a value that tell buckets apart: HdrHistogram takes the power of two at or above 2·10^digits.
@@ -13,64 +13,36 @@ const BUCKET_BITS: u32 = {
 
 /// Counts of signed spans of time in the buckets of [`SignedHistogram`], with its range and resolution.
 /// Memory is proportional to the buckets in use: at most a thousand for each doubling of the value.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct SparseHistogram {
     /// By the smallest magnitude of the bucket, with the value's sign.
     counts: BTreeMap<i64, u64>,
-    count: u64,
-    over_range: u64,
-    min: Nanos,
-    max: Nanos,
-    sum: i128,
-    negative_sum: i128,
-    sum_of_squares: f64,
-}
-
-impl Default for SparseHistogram {
-    fn default() -> Self {
-        Self {
-            counts: BTreeMap::new(),
-            count: 0,
-            over_range: 0,
-            min: Nanos(i64::MAX),
-            max: Nanos(i64::MIN),
-            sum: 0,
-            negative_sum: 0,
-            sum_of_squares: 0.0,
-        }
-    }
+    exact: Exact,
 }
 
 impl SparseHistogram {
     /// Counts one value.
-    #[expect(clippy::cast_precision_loss, reason = "as in SignedHistogram")]
     pub fn record(&mut self, value: Nanos) {
         *self.counts.entry(bucket(value)).or_default() += 1;
-        self.count += 1;
-        self.over_range += u64::from(value.0.unsigned_abs() > RANGE.0.unsigned_abs());
-        self.min = self.min.min(value);
-        self.max = self.max.max(value);
-        self.sum += i128::from(value.0);
-        self.negative_sum += i128::from(value.0.min(0).unsigned_abs());
-        self.sum_of_squares += (value.0 as f64) * (value.0 as f64);
+        self.exact.record(value);
     }
 
     /// Values counted.
     #[must_use]
     pub fn count(&self) -> u64 {
-        self.count
+        self.exact.count
     }
 
     /// The quantile `q` (0 to 1): that of a [`SignedHistogram`] with the same values.
     #[must_use]
     pub fn quantile(&self, q: f64) -> Option<Nanos> {
-        let rank = (self.count > 0).then(|| rank(q, self.count))?;
+        let rank = (self.exact.count > 0).then(|| rank(q, self.exact.count))?;
         let mut seen = 0;
         let found = self.counts.iter().find(|(_, count)| {
             seen += *count;
             seen >= rank
         });
-        found.map(|(low, _)| Nanos(highest(*low)).clamp(self.min, self.max))
+        found.map(|(low, _)| Nanos(highest(*low)).clamp(self.exact.min, self.exact.max))
     }
 
     /// Adds every value to a histogram; nothing is lost.
@@ -83,13 +55,7 @@ impl SparseHistogram {
             };
             side.record_n(low.unsigned_abs(), *count).expect("the histogram grows up to the limit");
         }
-        histogram.count += self.count;
-        histogram.over_range += self.over_range;
-        histogram.min = histogram.min.min(self.min);
-        histogram.max = histogram.max.max(self.max);
-        histogram.sum += self.sum;
-        histogram.negative_sum += self.negative_sum;
-        histogram.sum_of_squares += self.sum_of_squares;
+        histogram.exact.merge(&self.exact);
     }
 }
 
@@ -100,7 +66,7 @@ fn shift(magnitude: u64) -> u32 {
 
 /// The smallest magnitude of a value's bucket, with its sign.
 fn bucket(value: Nanos) -> i64 {
-    let magnitude = value.0.unsigned_abs().min(RANGE.0.unsigned_abs());
+    let magnitude = clamped(value);
     let shift = shift(magnitude);
     let low = i64::try_from(magnitude >> shift << shift).expect("at most the range");
     if value.0 < 0 { -low } else { low }
@@ -116,6 +82,7 @@ fn highest(low: i64) -> i64 {
 mod tests {
     use proptest::prelude::*;
 
+    use super::super::RANGE;
     use super::*;
 
     proptest! {

@@ -165,6 +165,16 @@ impl Executor {
         }
     }
 
+    /// Iterations in all, of an executor that counts them and ends with the last.
+    #[must_use]
+    pub fn counted_iterations(&self) -> Option<u64> {
+        match self {
+            Self::SharedIterations(load) => Some(load.iterations),
+            Self::PerVuIterations(load) => Some(load.iterations.saturating_mul(load.vus.into())),
+            _ => None,
+        }
+    }
+
     /// Iterations started per second, at most; nothing where they follow each other as the users get done.
     #[must_use]
     pub fn peak_rate_per_s(&self) -> Option<f64> {

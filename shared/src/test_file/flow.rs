@@ -6,7 +6,7 @@ use crate::time::Nanos;
 /// One step of a flow.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Step {
-    /// The group its operations belong to: index into [`super::Test::groups`]. Inner steps inherit it.
+    /// The group its own operations belong to: index into [`super::Test::groups`]. Steps within it have their own.
     pub group: Option<u16>,
     /// What it does.
     pub action: Action,

@@ -117,6 +117,15 @@ impl Test {
         self.model.entities.iter().position(|entity| entity.name == name)
     }
 
+    /// Its capacity search, if it is one.
+    #[must_use]
+    pub fn capacity_search(&self) -> Option<&CapacitySearch> {
+        self.scenarios.iter().find_map(|scenario| match &scenario.executor {
+            Executor::CapacitySearch(search) => Some(search),
+            _ => None,
+        })
+    }
+
     /// Users at the same time, at most, over all scenarios.
     #[must_use]
     pub fn peak_users(&self) -> u32 {

@@ -168,8 +168,7 @@ impl<'a, 't> Reader<'a, 't> {
     fn read_pools(&mut self, value: Option<Value<'_, '_>>) {
         const SCOPES: [(&str, Scope); 2] = [("shared", Scope::Shared), ("user", Scope::User)];
         let Some(table) = value.and_then(|value| value.table()) else { return };
-        let mut entries: Vec<_> = table.entries().collect();
-        entries.sort_by_key(|(_, span, _)| span.start);
+        let entries = table.entries();
         for (name, _, value) in entries {
             let Some(pool) = value.table() else {
                 self.broken_pools = true;
@@ -219,8 +218,7 @@ impl<'a, 't> Reader<'a, 't> {
         let Some(table) = root.require("scenarios", example).and_then(|value| value.table()) else {
             return Vec::new();
         };
-        let mut entries: Vec<_> = table.entries().collect();
-        entries.sort_by_key(|(_, span, _)| span.start);
+        let entries = table.entries();
         if entries.is_empty() {
             table.mistake("there is no scenario: add a table [scenarios.e2e_latency]");
         }

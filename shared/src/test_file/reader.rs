@@ -9,7 +9,7 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use super::mistake::{Mistake, unknown};
-use crate::time::{NANOS_PER_SECOND, Nanos, UnixNanos, parse_duration};
+use crate::time::{NANOS_PER_SECOND, Nanos, UnixNanos, days_from_civil, parse_duration};
 
 /// One file and what is wrong with it.
 pub(super) struct Document<'t> {
@@ -93,15 +93,16 @@ impl<'d, 't> Table<'d, 't> {
         value
     }
 
-    /// Every entry of a table whose keys are names that the user chose.
-    pub(super) fn entries(
-        &self,
-    ) -> impl Iterator<Item = (&'d str, Range<usize>, Value<'d, 't>)> + use<'d, 't> {
+    /// Every entry of a table whose keys are names that the user chose, in the file's order.
+    pub(super) fn entries(&self) -> Vec<(&'d str, Range<usize>, Value<'d, 't>)> {
         let document = self.document;
-        self.table.iter().map(move |(name, value)| {
-            let (key, span) = (name.get_ref().as_ref(), name.span());
-            (key, span, Value { document, value: value.get_ref(), span: value.span() })
-        })
+        let entry = |(name, value): (&'d Spanned<_>, &'d Spanned<_>)| -> (&'d str, _, _) {
+            let key: &'d std::borrow::Cow<'t, str> = name.get_ref();
+            (key.as_ref(), name.span(), Value { document, value: value.get_ref(), span: value.span() })
+        };
+        let mut entries: Vec<_> = self.table.iter().map(entry).collect();
+        entries.sort_by_key(|(_, span, _)| span.start);
+        entries
     }
 
     /// Whether a key is there; it does not become a known one.
@@ -300,14 +301,4 @@ fn moment_of(moment: toml_datetime::Datetime) -> Option<UnixNanos> {
     let seconds = days * 86_400 + hour * 3_600 + minute * 60 + i64::from(time.second.unwrap_or(0)) - offset_s;
     let nanos = i64::from(time.nanosecond.unwrap_or(0));
     Some(UnixNanos(seconds.checked_mul(NANOS_PER_SECOND)?.checked_add(nanos)?))
-}
-
-/// Days since 1970-01-01 of a date in the Gregorian calendar (Howard Hinnant, `days_from_civil`).
-fn days_from_civil(year: i64, month: i64, day: i64) -> i64 {
-    let year = if month <= 2 { year - 1 } else { year };
-    let era = year.div_euclid(400);
-    let year_of_era = year.rem_euclid(400);
-    let day_of_year = (153 * (month + if month > 2 { -3 } else { 9 }) + 2) / 5 + day - 1;
-    let day_of_era = year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year;
-    era * 146_097 + day_of_era - 719_468
 }

@@ -231,3 +231,18 @@ pub async fn left_behind(bed: &Testbed) -> Result<(i64, u64)> {
     }
     Ok((rows, documents))
 }
+
+/// Waits until the clean-up's deletes have come through the pipeline: nothing is left in either database.
+///
+/// # Errors
+/// When something still is after the limit, with how much.
+pub async fn nothing_left(bed: &Testbed, limit: Duration) -> Result<()> {
+    wait_for("both databases to be empty", limit, || async {
+        match left_behind(bed).await {
+            Ok((0, 0)) => Ok(()),
+            Ok((rows, documents)) => Err(format!("{rows} rows and {documents} documents are left")),
+            Err(error) => Err(format!("{error:#}")),
+        }
+    })
+    .await
+}

@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use anyhow::Result;
-use streamgauge_end_to_end::{Finished, Observer, finish, left_behind, scenarios, start_run};
+use streamgauge_end_to_end::{Finished, Observer, finish, nothing_left, scenarios, start_run};
 use streamgauge_shared::report::{Report, ThresholdResult};
-use streamgauge_testbed::{Testbed, wait_for};
+use streamgauge_testbed::Testbed;
 
 const LIMIT: Duration = Duration::from_secs(120);
 
@@ -29,13 +29,7 @@ async fn passes(name: &str, time_scale: &str, load_scale: &str) -> Result<(Repor
     let judged =
         |threshold: &ThresholdResult| threshold.passed && (!threshold.is_time || threshold.samples > 0);
     assert!(report.thresholds.iter().all(judged), "{stdout}");
-    wait_for("the clean-up's deletes to arrive", LIMIT, || async {
-        match left_behind(&bed).await {
-            Ok((0, 0)) => Ok(()),
-            left => Err(format!("{left:?}")),
-        }
-    })
-    .await?;
+    nothing_left(&bed, LIMIT).await?;
     bed.stop()?;
     Ok((report, stdout))
 }

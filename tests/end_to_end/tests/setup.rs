@@ -5,7 +5,9 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::Result;
-use streamgauge_end_to_end::{Finished, Observer, finish, get, left_behind, scenarios, start_run};
+use streamgauge_end_to_end::{
+    Finished, Observer, finish, get, left_behind, nothing_left, scenarios, start_run,
+};
 use streamgauge_shared::report::Report;
 use streamgauge_testbed::{Signal, Testbed, wait_for};
 
@@ -28,17 +30,6 @@ fn mixed(bed: &Testbed, setup_await: &str) -> Result<PathBuf> {
     Ok(path)
 }
 
-/// Waits until PostgreSQL and MongoDB hold nothing but what others put there.
-async fn nothing_left(bed: &Testbed) -> Result<()> {
-    wait_for("nothing to be left", LIMIT, || async {
-        match left_behind(bed).await {
-            Ok((0, 0)) => Ok(()),
-            left => Err(format!("{left:?}")),
-        }
-    })
-    .await
-}
-
 #[tokio::test]
 async fn a_setup_whose_rows_do_not_arrive_fails_the_run_and_leaves_nothing() -> Result<()> {
     let bed = Testbed::builder().start().await?;
@@ -52,7 +43,7 @@ async fn a_setup_whose_rows_do_not_arrive_fails_the_run_and_leaves_nothing() -> 
         "{stdout}\n{stderr}"
     );
     bed.relay().resume()?;
-    nothing_left(&bed).await?;
+    nothing_left(&bed, LIMIT).await?;
     bed.stop()
 }
 
@@ -73,7 +64,7 @@ async fn an_interrupted_setup_leaves_nothing() -> Result<()> {
     bed.relay().resume()?;
     let Finished { code, stdout, stderr } = finish(&run, LIMIT).await?;
     assert_eq!(code, 105, "{stdout}\n{stderr}");
-    nothing_left(&bed).await?;
+    nothing_left(&bed, LIMIT).await?;
     bed.stop()
 }
 
@@ -97,6 +88,6 @@ async fn an_interrupted_load_on_tables_with_foreign_keys_leaves_nothing() -> Res
     assert_eq!(code, 105, "{stdout}\n{stderr}");
     let account = observer.report()?.account;
     assert_eq!(account.entries, account.delivered + account.superseded, "drained: {stdout}");
-    nothing_left(&bed).await?;
+    nothing_left(&bed, LIMIT).await?;
     bed.stop()
 }

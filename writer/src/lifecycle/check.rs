@@ -51,9 +51,7 @@ fn as_text(file: &str, test: &Test) -> String {
         ),
     );
     line("load", format!("{} (warm-up {} included)", plan.load, test.warm_up));
-    let searches = plan.scenarios.iter().any(|scenario| scenario.peak_rate_per_s.is_some())
-        && test.scenarios.iter().any(|scenario| scenario.executor.name() == "capacity-search");
-    let waits = if searches { ", without the waits between probes" } else { "" };
+    let waits = if test.capacity_search().is_some() { ", without the waits between probes" } else { "" };
     line("longest", format!("{} (with graceful stop and drain{waits})", plan.longest));
     for (scenario, planned) in test.scenarios.iter().zip(&plan.scenarios) {
         text.push_str(&format!("  * {}: {}\n", scenario.name, terminal::describe(scenario)));

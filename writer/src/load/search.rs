@@ -5,7 +5,7 @@ use std::sync::Arc;
 use streamgauge_shared::account::Phase;
 use streamgauge_shared::capacity::{self, Probe};
 use streamgauge_shared::ledger::{ProbePlan, Record};
-use streamgauge_shared::test_file::{CapacitySearch, Executor};
+use streamgauge_shared::test_file::CapacitySearch;
 use streamgauge_shared::time::{Nanos, UnixNanos};
 use tokio::sync::watch;
 
@@ -32,10 +32,7 @@ impl Search {
         start: UnixNanos,
         probed: watch::Receiver<Option<(u32, Probe)>>,
     ) -> Option<(Self, Segments)> {
-        let spec = context.test.scenarios.iter().find_map(|scenario| match &scenario.executor {
-            Executor::CapacitySearch(spec) => Some(*spec),
-            _ => None,
-        })?;
+        let spec = *context.test.capacity_search()?;
         let (append, segments) = Segments::new();
         Some((Self { context: Arc::clone(context), spec, start, append, probed }, segments))
     }

@@ -76,13 +76,6 @@ impl RateLine {
         let inside = i64::try_from(leg.reaches(area - leg.before)).expect("within the leg's length");
         Some(leg.begins + Nanos(inside))
     }
-
-    /// How many iterations the line starts.
-    #[must_use]
-    pub fn iterations(&self) -> u64 {
-        let area = self.legs.last().map_or(0, |leg| leg.until);
-        u64::try_from(area / (2 * self.per)).unwrap_or(u64::MAX)
-    }
 }
 
 impl Leg {
@@ -154,7 +147,9 @@ mod tests {
     fn the_largest_rates_and_lengths_fit() {
         let (length, most) = (Nanos(i64::MAX / 2), 1 << 59);
         let line = RateLine::new(Nanos(3_600_000_000_000_000_001), 1, [(length, most), (length, 0)]);
-        let k = line.iterations();
+        // As many as the whole area holds.
+        let area = line.legs.last().expect("two legs").until;
+        let k = u64::try_from(area / (2 * line.per)).expect("it fits");
         let last = line.reaches(line.area_of(k, 0)).expect("it is reached");
         assert!(last > length && last <= length + length, "{last}");
         assert_eq!(line.reaches(line.area_of(k + 1, 0)), None);

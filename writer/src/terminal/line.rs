@@ -118,12 +118,14 @@ pub fn progress_line(
         _ if warming => Mark::Running,
         early if early < Nanos::ZERO => Mark::Waiting,
         late if late >= length => Mark::Stopping,
-        _ if planned_iterations(scenario).is_some_and(|planned| load.iterations >= planned) => Mark::Done,
+        _ if scenario.executor.counted_iterations().is_some_and(|planned| load.iterations >= planned) => {
+            Mark::Done
+        }
         _ => Mark::Running,
     };
     let elapsed = Nanos(elapsed.0.clamp(0, length.0));
     let name: String = scenario.name.chars().take(NAME_COLUMNS).collect();
-    let planned = planned_iterations(scenario);
+    let planned = scenario.executor.counted_iterations();
     let progress_bar = match planned {
         // It may be over long before its time.
         Some(planned) => bar(load.iterations.into(), planned.into()),
@@ -160,15 +162,6 @@ pub fn progress_line(
         line.push_str(&format!("  dropped {}", load.dropped));
     }
     line
-}
-
-/// Iterations of a scenario that ends when they are done.
-fn planned_iterations(scenario: &Scenario) -> Option<u64> {
-    match &scenario.executor {
-        Executor::SharedIterations(load) => Some(load.iterations),
-        Executor::PerVuIterations(load) => Some(load.iterations.saturating_mul(load.vus.into())),
-        _ => None,
-    }
 }
 
 fn bar(done: i128, all: i128) -> String {

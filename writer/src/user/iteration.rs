@@ -11,7 +11,7 @@ use rand::rngs::StdRng;
 use rand::{Rng, RngExt, SeedableRng};
 use streamgauge_shared::account::Phase;
 use streamgauge_shared::ledger::Awaited;
-use streamgauge_shared::test_file::{Action, Alternative, Generator, RowFrom, Setting, Step};
+use streamgauge_shared::test_file::{Action, Alternative, Generator, RowFrom, Step};
 use streamgauge_shared::time::{Nanos, UnixNanos};
 use tokio::sync::watch;
 
@@ -169,7 +169,7 @@ impl<'a> Iteration<'a> {
     async fn step(&mut self, step: &'a Step, mut random: StdRng) -> Result<(), Stop> {
         match &step.action {
             Action::Create { entity, set, parents, into, check } => {
-                let parents = self.parents(*entity, set, parents, &mut random)?;
+                let parents = self.parents(*entity, parents, &mut random)?;
                 let write = Write {
                     group: step.group,
                     check: *check,
@@ -219,27 +219,23 @@ impl<'a> Iteration<'a> {
         }
     }
 
-    /// The rows that a new one refers to.
+    /// The rows that a new one refers to: the file's reader says for each reference where it comes from.
     fn parents(
         &mut self,
         entity: usize,
-        set: &[Setting],
         from: &[(usize, RowFrom)],
         random: &mut StdRng,
     ) -> Result<Parents, Stop> {
-        let context = self.context;
+        let entities = &self.context.test.model.entities;
         let mut parents = Parents::default();
-        for (index, column) in context.test.model.entities[entity].columns.iter().enumerate() {
-            let Generator::Reference { entity: parent } = column.generator else { continue };
-            if set.iter().any(|setting| setting.column == index) {
-                continue;
-            }
-            let from =
-                from.iter().find(|(column, _)| *column == index).map_or(RowFrom::Own, |(_, from)| *from);
-            let row = self.row(parent, from, random).ok_or(Stop::NoRow)?;
-            let key = context.test.model.entities[parent].key[0];
+        for (column, from) in from {
+            let Generator::Reference { entity: parent } = entities[entity].columns[*column].generator else {
+                unreachable!("only references have parents")
+            };
+            let row = self.row(parent, *from, random).ok_or(Stop::NoRow)?;
+            let key = entities[parent].key[0];
             parents.ids.push(row.id);
-            parents.values.push((index, row.values[key].clone()));
+            parents.values.push((*column, row.values[key].clone()));
         }
         Ok(parents)
     }

@@ -88,7 +88,7 @@ impl Reader<'_, '_> {
                 }
                 Some((column, Some(generator::literal(&value, entity.columns[column].kind)?)))
             };
-            entries.map(read).collect()
+            entries.into_iter().map(read).collect()
         };
         if columns.is_empty() {
             subject.mistake("a check names at least one column, as in { check = { status = \"active\" } }");

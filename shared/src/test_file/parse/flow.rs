@@ -177,7 +177,7 @@ impl Reader<'_, '_> {
         let by_column = from.filter(|value| value.is_table()).and_then(Value::table);
         let mut named: Vec<(&str, Value<'_, '_>)> = by_column
             .iter()
-            .flat_map(|table| table.entries().map(|(name, _, value)| (name, value)))
+            .flat_map(|table| table.entries().into_iter().map(|(name, _, value)| (name, value)))
             .collect();
         let mut parents = Vec::new();
         let mut complete = true;

@@ -16,8 +16,7 @@ pub(in crate::test_file) fn read(document: &Document<'_>) -> Option<Model> {
     let root = document.root(&parsed);
     let entities = root.require("entities", "a table [entities.customer]").and_then(|value| value.table());
     root.finish();
-    let mut entries: Vec<_> = entities?.entries().collect();
-    entries.sort_by_key(|(_, span, _)| span.start);
+    let entries = entities?.entries();
     let mut read: Vec<Option<Entity>> = Vec::new();
     let names: Vec<&str> = entries.iter().map(|(name, ..)| *name).collect();
     for (name, _, value) in &entries {
@@ -58,8 +57,7 @@ fn entity(name: &str, value: &Value<'_, '_>, names: &[&str], before: &[Option<En
         .and_then(|value| value.table());
     let landing = table.get("mongo");
     let columns: Option<Vec<Column>> = columns.and_then(|columns| {
-        let mut entries: Vec<_> = columns.entries().collect();
-        entries.sort_by_key(|(_, span, _)| span.start);
+        let entries = columns.entries();
         let read = entries.iter().map(|(name, _, value)| column(name, value, names, before));
         read.collect::<Vec<_>>().into_iter().collect()
     });

@@ -55,8 +55,7 @@ impl Reader<'_, '_> {
         scenarios: &[Option<Scenario>],
     ) -> Vec<Threshold> {
         let Some(table) = value.and_then(|value| value.table()) else { return Vec::new() };
-        let mut entries: Vec<_> = table.entries().collect();
-        entries.sort_by_key(|(_, span, _)| span.start);
+        let entries = table.entries();
         let mut read = Vec::new();
         for (key, span, value) in entries {
             let Some(key) = self.threshold_key(key, span.start, scenarios) else { continue };

@@ -11,9 +11,8 @@ pub(super) fn of(executor: &Executor, pauses: f64) -> Count {
         Arrivals::Poisson => Count::About(count),
     };
     match executor {
-        Executor::SharedIterations(load) => Count::Exactly(load.iterations),
-        Executor::PerVuIterations(load) => {
-            Count::Exactly(u64::from(load.vus).saturating_mul(load.iterations))
+        Executor::SharedIterations(_) | Executor::PerVuIterations(_) => {
+            executor.counted_iterations().map_or(Count::Unknown, Count::Exactly)
         }
         Executor::ConstantVus(load) => closed(f64::from(load.vus) * nanos(load.duration), load.vus, pauses),
         Executor::RampingVus(load) => closed(user_time(load), executor.peak_users(), pauses),

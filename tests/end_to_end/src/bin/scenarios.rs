@@ -7,9 +7,9 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use streamgauge_end_to_end::{Finished, Observer, finish, left_behind, scenarios, start_run};
+use streamgauge_end_to_end::{Finished, Observer, finish, nothing_left, scenarios, start_run};
 use streamgauge_shared::clock::Clock;
-use streamgauge_testbed::{Testbed, wait_for};
+use streamgauge_testbed::Testbed;
 
 /// Each shipped scenario, and the factor that makes about half a minute of its length.
 const SCENARIOS: [(&str, &str); 6] = [
@@ -47,15 +47,7 @@ async fn main() -> Result<ExitCode> {
         if code != 0 {
             println!("{stderr}");
         }
-        // The clean-up's deletes travel through the pipeline like every other change.
-        let clean = wait_for("both databases to be empty", CLEAN_LIMIT, || async {
-            match left_behind(&bed).await {
-                Ok((0, 0)) => Ok(()),
-                Ok((rows, documents)) => Err(format!("{rows} rows and {documents} documents are left")),
-                Err(error) => Err(format!("{error:#}")),
-            }
-        })
-        .await;
+        let clean = nothing_left(&bed, CLEAN_LIMIT).await;
         all_passed &= code == 0 && clean.is_ok();
         let left = clean.map_or_else(|error| format!("{error:#}"), |()| "nothing left behind".to_owned());
         lines.push(format!("{name:<12} exit code {code:<3} {:>5.1} s  {left}", took.as_secs_f64()));

@@ -14,6 +14,7 @@
 use anyhow::{Context, Result};
 use mongodb::bson::{Bson, DateTime, Decimal128};
 use serde_json::Value;
+use streamgauge_shared::time::days_from_civil;
 
 const MICROS_PER_SECOND: i64 = 1_000_000;
 const MICROS_PER_MILLI: i64 = 1_000;
@@ -71,7 +72,8 @@ fn unix_millis(text: &str) -> Option<i64> {
         0 => 0,
         _ => number(&format!("{fraction:0<FRACTION_DIGITS$}"))?,
     };
-    let seconds = days(year, month, day) * 86_400 + hour * 3_600 + minute * 60 + second - zone_seconds(zone)?;
+    let seconds = days_from_civil(year, month, day) * 86_400 + hour * 3_600 + minute * 60 + second
+        - zone_seconds(zone)?;
     Some((seconds * MICROS_PER_SECOND + micros).div_euclid(MICROS_PER_MILLI))
 }
 
@@ -94,16 +96,6 @@ fn numbers(text: &str, separator: char) -> Option<[i64; 3]> {
 fn number(text: &str) -> Option<i64> {
     let legal = text.len() <= 6 && text.bytes().all(|byte| byte.is_ascii_digit());
     legal.then(|| text.parse().ok()).flatten()
-}
-
-/// Days since 1970-01-01 in the proleptic Gregorian calendar: Howard Hinnant's `days_from_civil`
-/// (<https://howardhinnant.github.io/date_algorithms.html>).
-fn days(year: i64, month: i64, day: i64) -> i64 {
-    let year = if month <= 2 { year - 1 } else { year };
-    let (era, year_of_era) = (year.div_euclid(400), year.rem_euclid(400));
-    let day_of_year = (153 * ((month + 9) % 12) + 2) / 5 + day - 1;
-    let day_of_era = year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year;
-    era * 146_097 + day_of_era - 719_468
 }
 
 #[cfg(test)]
