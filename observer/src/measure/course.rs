@@ -124,6 +124,7 @@ fn crossings(test: &Test, recorder: &Recorder) -> Vec<Crossings> {
             .iter()
             .flat_map(|crossed| std::iter::repeat_n(*crossed, width))
             .collect(),
+        window_s: recorder.crossings_window(index).as_secs_f64(),
     };
     test.thresholds.iter().enumerate().map(one).filter(|crossings| !crossings.seconds.is_empty()).collect()
 }

@@ -122,6 +122,12 @@ impl Recorder {
         self.watcher.crossings(threshold)
     }
 
+    /// How far back each judgement of [`Self::crossings`] looks.
+    #[must_use]
+    pub fn crossings_window(&self, threshold: usize) -> Nanos {
+        self.watcher.window(threshold)
+    }
+
     /// How many seconds one step of [`Self::crossings`] stands for: 1 until a run is longer than an hour.
     #[must_use]
     pub fn crossings_width_s(&self) -> u64 {

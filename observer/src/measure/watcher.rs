@@ -65,6 +65,11 @@ impl Watcher {
         self.watched.get(threshold).map_or(&[], |watched| &watched.crossings)
     }
 
+    /// How far back the judgement of a threshold looks; zero for one that is not followed.
+    pub(super) fn window(&self, threshold: usize) -> Nanos {
+        self.watched.get(threshold).and_then(|watched| watched.window).unwrap_or(Nanos::ZERO)
+    }
+
     pub(super) fn width_s(&self) -> u64 {
         self.width_s
     }

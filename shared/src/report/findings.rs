@@ -39,7 +39,7 @@ pub struct Findings {
 /// Where the thresholds broke.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct BreakingPoint {
-    /// How long a threshold has to stay crossed to count, seconds.
+    /// How much longer than its window a threshold has to stay crossed to count, seconds.
     pub hold_s: f64,
     /// The thresholds that did, first one first; empty: the breaking point was not reached.
     pub broken: Vec<Broken>,

@@ -22,10 +22,12 @@ pub(super) fn breaking_point(course: &Course<'_>, config: &Config) -> BreakingPo
     }
 }
 
-/// The first time this threshold was crossed and stayed crossed for `hold_s`.
+/// The first time this threshold was crossed and stayed crossed for its window and `hold_s` more.
 ///
+/// One slow row crosses a percentile of few rows for as long as the window holds it: that is no breaking point.
 /// Seconds without data neither end a crossing nor make it longer: a saturated pipeline may deliver nothing.
 fn broken(threshold: &Crossings, points: &[Point], hold_s: f64) -> Option<Broken> {
+    let hold_s = threshold.window_s + hold_s;
     let mut since: Option<f64> = None;
     let mut found: Option<(f64, f64)> = None;
     for (second, crossed) in (0_u32..).zip(&threshold.seconds) {
@@ -121,14 +123,20 @@ mod tests {
     use proptest::prelude::*;
 
     fn crossings(seconds: Vec<Option<bool>>) -> Crossings {
-        Crossings { metric: "cdc_e2e_latency".to_owned(), expression: "p(95)<5000".to_owned(), seconds }
+        Crossings {
+            metric: "cdc_e2e_latency".to_owned(),
+            expression: "p(95)<5000".to_owned(),
+            seconds,
+            window_s: 0.0,
+        }
     }
 
     /// A threshold on the p95 of the last ten seconds, each second.
     fn judged(points: &[Point], limit_ms: f64) -> Crossings {
         let window = |end: usize| &points[end.saturating_sub(9)..=end];
         let worst = |end: usize| window(end).iter().filter_map(|point| point.e2e_p95_ms).reduce(f64::max);
-        crossings((0..points.len()).map(|end| worst(end).map(|worst| worst >= limit_ms)).collect())
+        let seconds = (0..points.len()).map(|end| worst(end).map(|worst| worst >= limit_ms)).collect();
+        Crossings { window_s: 10.0, ..crossings(seconds) }
     }
 
     fn seconds(word: &str) -> Vec<Option<bool>> {
@@ -162,6 +170,17 @@ mod tests {
         assert_eq!(broke("......", 3.0), None);
         assert_eq!(broke("", 3.0), None);
         assert_eq!(broke("..xxx..xxxxxx", 3.0), Some((2.0, 3.0)), "the first one counts, not the longest");
+    }
+
+    #[test]
+    fn one_slow_row_that_its_window_remembers_breaks_nothing() {
+        // A write of 318 ms among the first nine crosses the p95 of the last ten seconds for ten seconds.
+        let slow = seconds(&format!(".{}{}", "x".repeat(10), ".".repeat(20)));
+        let windowed = |seconds| Crossings { window_s: 10.0, ..crossings(seconds) };
+        assert!(broken(&windowed(slow), &steady(31), 3.0).is_none());
+        let saturated = seconds(&format!(".{}", "x".repeat(13)));
+        let found = broken(&windowed(saturated), &steady(14), 3.0).expect("it stays");
+        assert_eq!((found.at_s, found.crossed_for_s), (1.0, 13.0));
     }
 
     #[test]

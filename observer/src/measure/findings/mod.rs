@@ -103,6 +103,8 @@ pub struct Crossings {
     /// For each second of the measured phase, whether the threshold was crossed over the window that ends with
     /// it; `None`: no data in the window.
     pub seconds: Vec<Option<bool>>,
+    /// The length of that window, seconds: for so long a single row can cross the threshold.
+    pub window_s: f64,
 }
 
 /// The course of a run: everything that the findings are read from.

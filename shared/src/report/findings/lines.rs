@@ -56,7 +56,7 @@ impl BreakingPoint {
         let (Some(load), Some(first)) = (&self.load, self.broken.first()) else {
             let high = &self.highest;
             return vec![format!(
-                "breaking point: not reached (no threshold stayed crossed for {}); highest load {:.0} users, \
+                "breaking point: not reached (no threshold stayed crossed for {} beyond its window); highest load {:.0} users, \
                  {:.1} rows/s sent and {:.1} rows/s arrived over {}",
                 seconds(self.hold_s),
                 high.users,
