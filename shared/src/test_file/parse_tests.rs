@@ -335,6 +335,11 @@ flow = [
         ),
         ("pause = [\"1s\", \"2s\"]", "pause = \"1s\", set = {}", "'set' goes with create or update only"),
         (
+            "pause = [\"1s\", \"2s\"]",
+            "pause = \"1s\", group = \"slow\"",
+            "'group' goes with create or update or delete only",
+        ),
+        (
             "target = 5, name = \"up\" } ]",
             "target = 0, name = \"up\" } ]\nstart_vus = 0",
             "every target and the start are 0",

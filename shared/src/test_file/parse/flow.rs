@@ -31,13 +31,14 @@ pub(super) struct Known {
 /// The keys that make a step, and what each may stand beside.
 const KINDS: [&str; 9] =
     ["create", "update", "delete", "await", "check", "pause", "choose", "maybe", "repeat"];
-const COMPANIONS: [(&str, &[&str]); 6] = [
+const COMPANIONS: [(&str, &[&str]); 7] = [
     ("set", &["create", "update"]),
     ("into", &["create"]),
     ("from", &["create", "update", "delete"]),
     ("pick", &["update", "delete"]),
     ("keep", &["update", "delete"]),
     ("flow", &["maybe", "repeat"]),
+    ("group", &["create", "update", "delete"]),
 ];
 
 impl Reader<'_, '_> {
