@@ -4,8 +4,36 @@ use std::fs;
 
 use crate::clock;
 use crate::ledger::Process;
+use crate::time::{Nanos, UnixNanos};
 
-/// CPU time of all threads, the resident size and the largest it has been. A figure that the kernel does not give is 0.
+/// Something that happens at even intervals, and by its absence tells that the process did not run: stopped by a
+/// signal, its machine suspended, or starved.
+#[derive(Clone, Copy, Debug)]
+pub struct Heartbeat {
+    every: Nanos,
+    last: Option<UnixNanos>,
+    longest_pause: Nanos,
+}
+
+impl Heartbeat {
+    /// One that should beat at least this often.
+    #[must_use]
+    pub const fn new(every: Nanos) -> Self {
+        Self { every, last: None, longest_pause: Nanos::ZERO }
+    }
+
+    /// It beats. Returns how late a beat was at most so far.
+    pub fn beat(&mut self, now: UnixNanos) -> Nanos {
+        if let Some(last) = self.last.replace(now) {
+            self.longest_pause = self.longest_pause.max(now - last - self.every);
+        }
+        self.longest_pause
+    }
+}
+
+/// What the process has used until now: CPU time of all threads, the resident size and the largest it has been, and
+/// the time its threads waited for a CPU. Sizes that the kernel does not give are 0. The longest pause is for the
+/// caller to fill in.
 #[must_use]
 pub fn usage() -> Process {
     let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
@@ -13,7 +41,25 @@ pub fn usage() -> Process {
         cpu_s: clock::process_cpu().as_secs_f64(),
         peak_rss_bytes: bytes(&status, "VmHWM:").unwrap_or(0),
         rss_bytes: bytes(&status, "VmRSS:").unwrap_or(0),
+        run_queue_wait: run_queue_wait(),
+        longest_pause: Nanos::ZERO,
     }
+}
+
+/// The second field of each thread's `schedstat`: nanoseconds on a run queue (Documentation/scheduler/sched-stats.rst
+/// of the kernel). Threads that have ended take theirs with them.
+fn run_queue_wait() -> Option<Nanos> {
+    let threads = fs::read_dir("/proc/self/task").ok()?;
+    let waits = threads.flatten().filter_map(|thread| {
+        let text = fs::read_to_string(thread.path().join("schedstat")).ok()?;
+        waited(&text)
+    });
+    waits.reduce(|sum, next| sum + next)
+}
+
+/// A line such as `7432110 81234 213`: time on a CPU, time waiting for one, and the number of turns.
+fn waited(schedstat: &str) -> Option<Nanos> {
+    schedstat.split_whitespace().nth(1)?.parse().ok().map(Nanos)
 }
 
 /// A line such as `VmHWM:     1234 kB`.
@@ -33,5 +79,18 @@ mod tests {
         assert_eq!((bytes(status, "VmHWM:"), bytes(status, "VmRSS:")), (Some(2_097_152), Some(1_048_576)));
         let usage = usage();
         assert!(usage.rss_bytes > 100_000 && usage.peak_rss_bytes >= usage.rss_bytes, "{usage:?}");
+        assert_eq!(waited("7432110 81234 213\n"), Some(Nanos(81_234)));
+        assert_eq!(waited(""), None);
+        assert!(usage.run_queue_wait.is_none_or(|wait| wait >= Nanos::ZERO), "{usage:?}");
+    }
+
+    #[test]
+    fn a_pause_is_how_late_a_beat_was() {
+        let at = |ms: i64| UnixNanos(ms * 1_000_000);
+        let mut heartbeat = Heartbeat::new(Nanos::from_millis(100));
+        for beat in [0, 100, 201, 290, 3_290, 3_390] {
+            heartbeat.beat(at(beat));
+        }
+        assert_eq!(heartbeat.beat(at(3_490)), Nanos::from_millis(2_900));
     }
 }

@@ -18,7 +18,7 @@ use tokio::sync::{mpsc, watch};
 
 use super::{Matcher, Parts, Slices};
 use crate::measure::{
-    Evidence, Facts, Probing, Recorder, Rows, Snapshot, Totals, WriterFacts, snapshot,
+    Evidence, Facts, Probing, Recorder, Rows, Snapshot, Starvation, Totals, WriterFacts, snapshot,
     watch as watch_thresholds,
 };
 use crate::stream::{Decoder, Reply};
@@ -103,6 +103,7 @@ struct Peer {
     /// Operations opened, once it has said that its load is over.
     ended: Option<u64>,
     next_record: u64,
+    starvation: Starvation,
 }
 
 /// The end of a run: the final snapshot, and the connections that want to hear of it.
@@ -122,6 +123,7 @@ struct Run {
     peers: Vec<Peer>,
     evidence: Evidence,
     started_at: UnixNanos,
+    starvation: Starvation,
     observer_errors: u64,
     wall_deviation: Nanos,
     cause: Option<Failure>,
@@ -199,6 +201,7 @@ impl Run {
             peers: (0..brief.writers).map(|_| Peer::default()).collect(),
             evidence: Evidence::default(),
             started_at: brief.clock.now(),
+            starvation: Starvation::default(),
             observer_errors: 0,
             wall_deviation: brief.clock.wall_deviation(),
             cause: None,
@@ -272,7 +275,7 @@ impl Run {
                 ToObserver::Await(awaited) => self.matcher.awaited(writer, awaited, &mut self.recorder),
                 ToObserver::Status(status) => {
                     self.matcher.passed(writer, status.queued_at);
-                    self.peers[usize::from(writer)].status = *status;
+                    self.peers[usize::from(writer)].stands(*status);
                 }
                 ToObserver::Stop => {
                     self.cause.get_or_insert(Failure {
@@ -307,7 +310,7 @@ impl Run {
                 self.matcher.passed(writer, end.status.queued_at);
                 let peer = &mut self.peers[usize::from(writer)];
                 peer.ended = Some(end.operations);
-                peer.status = end.status;
+                peer.stands(end.status);
                 if self.cause.is_none() {
                     self.cause = end.cause;
                 }
@@ -321,6 +324,9 @@ impl Run {
     fn reply(&mut self, reply: &Reply, now: UnixNanos) {
         self.evidence.backlog_delay_max = self.evidence.backlog_delay_max.max(now - reply.observed);
         let decoded = self.brief.decoder.decode(reply);
+        if !decoded.events.is_empty() {
+            self.evidence.read_wait_max = self.evidence.read_wait_max.max(reply.waited);
+        }
         self.evidence.collections_gone += decoded.collections_gone;
         for event in decoded.events {
             self.matcher.event(event, &mut self.recorder);
@@ -398,6 +404,7 @@ impl Run {
     }
 
     fn watch(&mut self, now: UnixNanos) {
+        self.starvation.see(now, &process::usage());
         let facts = self.facts(now, false);
         watch_thresholds(&self.brief.test, &self.matcher, &mut self.recorder, &facts);
     }
@@ -424,6 +431,7 @@ impl Run {
             loads,
             writers: self.peers.iter().map(|peer| peer.facts(closed)).collect(),
             observer: process::usage(),
+            observer_starved: self.starvation.starved(),
             observer_errors: self.observer_errors,
             missing_entries: if closed { missing.sum() } else { 0 },
             evidence: self.evidence,
@@ -436,6 +444,12 @@ impl Run {
 }
 
 impl Peer {
+    /// The writer says how it stands.
+    fn stands(&mut self, status: Status) {
+        self.starvation.see(status.queued_at, &status.process);
+        self.status = status;
+    }
+
     fn facts(&self, closed: bool) -> WriterFacts {
         WriterFacts {
             up: self.outbox.is_some(),
@@ -443,6 +457,7 @@ impl Peer {
             pg_write_errors: self.status.pg_write_errors,
             records_lost: self.status.records_lost,
             process: self.status.process,
+            starved: self.starvation.starved(),
         }
     }
 }

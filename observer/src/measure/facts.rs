@@ -8,6 +8,8 @@ use streamgauge_shared::exit_code::Failure;
 use streamgauge_shared::ledger::{Process, ScenarioLoad};
 use streamgauge_shared::time::{Nanos, UnixNanos};
 
+use super::starvation::Starved;
+
 /// What a snapshot needs besides the matcher's and the recorder's state.
 #[derive(Clone, Debug)]
 pub struct Facts {
@@ -29,6 +31,8 @@ pub struct Facts {
     pub writers: Vec<WriterFacts>,
     /// The observer's process.
     pub observer: Process,
+    /// And how it fared with its CPU.
+    pub observer_starved: Starved,
     /// Errors of the change stream.
     pub observer_errors: u64,
     /// Sequences that writers say they opened and whose entries never came; known at the close.
@@ -58,6 +62,8 @@ pub struct WriterFacts {
     pub records_lost: u64,
     /// Its process.
     pub process: Process,
+    /// And how it fared with its CPU.
+    pub starved: Starved,
 }
 
 /// Facts that only the observer's edges see. All counts are of the whole run.
@@ -71,6 +77,8 @@ pub struct Evidence {
     pub collections_gone: u64,
     /// The longest a reply waited between its arrival and the matcher.
     pub backlog_delay_max: Nanos,
+    /// The longest that events may have waited for the reader itself.
+    pub read_wait_max: Nanos,
     /// Steps of the observer's wall clock.
     pub clock_steps: u64,
 }

@@ -9,7 +9,7 @@ use streamgauge_shared::stamp::{RunId, Stamp};
 use streamgauge_shared::test_file::{Scale, Source, Test, parse};
 use streamgauge_shared::time::{Nanos, UnixNanos};
 
-use super::{Evidence, Facts, Recorder, Snapshot, WriterFacts, snapshot, watch};
+use super::{Evidence, Facts, Recorder, Snapshot, Starved, WriterFacts, snapshot, watch};
 use crate::matcher::{Change, Content, Event, Matcher, Parts, Slices};
 
 /// A run whose facts a test may change before it takes the snapshot.
@@ -51,6 +51,7 @@ impl Fixture {
             loads: vec![ScenarioLoad::default()],
             writers: vec![WriterFacts { up: true, ..WriterFacts::default() }],
             observer: Process::default(),
+            observer_starved: Starved::default(),
             observer_errors: 0,
             missing_entries: 0,
             evidence: Evidence::default(),

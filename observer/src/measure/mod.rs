@@ -16,6 +16,7 @@ mod recorder;
 mod rows;
 mod seconds;
 mod snapshot;
+mod starvation;
 #[cfg(test)]
 mod tests;
 mod validity;
@@ -30,4 +31,5 @@ pub use recorder::{Measured, Recorder};
 pub use rows::{Row, Rows};
 pub use seconds::Seconds;
 pub use snapshot::{LatencySeries, ScenarioGauges, Snapshot, snapshot};
+pub use starvation::{Starvation, Starved};
 pub use watcher::watch;

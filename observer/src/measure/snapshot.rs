@@ -22,6 +22,7 @@ use super::course;
 use super::facts::{Facts, WriterFacts};
 use super::figures::Moment;
 use super::recorder::Recorder;
+use super::starvation::Starved;
 use super::validity;
 use crate::matcher::{Matcher, Part, Tally};
 
@@ -329,15 +330,27 @@ fn rates(moment: &Moment<'_>) -> BTreeMap<String, RateReport> {
 }
 
 fn processes(facts: &Facts) -> BTreeMap<String, ProcessReport> {
-    let report =
-        |process: &Process| ProcessReport { cpu_s: process.cpu_s, peak_rss_bytes: process.peak_rss_bytes };
+    let report = |process: &Process, starved: &Starved| ProcessReport {
+        cpu_s: process.cpu_s,
+        peak_rss_bytes: process.peak_rss_bytes,
+        run_queue_wait_s: starved.waited.map(Nanos::as_secs_f64),
+        worst_second_wait_ms: starved.waited.map(|_| starved.worst_second.as_millis_f64()),
+    };
+    let sum_of = |one: Option<f64>, other: Option<f64>| Some(one? + other?);
     let writers = facts.writers.iter().filter(|writer| writer.process.peak_rss_bytes > 0);
-    let writer = writers.map(|writer| report(&writer.process)).reduce(|sum, next| ProcessReport {
-        cpu_s: sum.cpu_s + next.cpu_s,
-        peak_rss_bytes: sum.peak_rss_bytes + next.peak_rss_bytes,
-    });
+    let writer =
+        writers.map(|writer| report(&writer.process, &writer.starved)).reduce(|sum, next| ProcessReport {
+            cpu_s: sum.cpu_s + next.cpu_s,
+            peak_rss_bytes: sum.peak_rss_bytes + next.peak_rss_bytes,
+            run_queue_wait_s: sum_of(sum.run_queue_wait_s, next.run_queue_wait_s),
+            worst_second_wait_ms: sum
+                .worst_second_wait_ms
+                .zip(next.worst_second_wait_ms)
+                .map(|(one, other)| one.max(other)),
+        });
     let writer = writer.map(|report| ("writer".to_owned(), report));
-    writer.into_iter().chain([("observer".to_owned(), report(&facts.observer))]).collect()
+    let observer = report(&facts.observer, &facts.observer_starved);
+    writer.into_iter().chain([("observer".to_owned(), observer)]).collect()
 }
 
 fn latency_series(test: &Test, moment: &Moment<'_>) -> Vec<LatencySeries> {

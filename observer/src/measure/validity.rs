@@ -9,6 +9,7 @@ use streamgauge_shared::time::Nanos;
 use streamgauge_shared::timeline::Latency;
 
 use super::figures::Moment;
+use super::starvation::Starved;
 
 /// The schedule lag's 99th percentile above which the generator was not an open loop any more. Ten times
 /// what two shared, noisy cores show when nothing else runs.
@@ -16,17 +17,45 @@ const SCHEDULE_LAG_P99_MAX: Nanos = Nanos::from_millis(50);
 /// How long a reply may wait for the matcher before the observer counts as overloaded. `observed` is read
 /// before the wait, so latencies stay right; awaits are settled late.
 const BACKLOG_DELAY_MAX: Nanos = Nanos::from_secs(1);
+/// The share of its time for which a program may be ready and without a CPU, all its threads together.
+const STARVED_SHARE_MAX: f64 = 0.1;
+/// The most of it in one second.
+const STARVED_SECOND_MAX: Nanos = Nanos::from_millis(400);
+/// How late a program's own heartbeat may be, and how long events may wait for the reader: beyond this it did not
+/// run at all.
+const PAUSE_MAX: Nanos = Nanos::from_secs(1);
+
+/// Every code that a reason can have: the closed list. `docs/measurement.md` explains each.
+pub(super) const CODES: [&str; 15] = [
+    "ledger_incomplete",
+    "ledger_overflow",
+    "writer_gone",
+    "clock_unbounded",
+    "stream_gap",
+    "unmeasured_events",
+    "writer_starved",
+    "observer_starved",
+    "schedule_lag",
+    "dropped_iterations",
+    "observer_backlog",
+    "collection_gone",
+    "clock_stepped",
+    "over_range",
+    "memory_bound",
+];
 
 /// Judges the measurement as of one moment.
 pub(super) fn judge(moment: &Moment<'_>) -> Validity {
     let mut reasons = Vec::new();
     let mut add = |grade, code: &str, seen: String, cause: &str, next: &str| {
+        debug_assert!(CODES.contains(&code), "{code} is not in the closed list");
         reasons.push(Reason { code: code.into(), grade, seen, cause: cause.into(), next: next.into() });
     };
     ledger(moment, &mut add);
     clock(moment, &mut add);
     stream(moment, &mut add);
     generator(moment, &mut add);
+    starvation(moment, &mut add);
     let state = reasons.iter().map(|reason| reason.grade).max().unwrap_or(ValidityState::Valid);
     Validity { state, reasons }
 }
@@ -205,3 +234,55 @@ fn generator(moment: &Moment<'_>, add: &mut impl Add) {
         );
     }
 }
+
+/// Either program without a CPU, or not running at all.
+fn starvation(moment: &Moment<'_>, add: &mut impl Add) {
+    let facts = moment.facts;
+    for (writer, seen) in facts.writers.iter().enumerate() {
+        let Some(seen) = starved(&seen.starved) else { continue };
+        add(
+            Degraded,
+            "writer_starved",
+            format!("writer {writer} {seen}"),
+            "other load on its machine, a CPU limit of its container, a suspended machine, or a signal that stopped it",
+            "give the writer a core of its own; rows sent late are right in cdc_e2e_latency_intended, and a commit acknowledgement read late makes pg_write_duration too long",
+        );
+    }
+    let mut observer = facts.observer_starved;
+    observer.longest_pause = observer.longest_pause.max(facts.evidence.read_wait_max);
+    if let Some(seen) = starved(&observer) {
+        add(
+            Degraded,
+            "observer_starved",
+            format!("the observer {seen}"),
+            "other load on its machine, a CPU limit of its container, a suspended machine, or a signal that stopped it",
+            "give the observer a core of its own; events that may have waited for it longer than 10 ms are in no latency",
+        );
+    }
+}
+
+/// What was seen of a program that had too little CPU; `None` if it had enough.
+fn starved(starved: &Starved) -> Option<String> {
+    let watched = starved.watched.as_secs_f64();
+    let share =
+        starved.waited.filter(|_| watched >= 1.0).map_or(0.0, |waited| waited.as_secs_f64() / watched);
+    let mut seen = Vec::new();
+    if starved.longest_pause > PAUSE_MAX {
+        seen.push(format!("did not run at all for {} (bound {PAUSE_MAX})", starved.longest_pause));
+    }
+    if share > STARVED_SHARE_MAX || starved.worst_second > STARVED_SECOND_MAX {
+        seen.push(format!(
+            "was ready to run and had no CPU for {} of {} ({:.1} % of its time, bound {:.0} %; worst second {}, bound {STARVED_SECOND_MAX}), all its threads together",
+            starved.waited.unwrap_or_default(),
+            starved.watched,
+            share * 100.0,
+            STARVED_SHARE_MAX * 100.0,
+            starved.worst_second
+        ));
+    }
+    (!seen.is_empty()).then(|| seen.join(", and "))
+}
+
+#[cfg(test)]
+#[path = "validity_tests.rs"]
+mod tests;

@@ -1,9 +1,11 @@
 //! The change stream: opened at database scope, read by raw batches, stamped once per reply.
 //!
 //! `server` asks what a MongoDB is before anything depends on it, `pipeline` says what is watched, `reader`
-//! owns the cursor on a thread of its own and does nothing but stamp and hand over, `decode` makes events
+//! owns the cursor on a thread of its own and does nothing but stamp and hand over, `attention` knows how long events
+//! may have waited for it, `decode` makes events
 //! of bytes and is pure.
 
+mod attention;
 mod decode;
 mod pipeline;
 mod reader;

@@ -21,18 +21,20 @@ use streamgauge_shared::test_file::Model;
 use streamgauge_shared::time::{Nanos, UnixNanos};
 use tokio::sync::{mpsc, oneshot};
 
+use super::attention::{Attention, LOOK_EVERY, WAIT_MAX};
 use super::pipeline;
 use super::server::{MongoAddress, StartError};
 use crate::matcher::thread::Input;
 
 /// Events per reply at most; keeps a backlog's replies small enough for one stamp to be honest.
 const BATCH_SIZE: u32 = 1_000;
+/// A reply of this size may have been cut by the server's limit of 16 MB.
+const REPLY_BYTES_FULL: usize = 15 << 20;
+/// [`LOOK_EVERY`], as the runtime wants it.
+const LOOK: Duration = Duration::from_nanos(LOOK_EVERY.0.unsigned_abs());
 /// How long the server waits before it answers with an empty reply; also how soon the thread sees that it
 /// is to stop. Latencies do not depend on it.
 const AWAIT_MAX: Duration = Duration::from_millis(500);
-/// How long the reader may be busy elsewhere between two replies before the next one's time is not honest.
-/// Within the 3 ms of accuracy that is promised.
-const STALL_MAX: Nanos = Nanos::from_millis(2);
 /// Pauses between attempts to open the stream anew.
 const BACKOFF: [Duration; 4] =
     [Duration::from_millis(100), Duration::from_millis(300), Duration::from_secs(1), Duration::from_secs(2)];
@@ -43,7 +45,9 @@ pub struct Reply {
     pub batch: RawBatch,
     /// When its bytes were here. One reading for all its events.
     pub observed: UnixNanos,
-    /// Whether the reader was waiting for it: otherwise it may have been here for a while.
+    /// How long its events may have waited for the reader: an upper bound.
+    pub waited: Nanos,
+    /// Whether that is so little that `observed` is to be believed.
     pub honest: bool,
     /// The server's time when the stream was last opened anew, if it was: older events had waited for that.
     pub reopened_at: Option<Timestamp>,
@@ -151,7 +155,12 @@ impl Source {
         loop {
             match self.read(&mut cursor).await {
                 Ending::Stopped => return,
-                Ending::Exhausted => tracing::warn!("the server ended the change stream; opening it anew"),
+                Ending::Exhausted => {
+                    tracing::warn!("the server ended the change stream; opening it anew");
+                    if !self.tell(Input::StreamError).await {
+                        return;
+                    }
+                }
                 Ending::Failed(error) if !self.may_resume(&error).await => return,
                 Ending::Failed(_) => {}
             }
@@ -169,28 +178,43 @@ impl Source {
 
     /// Reads replies until something ends it. The loop body is the whole of what happens between two replies.
     async fn read(&mut self, cursor: &mut RawBatchCursor) -> Ending {
-        // The first reply was waiting since the stream was opened; an empty one says nothing about events.
-        let mut asked = self.clock.now();
-        let mut previous = asked;
-        while let Some(batch) = cursor.next().await {
-            let observed = self.clock.now();
+        let mut attention = Attention::new(self.clock.now());
+        while let Some((batch, observed)) = self.next(cursor, &mut attention).await {
             let batch = match batch {
                 Ok(batch) => batch,
                 Err(error) => return Ending::Failed(error),
             };
-            let honest = asked - previous <= STALL_MAX;
+            let waited = attention.takes(observed, is_full(&batch));
             self.remember(&batch);
             if std::mem::take(&mut self.reopening) {
                 // Events up to the server's time of this answer had been waiting for it.
                 self.reopened_at = batch.as_raw_document().get_timestamp("operationTime").ok();
             }
-            let reply = Reply { batch, observed, honest, reopened_at: self.reopened_at };
+            let honest = waited <= WAIT_MAX;
+            let reply = Reply { batch, observed, waited, honest, reopened_at: self.reopened_at };
             if self.stop.load(Ordering::Relaxed) || self.inputs.send(Input::Reply(reply)).await.is_err() {
                 return Ending::Stopped;
             }
-            (previous, asked) = (observed, self.clock.now());
+            attention.returns(self.clock.now());
         }
         Ending::Exhausted
+    }
+
+    /// The next reply and the time at which it was here; looks at the clock while it waits.
+    async fn next(
+        &self,
+        cursor: &mut RawBatchCursor,
+        attention: &mut Attention,
+    ) -> Option<(Result<RawBatch, Error>, UnixNanos)> {
+        let mut reply = cursor.next();
+        loop {
+            tokio::select! {
+                // What is here is taken before the look that would deny it.
+                biased;
+                batch = &mut reply => return batch.map(|batch| (batch, self.clock.now())),
+                () = tokio::time::sleep(LOOK) => attention.looks(self.clock.now()),
+            }
+        }
     }
 
     /// Keeps the reply's token: after an empty reply it is the only one that moves on.
@@ -242,6 +266,13 @@ impl Source {
     async fn tell(&self, input: Input) -> bool {
         self.inputs.send(input).await.is_ok()
     }
+}
+
+/// Whether the server may have had more events than the reply holds.
+fn is_full(batch: &RawBatch) -> bool {
+    let documents =
+        batch.doc_slices().map_or(0, |documents| documents.into_iter().take(BATCH_SIZE as usize).count());
+    documents == BATCH_SIZE as usize || batch.as_raw_document().as_bytes().len() >= REPLY_BYTES_FULL
 }
 
 fn lost_history(error: &Error) -> bool {

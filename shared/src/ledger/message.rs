@@ -202,6 +202,10 @@ pub struct Process {
     pub peak_rss_bytes: u64,
     /// The resident size now; 0 where it is not known.
     pub rss_bytes: u64,
+    /// How long all threads together were ready to run and had no CPU; absent where the kernel does not tell.
+    pub run_queue_wait: Option<Nanos>,
+    /// How late the process's own beat was at most: a process that was stopped, or starved altogether.
+    pub longest_pause: Nanos,
 }
 
 /// The end of a writer's load.

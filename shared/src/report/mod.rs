@@ -429,6 +429,12 @@ pub struct ProcessReport {
     pub cpu_s: f64,
     /// The largest resident size.
     pub peak_rss_bytes: u64,
+    /// How long its threads together were ready to run and had no CPU; absent where the kernel does not tell.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub run_queue_wait_s: Option<f64>,
+    /// The most of it in one second.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub worst_second_wait_ms: Option<f64>,
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes references")]

@@ -9,7 +9,9 @@ use rand::random;
 use streamgauge_shared::clock::Clock;
 use streamgauge_shared::exit_code::{ExitCode, Failure};
 use streamgauge_shared::ledger::{End, Hello, Verdict};
+use streamgauge_shared::process::Heartbeat;
 use streamgauge_shared::stamp::RunId;
+use streamgauge_shared::time::Nanos;
 use tokio::task::JoinHandle;
 use tokio::time::{sleep, timeout};
 
@@ -58,6 +60,8 @@ pub(super) struct Running {
     pub(super) signals: Signals,
     /// How often the user has interrupted.
     pub(super) interrupts: u32,
+    /// Beats with each status.
+    pub(super) heartbeat: Heartbeat,
 }
 
 /// A run, from the options to the exit code.
@@ -73,7 +77,9 @@ pub(super) async fn run(options: Run) -> Result<u8, Failure> {
     let (context, link, ledger) = started;
     // Until the load begins there is nothing to show.
     let terminal = Terminal::new(&context.test, true, context.clock.now());
-    let mut running = Running { context, link, ledger, ended: None, terminal, signals, interrupts: 0 };
+    let heartbeat = Heartbeat::new(Nanos(i64::try_from(STATUS_EVERY.as_nanos()).unwrap_or(i64::MAX)));
+    let mut running =
+        Running { context, link, ledger, ended: None, terminal, signals, interrupts: 0, heartbeat };
 
     running.carry(plan.options.quiet).await;
     running.context.pool.close().await;
@@ -315,7 +321,8 @@ impl Running {
 
     /// Tells the observer and the user how the run stands.
     fn stand(&mut self) {
-        let status = self.context.status();
+        let mut status = self.context.status();
+        status.process.longest_pause = self.heartbeat.beat(status.queued_at);
         let progress = *self.link.progress.borrow();
         let (now, loads) = (status.queued_at, &status.scenarios);
         self.terminal.show(&self.context.test, now, loads, progress.as_ref(), false);
