@@ -8,6 +8,8 @@ use streamgauge_shared::exit_code::Failure;
 use streamgauge_shared::ledger::{Process, ScenarioLoad};
 use streamgauge_shared::time::{Nanos, UnixNanos};
 
+use super::clock::ClockFacts;
+
 /// What a snapshot needs besides the matcher's and the recorder's state.
 #[derive(Clone, Debug)]
 pub struct Facts {
@@ -23,6 +25,8 @@ pub struct Facts {
     pub versions: BTreeMap<String, String>,
     /// How the clocks relate.
     pub clock_domain: ClockDomain,
+    /// What is known of each clock.
+    pub clocks: ClockFacts,
     /// By scenario, summed over the writers.
     pub loads: Vec<ScenarioLoad>,
     /// By writer.
@@ -71,6 +75,4 @@ pub struct Evidence {
     pub collections_gone: u64,
     /// The longest a reply waited between its arrival and the matcher.
     pub backlog_delay_max: Nanos,
-    /// Steps of the observer's wall clock.
-    pub clock_steps: u64,
 }
