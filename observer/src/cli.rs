@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
+use streamgauge_shared::clock::ClockChoice;
 
 /// Watches MongoDB, matches what arrives with what a writer wrote, and serves the figures on one port.
 #[derive(Debug, Parser)]
@@ -42,6 +43,10 @@ pub struct Serve {
     /// The folder that keeps a folder for each run.
     #[arg(long, value_name = "DIR", env = "STREAMGAUGE_RUNS", default_value = "runs")]
     pub runs: PathBuf,
+    /// How the writer's clock is compared with this one: auto (exactly on one kernel, else by exchanges) or
+    /// network (by exchanges always).
+    #[arg(long, value_name = "auto|network", default_value = "auto")]
+    pub clock: ClockChoice,
     /// End after the first run, with its exit code.
     #[arg(long)]
     pub once: bool,

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use parking_lot::Mutex;
-use streamgauge_shared::clock::{Clock, ClockDomain};
+use streamgauge_shared::clock::{Clock, PeerClock};
 use streamgauge_shared::exit_code::{ExitCode, Failure};
 use streamgauge_shared::ledger::{Hello, ToWriter, Verdict};
 use streamgauge_shared::stamp::RunId;
@@ -50,7 +50,8 @@ pub struct Active {
     test: String,
     pub(crate) inputs: mpsc::Sender<Input>,
     slot: Arc<Mutex<Slot>>,
-    shift: Nanos,
+    peer_clock: Arc<Mutex<PeerClock>>,
+    clock: Clock,
 }
 
 /// The run that ended last, for a writer that lost its connection before the verdict.
@@ -126,8 +127,12 @@ impl Observer {
         check_server(&test, &mongodb)?;
         let identity = self.clock.identity();
         let domain = identity.domain(&hello.clock);
-        let shift =
-            if domain == ClockDomain::SameKernel { identity.shift_from(&hello.clock) } else { Nanos::ZERO };
+        let peer_clock = Arc::new(Mutex::new(PeerClock::new(&identity, &hello.clock)));
+        if let Some(bent) = &hello.clock.test_clock {
+            tracing::warn!(
+                "the writer runs with a TEST CLOCK ({bent}): the figures of this run are of a test"
+            );
+        }
         let (inputs, received) = mpsc::channel(INPUTS_MAX);
         let reader =
             Reader::start(self.address.clone(), test.model.clone(), self.clock, inputs.clone()).await;
@@ -183,7 +188,8 @@ impl Observer {
             test: test.name.clone(),
             inputs: inputs.clone(),
             slot: Arc::default(),
-            shift,
+            peer_clock,
+            clock: self.clock,
         };
         let observer = Arc::clone(self);
         self.spawn_session(async move { observer.carry(&test, inputs, over, reader, folder).await });
@@ -280,7 +286,13 @@ impl Observer {
 
 impl Active {
     fn admission(&self) -> Admission {
-        Admission { writer: 0, inputs: self.inputs.clone(), slot: Arc::clone(&self.slot), shift: self.shift }
+        Admission {
+            writer: 0,
+            inputs: self.inputs.clone(),
+            slot: Arc::clone(&self.slot),
+            peer_clock: Arc::clone(&self.peer_clock),
+            clock: self.clock,
+        }
     }
 }
 

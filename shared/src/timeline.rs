@@ -82,6 +82,12 @@ impl Latency {
             Self::CdcE2eLatency | Self::CdcE2eLatencyIntended | Self::CdcPropagation | Self::MongoVisibility
         )
     }
+
+    /// Whether it spans writer and observer, so that the bound on their clocks' offset is an error of it.
+    #[must_use]
+    pub const fn is_between_programs(self) -> bool {
+        matches!(self, Self::CdcE2eLatency | Self::CdcE2eLatencyIntended | Self::CdcPropagation)
+    }
 }
 
 impl fmt::Display for Latency {

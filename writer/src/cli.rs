@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use streamgauge_shared::clock::ClockChoice;
 use streamgauge_shared::stamp::RunId;
 use streamgauge_shared::test_file::Scale;
 
@@ -65,6 +66,10 @@ pub struct Run {
     /// Sessions with PostgreSQL [default: the peak of users, at most 64].
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=10_000))]
     pub connections: Option<u32>,
+    /// How this clock is compared with the observer's: auto (exactly on one kernel, else by exchanges) or
+    /// network (by exchanges always).
+    #[arg(long, value_name = "auto|network", default_value = "auto")]
+    pub clock: ClockChoice,
     /// Create missing tables and stamp columns first.
     #[arg(long)]
     pub prepare: bool,

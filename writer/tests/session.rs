@@ -147,7 +147,8 @@ fn client(endpoint: Endpoint, token: Option<Token>, limits: Limits, length: usiz
         clock: Clock::start().identity(),
         postgres_version: "15".to_owned(),
     };
-    let (handle, life) = Session { endpoint, token, hello, queue: waiting, lost, limits }.start();
+    let clock = Clock::start();
+    let (handle, life) = Session { endpoint, token, hello, clock, queue: waiting, lost, limits }.start();
     Client { queue, handle, life: tokio::spawn(life) }
 }
 

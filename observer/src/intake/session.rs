@@ -1,15 +1,18 @@
 //! One connection of one writer, from its hello to its end.
 
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use parking_lot::Mutex;
+use streamgauge_shared::clock::{Clock, Exchange, PeerClock};
 use streamgauge_shared::exit_code::Failure;
 use streamgauge_shared::ledger::frame::{self, Decoder, FrameError};
-use streamgauge_shared::ledger::{Hello, Record, ToObserver, ToWriter, Verdict, Written};
-use streamgauge_shared::time::Nanos;
+use streamgauge_shared::ledger::{Hello, Record, Status, ToObserver, ToWriter, Verdict, Written};
+use streamgauge_shared::time::{Nanos, UnixNanos};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::sync::mpsc;
+use tokio::time::sleep;
 
 use crate::matcher::thread::{Input, OUTBOX_MAX};
 
@@ -19,6 +22,17 @@ const HELLO_MAX: Duration = Duration::from_secs(5);
 const READ_BYTES: usize = 64 << 10;
 /// Messages written with one flush.
 const WRITE_BATCH: usize = 1_024;
+
+/// Exchanges before the first row: the one that took least counts, so a jittery way needs several.
+const FIRST_EXCHANGES: u32 = 16;
+/// How long they may take together; what is known by then has to do.
+const FIRST_EXCHANGES_MAX: Duration = Duration::from_secs(4);
+/// Exchanges after that which follow each other quickly: the drift is not known yet.
+const QUICK_EXCHANGES: u32 = 30;
+/// How far those are apart.
+const QUICK: Nanos = Nanos::from_millis(100);
+/// How far all others are apart.
+const STEADY: Nanos = Nanos::from_secs(1);
 
 /// What a writer's sessions share: it may reconnect while the old connection is still half open.
 #[derive(Debug, Default)]
@@ -37,8 +51,10 @@ pub struct Admission {
     pub inputs: mpsc::Sender<Input>,
     /// Shared with its other connections.
     pub slot: Arc<Mutex<Slot>>,
-    /// What to add to its times.
-    pub shift: Nanos,
+    /// What is known of its clock, shared by its connections: how its times become ours.
+    pub peer_clock: Arc<Mutex<PeerClock>>,
+    /// Ours.
+    pub clock: Clock,
 }
 
 /// What becomes of a writer that says hello.
@@ -66,6 +82,9 @@ pub enum SessionError {
     /// It did not say hello.
     #[error("the peer did not say hello within {} s", HELLO_MAX.as_secs())]
     NoHello,
+    /// It sent something else than an answer before it was told that it may.
+    #[error("the peer did not answer a clock probe but sent something else")]
+    Early,
     /// A record is missing before this one: the writer has to send again.
     #[error("record {found} came where {expected} was expected")]
     Gap {
@@ -110,10 +129,11 @@ where
     if attached.is_err() {
         return Ok(());
     }
+    compare_clocks(&mut reader, &mut writer, &mut decoder, &admission).await?;
     write(&mut writer, &[ToWriter::Ready { writer: admission.writer, next_record }]).await?;
     let result = tokio::select! {
         result = receive(&mut reader, &mut decoder, &admission, generation) => result,
-        result = transmit(&mut writer, &mut waiting) => result,
+        result = transmit(&mut writer, &mut waiting, admission.clock) => result,
     };
     let is_current = admission.slot.lock().generation == generation;
     if is_current {
@@ -138,6 +158,56 @@ async fn hello<R: AsyncRead + Unpin>(reader: &mut R, decoder: &mut Decoder) -> R
     }
 }
 
+/// Exchanges times with the writer until the offset is known well enough for its first row.
+async fn compare_clocks<R: AsyncRead + Unpin, W: AsyncWrite + Unpin>(
+    reader: &mut R,
+    writer: &mut W,
+    decoder: &mut Decoder,
+    admission: &Admission,
+) -> Result<(), SessionError> {
+    let exchanges = async {
+        let mut bytes = vec![0; READ_BYTES];
+        for _ in 0..FIRST_EXCHANGES {
+            write(writer, &[ToWriter::ClockProbe { asked: admission.clock.now() }]).await?;
+            let mut returned = admission.clock.now();
+            loop {
+                match decoder.message()? {
+                    Some(ToObserver::ClockReply { asked, heard, answered }) => {
+                        let exchange = Exchange { asked, heard, answered, returned };
+                        admission.peer_clock.lock().exchanged(&exchange, QUICK);
+                        break;
+                    }
+                    // A writer has nothing else to say before it may send rows.
+                    Some(_) => return Err(SessionError::Early),
+                    None => {}
+                }
+                match reader.read(&mut bytes).await? {
+                    0 => return Err(std::io::Error::from(std::io::ErrorKind::UnexpectedEof).into()),
+                    read => {
+                        returned = admission.clock.now();
+                        decoder.push(&bytes[..read]);
+                    }
+                }
+            }
+        }
+        Ok(())
+    };
+    match tokio::time::timeout(FIRST_EXCHANGES_MAX, exchanges).await {
+        Ok(exchanged) => exchanged?,
+        Err(_) => tracing::warn!("the writer did not answer {FIRST_EXCHANGES} clock probes in time"),
+    }
+    admission.peer_clock.lock().begin(admission.clock.now(), QUICK);
+    tell_clock(admission).await;
+    Ok(())
+}
+
+/// Tells the run what is known of the writer's clock.
+async fn tell_clock(admission: &Admission) {
+    let standing = Box::new(admission.peer_clock.lock().standing().clone());
+    // A run that is over does not need to know.
+    drop(admission.inputs.send(Input::Clock { writer: admission.writer, standing }).await);
+}
+
 /// Reads messages and hands them to the run, which is waited for: a slow run slows the writer's ledger, not
 /// its load.
 async fn receive<R: AsyncRead + Unpin>(
@@ -147,11 +217,18 @@ async fn receive<R: AsyncRead + Unpin>(
     generation: u64,
 ) -> Result<(), SessionError> {
     let mut bytes = vec![0; READ_BYTES];
+    let mut returned = admission.clock.now();
+    let mut exchanges = 0;
     loop {
         let mut messages = Vec::new();
         while let Some(message) = decoder.message()? {
-            if accept(&message, &mut admission.slot.lock(), generation)? {
-                messages.push(shifted(message, admission.shift));
+            if let ToObserver::ClockReply { asked, heard, answered } = message {
+                exchanges += 1;
+                let exchange = Exchange { asked, heard, answered, returned };
+                admission.peer_clock.lock().exchanged(&exchange, until_next(exchanges));
+                tell_clock(admission).await;
+            } else if accept(&message, &mut admission.slot.lock(), generation)? {
+                messages.push(shifted(message, &admission.peer_clock.lock()));
             }
         }
         let batch = Input::Messages { writer: admission.writer, messages };
@@ -161,9 +238,17 @@ async fn receive<R: AsyncRead + Unpin>(
         }
         match reader.read(&mut bytes).await? {
             0 => return Ok(()),
-            read => decoder.push(&bytes[..read]),
+            read => {
+                returned = admission.clock.now();
+                decoder.push(&bytes[..read]);
+            }
         }
     }
+}
+
+/// How long after so many exchanges of a connection the next one comes.
+fn until_next(exchanges: u32) -> Nanos {
+    if exchanges < QUICK_EXCHANGES { QUICK } else { STEADY }
 }
 
 /// Whether a message is new. A record that came before is dropped; one after a missing one ends the session.
@@ -181,41 +266,60 @@ fn accept(message: &ToObserver, slot: &mut Slot, generation: u64) -> Result<bool
 }
 
 /// Moves a message's times onto the observer's time line.
-fn shifted(mut message: ToObserver, shift: Nanos) -> ToObserver {
+fn shifted(mut message: ToObserver, clock: &PeerClock) -> ToObserver {
+    let shift = |time: &mut UnixNanos| *time = clock.to_ours(*time);
     match &mut message {
         ToObserver::Record { record: Record::Opened(opened), .. } => {
-            for time in [&mut opened.intended, &mut opened.sent, &mut opened.deadline] {
-                *time += shift;
-            }
+            [&mut opened.intended, &mut opened.sent, &mut opened.deadline].into_iter().for_each(shift);
         }
         ToObserver::Record { record: Record::Closed(closed), .. } => {
             if let Written::Committed(at) = &mut closed.written {
-                *at += shift;
+                shift(at);
             }
         }
         ToObserver::Record { record: Record::Probe(probe), .. } => {
-            for time in [&mut probe.from, &mut probe.until] {
-                *time += shift;
-            }
+            [&mut probe.from, &mut probe.until].into_iter().for_each(shift);
         }
-        ToObserver::Record { record: Record::End(end), .. } => end.status.queued_at += shift,
-        ToObserver::Await(awaited) => awaited.deadline += shift,
-        ToObserver::Status(status) => status.queued_at += shift,
-        ToObserver::Record { record: Record::Iteration(_), .. } | ToObserver::Hello(_) | ToObserver::Stop => {
-        }
+        ToObserver::Record { record: Record::End(end), .. } => shift_status(&mut end.status, clock),
+        ToObserver::Await(awaited) => shift(&mut awaited.deadline),
+        ToObserver::Status(status) => shift_status(status, clock),
+        ToObserver::Record { record: Record::Iteration(_), .. }
+        | ToObserver::Hello(_)
+        | ToObserver::ClockReply { .. }
+        | ToObserver::Stop => {}
     }
     message
 }
 
-/// Writes what the run has for the writer, until the run lets go of the connection.
+fn shift_status(status: &mut Status, clock: &PeerClock) {
+    status.queued_at = clock.to_ours(status.queued_at);
+    status.wall_steps.listed.iter_mut().for_each(|step| step.at = clock.to_ours(step.at));
+}
+
+/// Writes what the run has for the writer and asks for its clock, until the run lets go of the connection.
 async fn transmit<W: AsyncWrite + Unpin>(
     writer: &mut W,
     waiting: &mut mpsc::Receiver<ToWriter>,
+    clock: Clock,
 ) -> Result<(), SessionError> {
     let mut batch = Vec::with_capacity(WRITE_BATCH);
-    while waiting.recv_many(&mut batch, WRITE_BATCH).await > 0 {
-        write(writer, &batch).await?;
-        batch.clear();
+    let mut probes = 0;
+    let mut next_probe = pin!(sleep(until_next(0).to_std()));
+    loop {
+        tokio::select! {
+            taken = waiting.recv_many(&mut batch, WRITE_BATCH) => {
+                if taken == 0 {
+                    break;
+                }
+                write(writer, &batch).await?;
+                batch.clear();
+            }
+            () = &mut next_probe => {
+                probes += 1;
+                next_probe.set(sleep(until_next(probes).to_std()));
+                write(writer, &[ToWriter::ClockProbe { asked: clock.now() }]).await?;
+            }
+        }
     }
     writer.shutdown().await?;
     Ok(())
@@ -233,7 +337,7 @@ async fn write<W: AsyncWrite + Unpin>(writer: &mut W, messages: &[ToWriter]) -> 
 
 #[cfg(test)]
 mod tests {
-    use streamgauge_shared::clock::Clock;
+    use streamgauge_shared::clock::ClockIdentity;
     use streamgauge_shared::ledger::{Awaited, Closed};
     use streamgauge_shared::stamp::RunId;
     use streamgauge_shared::test_file::Source;
@@ -263,22 +367,52 @@ mod tests {
         }))
     }
 
-    /// Says hello to a session that decides this way, and returns every message until it closes.
+    /// Says hello to a session that decides this way, answers its clock probes, sends more once it is ready,
+    /// and returns every other message until the session closes.
     async fn answers(decision: Result<Decision, Failure>, more: &[ToObserver]) -> Vec<ToWriter> {
         let (mut ours, theirs) = tokio::io::duplex(1 << 16);
-        let mut bytes = Vec::new();
-        frame::encode(&hello(), &mut bytes).expect("short");
-        more.iter().for_each(|message| frame::encode(message, &mut bytes).expect("short"));
-        ours.write_all(&bytes).await.expect("a duplex");
-        let served = serve(theirs, |_| async { decision }).await;
+        let clock = Clock::start();
+        let talk = async {
+            let mut messages = Vec::new();
+            send(&mut ours, &[hello()]).await;
+            let (mut decoder, mut bytes) = (Decoder::default(), vec![0; READ_BYTES]);
+            loop {
+                let read = ours.read(&mut bytes).await.expect("a duplex");
+                if read == 0 {
+                    return messages;
+                }
+                let heard = clock.now();
+                decoder.push(&bytes[..read]);
+                while let Some(message) = decoder.message().expect("whole frames") {
+                    if let ToWriter::ClockProbe { asked } = message {
+                        let answered = clock.now();
+                        send(&mut ours, &[ToObserver::ClockReply { asked, heard, answered }]).await;
+                        continue;
+                    }
+                    if matches!(message, ToWriter::Ready { .. }) {
+                        send(&mut ours, more).await;
+                    }
+                    messages.push(message);
+                }
+            }
+        };
+        let (messages, served) = tokio::join!(talk, serve(theirs, |_| async { decision }));
         served.expect("a session that ends in order");
-        let (mut decoder, mut received, mut messages) = (Decoder::default(), Vec::new(), Vec::new());
-        ours.read_to_end(&mut received).await.expect("a duplex");
-        decoder.push(&received);
-        while let Some(message) = decoder.message().expect("whole frames") {
-            messages.push(message);
-        }
         messages
+    }
+
+    async fn send(stream: &mut tokio::io::DuplexStream, messages: &[ToObserver]) {
+        let mut bytes = Vec::new();
+        messages.iter().for_each(|message| frame::encode(message, &mut bytes).expect("short"));
+        // The session may be over.
+        drop(stream.write_all(&bytes).await);
+    }
+
+    /// A writer on the observer's kernel, started this much later.
+    fn peer_clock(later: Nanos) -> Arc<Mutex<PeerClock>> {
+        let ours = Clock::start().identity();
+        let theirs = ClockIdentity { anchor: ours.anchor + later, ..ours.clone() };
+        Arc::new(Mutex::new(PeerClock::new(&ours, &theirs)))
     }
 
     #[tokio::test]
@@ -298,10 +432,22 @@ mod tests {
     #[tokio::test]
     async fn a_run_hears_of_its_writer_and_of_each_record_once() {
         let (inputs, mut run) = mpsc::channel(8);
-        let admission = Admission { writer: 0, inputs, slot: Arc::default(), shift: Nanos(-30) };
+        let peer_clock = peer_clock(Nanos::ZERO);
+        let clock = Clock::start();
+        let admission =
+            Admission { writer: 0, inputs, slot: Arc::default(), peer_clock: Arc::clone(&peer_clock), clock };
         let carried = async {
             let Some(Input::Attached { outbox, .. }) = run.recv().await else { panic!("attached first") };
-            let Some(Input::Messages { messages, .. }) = run.recv().await else { panic!("then the records") };
+            let Some(Input::Clock { standing, .. }) = run.recv().await else { panic!("then the clock") };
+            assert_eq!(standing.exchanges, u64::from(FIRST_EXCHANGES), "before the writer may send rows");
+            assert_eq!((standing.bound, standing.contradiction), (Some(Nanos::ZERO), None));
+            let messages = loop {
+                match run.recv().await {
+                    Some(Input::Messages { messages, .. }) if messages.is_empty() => {}
+                    Some(Input::Messages { messages, .. }) => break messages,
+                    _ => panic!("then the records"),
+                }
+            };
             let numbers = messages.iter().map(|message| match message {
                 ToObserver::Record { number, .. } => *number,
                 other => panic!("{other:?}"),
@@ -328,7 +474,7 @@ mod tests {
 
     #[test]
     fn times_move_onto_the_observers_line() {
-        let Record::Closed(closed) = (match shifted(record(0), Nanos(-30)) {
+        let Record::Closed(closed) = (match shifted(record(0), &peer_clock(Nanos(30)).lock()) {
             ToObserver::Record { record, .. } => record,
             other => panic!("{other:?}"),
         }) else {
@@ -337,7 +483,7 @@ mod tests {
         assert_eq!(closed.written, Written::Committed(UnixNanos(70)));
         let awaited = ToObserver::Await(Awaited { sequence: 1, deadline: UnixNanos(10) });
         assert!(matches!(
-            shifted(awaited, Nanos(5)),
+            shifted(awaited, &peer_clock(Nanos(-5)).lock()),
             ToObserver::Await(Awaited { deadline: UnixNanos(15), .. })
         ));
     }

@@ -243,6 +243,13 @@ impl Matcher {
         self.let_go_passed();
     }
 
+    /// A writer's times may be off by so much, from now on.
+    pub fn clock_bound(&mut self, writer: u16, bound: Nanos) {
+        if let Some(window) = self.windows.get_mut(usize::from(writer)) {
+            window.set_clock_bound(bound);
+        }
+    }
+
     /// A capacity search begins its next probe: slices count anew, and what was opened before is in none of them.
     pub fn begin_probe(&mut self) {
         let open = self.windows.iter_mut().flat_map(Window::entries_mut);

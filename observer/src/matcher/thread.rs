@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use streamgauge_shared::account::{Outcome, Phase};
-use streamgauge_shared::clock::{Clock, ClockDomain};
+use streamgauge_shared::clock::{Clock, ClockDomain, Standing, WallWatch};
 use streamgauge_shared::exit_code::{ExitCode, Failure};
 use streamgauge_shared::ledger::{Record, ScenarioLoad, Status, ToObserver, ToWriter};
 use streamgauge_shared::process;
@@ -18,8 +18,8 @@ use tokio::sync::{mpsc, watch};
 
 use super::{Matcher, Parts, Slices};
 use crate::measure::{
-    Evidence, Facts, Probing, Recorder, Rows, Snapshot, Starvation, Totals, WriterFacts, snapshot,
-    watch as watch_thresholds,
+    ClockFacts, Evidence, Facts, Probing, Recorder, Rows, Snapshot, Starvation, Totals, WriterClock,
+    WriterFacts, snapshot, watch as watch_thresholds,
 };
 use crate::stream::{Decoder, Reply};
 
@@ -34,8 +34,6 @@ const SNAPSHOT_EVERY: Nanos = Nanos::from_secs(1);
 /// How long a writer may be away before its run is closed without it. Longer than the 30 s for which a
 /// writer tries to come back.
 const WRITER_AWAY_MAX: Nanos = Nanos::from_secs(40);
-/// A deviation of the wall clock that is a step and not a slew: time services slew at 0.5 ms a second.
-const CLOCK_STEP: Nanos = Nanos::from_millis(10);
 
 /// What reaches the thread.
 pub enum Input {
@@ -57,6 +55,13 @@ pub enum Input {
         writer: u16,
         /// In the order they were sent.
         messages: Vec<ToObserver>,
+    },
+    /// An exchange with a writer's clock.
+    Clock {
+        /// The writer's index.
+        writer: u16,
+        /// What is known of its clock by now.
+        standing: Box<Standing>,
     },
     /// A reply of the change stream.
     Reply(Reply),
@@ -100,6 +105,7 @@ struct Peer {
     outbox: Option<mpsc::Sender<ToWriter>>,
     away_since: Option<UnixNanos>,
     status: Status,
+    clock: Standing,
     /// Operations opened, once it has said that its load is over.
     ended: Option<u64>,
     next_record: u64,
@@ -125,7 +131,7 @@ struct Run {
     started_at: UnixNanos,
     starvation: Starvation,
     observer_errors: u64,
-    wall_deviation: Nanos,
+    wall: WallWatch,
     cause: Option<Failure>,
     aborted: bool,
     /// Set once every writer has ended; the drain is over this long after.
@@ -203,7 +209,7 @@ impl Run {
             started_at: brief.clock.now(),
             starvation: Starvation::default(),
             observer_errors: 0,
-            wall_deviation: brief.clock.wall_deviation(),
+            wall: WallWatch::default(),
             cause: None,
             aborted: false,
             drain_until: None,
@@ -228,6 +234,10 @@ impl Run {
                 (peer.outbox, peer.away_since) = (None, Some(now));
             }
             Input::Messages { writer, messages } => self.messages(writer, messages, now),
+            Input::Clock { writer, standing } => {
+                self.matcher.clock_bound(writer, standing.bound.unwrap_or_default());
+                self.peers[usize::from(writer)].clock = *standing;
+            }
             Input::Reply(reply) => self.reply(&reply, now),
             Input::Resumed => self.evidence.stream_resumed += 1,
             Input::Gap => self.evidence.stream_gaps += 1,
@@ -284,8 +294,8 @@ impl Run {
                     });
                     self.close_now = true;
                 }
-                // The session has dealt with it.
-                ToObserver::Hello(_) => {}
+                // The session has dealt with them.
+                ToObserver::Hello(_) | ToObserver::ClockReply { .. } => {}
             }
         }
         if acknowledge {
@@ -334,9 +344,7 @@ impl Run {
     }
 
     fn tick(&mut self, now: UnixNanos) {
-        let deviation = self.brief.clock.wall_deviation();
-        self.evidence.clock_steps += u64::from((deviation - self.wall_deviation).0.abs() > CLOCK_STEP.0);
-        self.wall_deviation = deviation;
+        self.wall.look(now, self.brief.clock.wall());
         let gone = |peer: &Peer| {
             peer.ended.is_none() && peer.away_since.is_some_and(|since| now - since > WRITER_AWAY_MAX)
         };
@@ -428,6 +436,11 @@ impl Run {
             seed: self.brief.seed,
             versions: self.brief.versions.clone(),
             clock_domain: self.brief.clock_domain,
+            clocks: ClockFacts {
+                writers: self.peers.iter().map(Peer::clock).collect(),
+                observer: self.wall.steps().clone(),
+                test_clock: self.brief.clock.test_clock().map(|bent| bent.to_string()),
+            },
             loads,
             writers: self.peers.iter().map(|peer| peer.facts(closed)).collect(),
             observer: process::usage(),
@@ -448,6 +461,10 @@ impl Peer {
     fn stands(&mut self, status: Status) {
         self.starvation.see(status.queued_at, &status.process);
         self.status = status;
+    }
+
+    fn clock(&self) -> WriterClock {
+        WriterClock { standing: self.clock.clone(), wall: self.status.wall_steps.clone() }
     }
 
     fn facts(&self, closed: bool) -> WriterFacts {

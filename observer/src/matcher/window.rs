@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 
 use streamgauge_shared::account::Phase;
-use streamgauge_shared::time::UnixNanos;
+use streamgauge_shared::time::{Nanos, UnixNanos};
 
 use super::Entry;
 
@@ -14,6 +14,8 @@ pub(super) struct Window {
     /// Records of several users may come a little out of order: a slot can be vacant.
     slots: VecDeque<Option<Entry>>,
     watermark: UnixNanos,
+    /// How far its writer's times may be off.
+    clock_bound: Nanos,
     /// The phases whose entries have all left: sequences below the bound had the phase.
     phases: Vec<(u64, Phase)>,
     /// Vacant slots that left: their entries never came.
@@ -40,6 +42,7 @@ impl Default for Window {
             base: 0,
             slots: VecDeque::new(),
             watermark: UnixNanos(i64::MIN),
+            clock_bound: Nanos::ZERO,
             phases: Vec::new(),
             vacated: 0,
         }
@@ -93,7 +96,12 @@ impl Window {
 
     /// Every record queued before this time is here.
     pub(super) fn passed(&mut self, queued_at: UnixNanos) {
-        self.watermark = self.watermark.max(queued_at);
+        self.watermark = self.watermark.max(queued_at - self.clock_bound);
+    }
+
+    /// The writer's times may be off by so much: what is older than that has certainly passed.
+    pub(super) fn set_clock_bound(&mut self, bound: Nanos) {
+        self.clock_bound = bound;
     }
 
     pub(super) fn watermark(&self) -> UnixNanos {

@@ -8,6 +8,7 @@ use streamgauge_shared::exit_code::Failure;
 use streamgauge_shared::ledger::{Process, ScenarioLoad};
 use streamgauge_shared::time::{Nanos, UnixNanos};
 
+use super::clock::ClockFacts;
 use super::starvation::Starved;
 
 /// What a snapshot needs besides the matcher's and the recorder's state.
@@ -25,6 +26,8 @@ pub struct Facts {
     pub versions: BTreeMap<String, String>,
     /// How the clocks relate.
     pub clock_domain: ClockDomain,
+    /// What is known of each clock.
+    pub clocks: ClockFacts,
     /// By scenario, summed over the writers.
     pub loads: Vec<ScenarioLoad>,
     /// By writer.
@@ -79,6 +82,4 @@ pub struct Evidence {
     pub backlog_delay_max: Nanos,
     /// The longest that events may have waited for the reader itself.
     pub read_wait_max: Nanos,
-    /// Steps of the observer's wall clock.
-    pub clock_steps: u64,
 }

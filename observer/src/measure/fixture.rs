@@ -9,7 +9,7 @@ use streamgauge_shared::stamp::{RunId, Stamp};
 use streamgauge_shared::test_file::{Scale, Source, Test, parse};
 use streamgauge_shared::time::{Nanos, UnixNanos};
 
-use super::{Evidence, Facts, Recorder, Snapshot, Starved, WriterFacts, snapshot, watch};
+use super::{ClockFacts, Evidence, Facts, Recorder, Snapshot, Starved, WriterFacts, snapshot, watch};
 use crate::matcher::{Change, Content, Event, Matcher, Parts, Slices};
 
 /// A run whose facts a test may change before it takes the snapshot.
@@ -48,6 +48,7 @@ impl Fixture {
             seed: 0,
             versions: BTreeMap::new(),
             clock_domain: ClockDomain::SameKernel,
+            clocks: ClockFacts::default(),
             loads: vec![ScenarioLoad::default()],
             writers: vec![WriterFacts { up: true, ..WriterFacts::default() }],
             observer: Process::default(),

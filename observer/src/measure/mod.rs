@@ -5,6 +5,7 @@
 //! search, `course` puts the course of time together for the `findings`, `validity` doubts, `snapshot` puts all of it together as of one
 //! moment. Pure: time is an argument.
 
+pub mod clock;
 mod course;
 mod facts;
 mod figures;
@@ -25,6 +26,7 @@ mod watcher;
 mod watcher_tests;
 mod windows;
 
+pub use clock::{ClockFacts, WriterClock};
 pub use facts::{Evidence, Facts, WriterFacts};
 pub use probe::{Probing, Totals};
 pub use recorder::{Measured, Recorder};

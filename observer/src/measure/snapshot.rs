@@ -3,13 +3,12 @@
 use std::collections::BTreeMap;
 
 use streamgauge_shared::account::{EventKind, Operation, Outcome, Phase, as_f64};
-use streamgauge_shared::clock::ClockDomain;
 use streamgauge_shared::exit_code::{ExitCode, Failure};
 use streamgauge_shared::histogram::SignedHistogram;
 use streamgauge_shared::ledger::{Process, ScenarioLoad};
 use streamgauge_shared::report::{
-    AccountReport, ClockReport, EventReport, LatencyBy, LatencyReport, Load, PhaseReport, ProcessReport,
-    RateReport, Report, Run, SCHEMA, Stats, ThresholdResult, ValidityState, Verdict, VerdictState,
+    AccountReport, EventReport, LatencyBy, LatencyReport, Load, PhaseReport, ProcessReport, RateReport,
+    Report, Run, SCHEMA, Stats, ThresholdResult, ValidityState, Verdict, VerdictState,
 };
 use streamgauge_shared::test_file::{Count, Plan, ScenarioPlan, Test};
 use streamgauge_shared::threshold::{
@@ -119,11 +118,7 @@ pub fn snapshot(test: &Test, matcher: &Matcher, recorder: &Recorder, facts: &Fac
             seconds,
         },
         findings,
-        clock: ClockReport {
-            domain: facts.clock_domain,
-            error_bound_ms: (facts.clock_domain == ClockDomain::SameKernel).then_some(0.0),
-            steps: Some(facts.evidence.clock_steps),
-        },
+        clock: facts.clocks.report(facts.clock_domain),
         process: processes(facts),
     };
     let latencies = latency_series(test, &moment);

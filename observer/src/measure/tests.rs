@@ -27,7 +27,7 @@ fn each_doubt_has_its_reason_and_grade() {
     type Change = fn(&mut Fixture);
     let cases: [(&str, ValidityState, Change); 8] = [
         ("clock_unbounded", ValidityState::Invalid, |run| run.facts.clock_domain = ClockDomain::Network),
-        ("clock_stepped", ValidityState::Degraded, |run| run.facts.evidence.clock_steps = 1),
+        ("clock_stepped", ValidityState::Degraded, |run| run.facts.clocks.observer.count = 1),
         ("stream_gap", ValidityState::Invalid, |run| run.facts.evidence.stream_gaps = 1),
         ("collection_gone", ValidityState::Degraded, |run| run.facts.evidence.collections_gone = 1),
         ("ledger_overflow", ValidityState::Invalid, |run| run.facts.writers[0].records_lost = 1),

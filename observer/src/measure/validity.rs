@@ -1,13 +1,13 @@
 //! Whether a run is to be believed: a closed list of reasons, each with what was seen, the likely cause and
 //! what to do next.
 
-use streamgauge_shared::clock::ClockDomain;
 use streamgauge_shared::histogram::Quantile;
 use streamgauge_shared::report::{Reason, Validity, ValidityState};
 use streamgauge_shared::threshold::{Counter, Figures, Tags};
 use streamgauge_shared::time::Nanos;
 use streamgauge_shared::timeline::Latency;
 
+use super::clock;
 use super::figures::Moment;
 use super::starvation::Starved;
 
@@ -52,7 +52,7 @@ pub(super) fn judge(moment: &Moment<'_>) -> Validity {
         reasons.push(Reason { code: code.into(), grade, seen, cause: cause.into(), next: next.into() });
     };
     ledger(moment, &mut add);
-    clock(moment, &mut add);
+    clock::judge(moment, &mut add);
     stream(moment, &mut add);
     generator(moment, &mut add);
     starvation(moment, &mut add);
@@ -62,7 +62,7 @@ pub(super) fn judge(moment: &Moment<'_>) -> Validity {
 
 use ValidityState::{Degraded, Invalid};
 
-trait Add: FnMut(ValidityState, &str, String, &str, &str) {}
+pub(super) trait Add: FnMut(ValidityState, &str, String, &str, &str) {}
 impl<F: FnMut(ValidityState, &str, String, &str, &str)> Add for F {}
 
 fn ledger(moment: &Moment<'_>, add: &mut impl Add) {
@@ -109,31 +109,6 @@ fn ledger(moment: &Moment<'_>, add: &mut impl Add) {
             ),
             "far more rows were lost, or far more foreign deletes seen, than a run should meet",
             "find out why the pipeline loses rows before measuring how fast it is",
-        );
-    }
-}
-
-fn clock(moment: &Moment<'_>, add: &mut impl Add) {
-    if moment.facts.clock_domain == ClockDomain::Network {
-        add(
-            Invalid,
-            "clock_unbounded",
-            "writer and observer do not share a kernel, so their clocks are two and the offset is unknown"
-                .into(),
-            "they run on two machines, or in different time namespaces",
-            "run both on one machine, each as near to its database as that allows",
-        );
-    }
-    if moment.facts.evidence.clock_steps > 0 {
-        add(
-            Degraded,
-            "clock_stepped",
-            format!(
-                "the wall clock stepped {} times; latencies do not use it, mongo_visibility does",
-                moment.facts.evidence.clock_steps
-            ),
-            "a time service set the clock during the run",
-            "let the clock settle, then run again if mongo_visibility matters",
         );
     }
 }

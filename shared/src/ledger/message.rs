@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::account::{Operation, Phase};
 use crate::capacity::Probe;
-use crate::clock::ClockIdentity;
+use crate::clock::{ClockIdentity, WallSteps};
 use crate::exit_code::Failure;
 use crate::histogram::Quantile;
 use crate::stamp::RunId;
@@ -27,6 +27,15 @@ pub enum ToObserver {
     Await(Awaited),
     /// How the writer stands; a few times a second.
     Status(Box<Status>),
+    /// The answer to a clock probe, which the observer completes to a four-timestamp exchange.
+    ClockReply {
+        /// As the probe had it: the observer's clock.
+        asked: UnixNanos,
+        /// When the probe had been read.
+        heard: UnixNanos,
+        /// Before the answer is written.
+        answered: UnixNanos,
+    },
     /// Close the account now, whatever is pending: the user interrupted twice.
     Stop,
 }
@@ -170,6 +179,8 @@ pub struct Status {
     pub pg_write_errors: u64,
     /// Records that did not fit into the writer's buffer and are missing from the ledger.
     pub records_lost: u64,
+    /// Steps of the writer's wall clock, on its time line.
+    pub wall_steps: WallSteps,
     /// The process.
     pub process: Process,
 }
@@ -249,6 +260,11 @@ pub enum ToWriter {
         number: u32,
         /// How it went.
         probe: Probe,
+    },
+    /// What does the writer's clock show? Answered at once with [`ToObserver::ClockReply`].
+    ClockProbe {
+        /// The observer's clock, before the probe is written.
+        asked: UnixNanos,
     },
     /// Stop the load: the reason, for the user.
     Abort(Failure),

@@ -5,6 +5,7 @@
 //! ```text
 //! GET /ledger, Upgrade: streamgauge-ledger/1           101 Switching Protocols
 //! → Hello { run 00c0ffee0042, test and model, … }      the observer opens the change stream
+//! ← ClockProbe { asked }   → ClockReply { … }          some of these, and then one a second
 //! ← Ready { writer 0, next_record 0 }                  confirmed open: the first row may be sent
 //! → Record 0: Opened { sequence 0, create, key, sent } queued before the statement goes to PostgreSQL
 //! → Record 1: Closed { sequence 0, Committed(t) }      the acknowledgement arrived

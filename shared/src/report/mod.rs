@@ -2,10 +2,12 @@
 //!
 //! Times are milliseconds as numbers with full precision. An unknown figure is left out, never 0.
 
+mod clock;
 mod figure;
 mod findings;
 mod text;
 
+pub use clock::{ClockReport, ClockStepReport, WriterClockReport};
 pub use figure::{Figure, Stats};
 pub use findings::*;
 pub use text::render;
@@ -15,7 +17,6 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::account::{EventKind, Outcome};
-use crate::clock::ClockDomain;
 use crate::exit_code::ExitCode;
 use crate::histogram::Quantile;
 use crate::ledger::Progress;
@@ -407,19 +408,6 @@ pub struct Second {
     /// Resident memory of the observer at its end.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub observer_rss_bytes: Option<u64>,
-}
-
-/// What is known of the clocks.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-pub struct ClockReport {
-    /// How writer and observer relate.
-    pub domain: ClockDomain,
-    /// How far a latency between the two can be off; absent where it is not known.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub error_bound_ms: Option<f64>,
-    /// Steps of a wall clock seen during the run; they do not move latencies.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub steps: Option<u64>,
 }
 
 /// What a process used.

@@ -124,21 +124,26 @@ fn latencies(report: &Report, palette: &Palette) -> String {
     line(&mut text, "  █ LATENCY\n");
     for latency in Latency::ALL {
         let Some(figures) = report.latency.get(latency.name()) else { continue };
-        one_latency(&mut text, latency.name(), figures, palette);
+        let bound = report.clock.beside(latency);
+        one_latency(&mut text, latency.name(), figures, bound.as_deref(), palette);
     }
     text.push('\n');
-    let bound = match report.clock.error_bound_ms {
-        Some(0.0) => "one kernel, one clock: error bound 0".to_owned(),
-        Some(bound) => format!("two clocks: every latency between them ± {}", millis(bound)),
-        None => "two clocks: error bound unknown".to_owned(),
-    };
-    line(&mut text, &format!("    {}clock: {bound}{}", palette.faint, palette.off));
+    for said in report.clock.lines() {
+        line(&mut text, &format!("    {}clock: {said}{}", palette.faint, palette.off));
+    }
     text.push('\n');
     text
 }
 
-fn one_latency(text: &mut String, name: &str, figures: &LatencyReport, palette: &Palette) {
-    line(text, &format!("{}{}", dotted(name, palette), stats(&figures.all, palette)));
+fn one_latency(
+    text: &mut String,
+    name: &str,
+    figures: &LatencyReport,
+    bound: Option<&str>,
+    palette: &Palette,
+) {
+    let beside = bound.map(|bound| format!("  {}{bound}{}", palette.faint, palette.off)).unwrap_or_default();
+    line(text, &format!("{}{}{beside}", dotted(name, palette), stats(&figures.all, palette)));
     if figures.by.len() > 1 {
         for by in &figures.by {
             let name = format!("  {{ {}, {} }}", by.entity, by.operation);
@@ -300,7 +305,7 @@ fn dotted(name: &str, palette: &Palette) -> String {
     format!("    {name}{}{dots}{}: ", palette.faint, palette.off)
 }
 
-fn millis(value: f64) -> String {
+pub(super) fn millis(value: f64) -> String {
     Nanos::from_millis_f64(value).to_string()
 }
 

@@ -8,6 +8,7 @@ use std::collections::{HashMap, VecDeque};
 
 use streamgauge_shared::ledger::frame::{self, FrameError};
 use streamgauge_shared::ledger::{Awaited, Record, Status, ToObserver};
+use streamgauge_shared::time::UnixNanos;
 use tokio::sync::oneshot;
 
 /// Records kept at most while the observer does not acknowledge: ten minutes of 800 operations a second.
@@ -36,6 +37,8 @@ pub(super) struct Backlog {
     unsent_awaits: Vec<u64>,
     status: Option<Box<Status>>,
     stop: bool,
+    /// The clock probe that waits for its answer: when it was asked, and when it had been read.
+    clock_probe: Option<(UnixNanos, UnixNanos)>,
     out: Vec<u8>,
     written: usize,
 }
@@ -66,6 +69,11 @@ impl Backlog {
         self.stop = true;
     }
 
+    /// The observer asks what the clock shows. Only its latest question is answered.
+    pub(super) fn clock_probe(&mut self, asked: UnixNanos, heard: UnixNanos) {
+        self.clock_probe = Some((asked, heard));
+    }
+
     pub(super) fn settle(&mut self, sequence: u64, arrived: bool) {
         if let Some((_, settled)) = self.awaits.remove(&sequence) {
             // The user may have given up in the meantime.
@@ -89,17 +97,22 @@ impl Backlog {
         }
         self.out.clear();
         self.written = 0;
+        self.clock_probe = None;
         self.unsent = next_record;
         self.acknowledge(next_record);
         self.unsent_awaits = self.awaits.keys().copied().collect();
         Ok(())
     }
 
-    /// The bytes that are to be written next; encodes as much as fits ahead of the connection.
-    pub(super) fn pending(&mut self) -> Result<&[u8], FrameError> {
+    /// The bytes that are to be written next; encodes as much as fits ahead of the connection. The clock is
+    /// read where a probe is answered: ahead of everything else, so that the answer waits for nothing.
+    pub(super) fn pending(&mut self, now: impl FnOnce() -> UnixNanos) -> Result<&[u8], FrameError> {
         if self.written == self.out.len() {
             self.out.clear();
             self.written = 0;
+            if let Some((asked, heard)) = self.clock_probe.take() {
+                frame::encode(&ToObserver::ClockReply { asked, heard, answered: now() }, &mut self.out)?;
+            }
         }
         let end = self.first + self.unacked.len() as u64;
         while self.unsent < end && self.out.len() < OUT_MAX {
@@ -134,7 +147,6 @@ impl Backlog {
 mod tests {
     use streamgauge_shared::ledger::frame::Decoder;
     use streamgauge_shared::ledger::{Closed, End, Written};
-    use streamgauge_shared::time::UnixNanos;
 
     use super::*;
 
@@ -144,7 +156,7 @@ mod tests {
 
     fn flush(backlog: &mut Backlog) -> Vec<ToObserver> {
         let mut decoder = Decoder::default();
-        let bytes = backlog.pending().expect("short messages").to_vec();
+        let bytes = backlog.pending(|| UnixNanos(9)).expect("short messages").to_vec();
         backlog.wrote(bytes.len());
         decoder.push(&bytes);
         std::iter::from_fn(|| decoder.message().expect("whole frames")).collect()
@@ -213,7 +225,7 @@ mod tests {
     fn a_stalled_connection_does_not_encode_without_bound() {
         let mut backlog = Backlog::default();
         (0..200_000).for_each(|sequence| assert!(backlog.record(record(sequence), LEDGER_UNACKED_MAX)));
-        assert!(backlog.pending().expect("short messages").len() < OUT_MAX + 100);
+        assert!(backlog.pending(|| UnixNanos(9)).expect("short messages").len() < OUT_MAX + 100);
         let mut seen = Vec::new();
         loop {
             let messages = flush(&mut backlog);
@@ -224,5 +236,21 @@ mod tests {
         }
         assert_eq!(seen.len(), 200_000);
         assert!(seen.windows(2).all(|pair| pair[1] == pair[0] + 1));
+    }
+
+    #[test]
+    fn a_clock_probe_is_answered_ahead_of_what_waits() {
+        let mut backlog = Backlog::default();
+        assert!(backlog.record(record(0), 10));
+        let half = backlog.pending(|| UnixNanos(1)).expect("short messages").len() / 2;
+        backlog.wrote(half);
+        backlog.clock_probe(UnixNanos(5), UnixNanos(8));
+        assert!(backlog.record(record(1), 10));
+        let rest =
+            backlog.pending(|| unreachable!("not behind a frame that is half written")).expect("short").len();
+        backlog.wrote(rest);
+        let reply =
+            ToObserver::ClockReply { asked: UnixNanos(5), heard: UnixNanos(8), answered: UnixNanos(9) };
+        assert_eq!(flush(&mut backlog).first(), Some(&reply));
     }
 }

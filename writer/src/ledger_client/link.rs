@@ -7,6 +7,7 @@ use hyper::header::{AUTHORIZATION, CONNECTION, HOST, UPGRADE};
 use hyper::upgrade::Upgraded;
 use hyper::{Request, StatusCode};
 use hyper_util::rt::TokioIo;
+use streamgauge_shared::clock::Clock;
 use streamgauge_shared::exit_code::Failure;
 use streamgauge_shared::ledger::frame::{self, Decoder, FrameError};
 use streamgauge_shared::ledger::{self, Hello, ToObserver, ToWriter};
@@ -112,27 +113,38 @@ fn refusal(endpoint: &Endpoint, status: StatusCode, body: &str) -> LinkError {
     }
 }
 
-/// Says hello and waits until the observer is ready.
-pub(super) async fn greet(mut stream: Stream, hello: &Hello) -> Result<Link, LinkError> {
+/// Says hello and waits until the observer is ready; meanwhile it compares the clocks.
+pub(super) async fn greet(mut stream: Stream, hello: &Hello, clock: Clock) -> Result<Link, LinkError> {
     let mut bytes = Vec::new();
     frame::encode(&ToObserver::Hello(Box::new(hello.clone())), &mut bytes)?;
     stream.write_all(&bytes).await?;
     stream.flush().await?;
     let mut decoder = Decoder::default();
     let mut bytes = vec![0; READ_BYTES];
+    let mut heard = clock.now();
     loop {
         match decoder.message()? {
             Some(ToWriter::Ready { writer, next_record }) => {
                 return Ok(Link { stream, decoder, writer, next_record });
             }
             Some(ToWriter::Refused(failure)) => return Err(LinkError::Final(failure)),
+            Some(ToWriter::ClockProbe { asked }) => {
+                let mut answer = Vec::new();
+                frame::encode(&ToObserver::ClockReply { asked, heard, answered: clock.now() }, &mut answer)?;
+                stream.write_all(&answer).await?;
+                stream.flush().await?;
+                continue;
+            }
             // A snapshot or a settled await of the run may come before the answer to this hello.
             Some(_) => continue,
             None => {}
         }
         match stream.read(&mut bytes).await? {
             0 => return Err(LinkError::Unreachable("the observer closed the connection".to_owned())),
-            read => decoder.push(&bytes[..read]),
+            read => {
+                heard = clock.now();
+                decoder.push(&bytes[..read]);
+            }
         }
     }
 }

@@ -10,9 +10,11 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use streamgauge_shared::capacity::Probe;
+use streamgauge_shared::clock::Clock;
 use streamgauge_shared::exit_code::{ExitCode, Failure};
 use streamgauge_shared::ledger::frame::FrameError;
 use streamgauge_shared::ledger::{Hello, Progress, Record, ToWriter, Verdict};
+use streamgauge_shared::time::UnixNanos;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::{sleep, timeout};
@@ -64,6 +66,8 @@ pub struct Session {
     pub token: Option<Token>,
     /// The first message of each connection.
     pub hello: Hello,
+    /// The writer's clock, which answers the observer's clock probes.
+    pub clock: Clock,
     /// The session's end of the queue.
     pub queue: mpsc::Receiver<Queued>,
     /// Records that are missing from the ledger.
@@ -153,7 +157,7 @@ impl Session {
                 patience.as_secs()
             )));
         };
-        match timeout(READY_MAX, link::greet(reached?, &self.hello)).await {
+        match timeout(READY_MAX, link::greet(reached?, &self.hello, self.clock)).await {
             Ok(Ok(link)) => Ok(link),
             Ok(Err(LinkError::Final(failure))) => Err(failure),
             Ok(Err(LinkError::Unreachable(reason))) => Err(Failure::run(format!(
@@ -168,12 +172,12 @@ impl Session {
 
     /// Connects again, taking in what the load queues meanwhile.
     async fn link_again(&mut self, state: &mut State) -> Result<Link, Failure> {
-        let Self { endpoint, token, hello, queue, limits, .. } = self;
+        let Self { endpoint, token, hello, clock, queue, limits, .. } = self;
         let attempts = async {
             let mut last = String::new();
             loop {
                 let stream = reach(endpoint, token.as_ref(), &mut last).await?;
-                match timeout(READY_MAX, link::greet(stream, hello)).await {
+                match timeout(READY_MAX, link::greet(stream, hello, *clock)).await {
                     Ok(Ok(link)) => return Ok(link),
                     Ok(Err(LinkError::Final(failure))) => return Err(failure),
                     Ok(Err(LinkError::Unreachable(_))) | Err(_) => sleep(BACKOFF_MAX).await,
@@ -201,13 +205,15 @@ impl Session {
         let mut bytes = vec![0; READ_BYTES];
         let (mut taken, mut open) = (Vec::with_capacity(TAKE_MAX), true);
         let mut silence = pin!(sleep(self.limits.silence));
+        let clock = self.clock;
+        let mut read_at = clock.now();
         loop {
             while let Some(message) = decoder.message().map_err(|error| garbled(&error))? {
-                if let Some(ended) = state.hear(message)? {
+                if let Some(ended) = state.hear(message, read_at)? {
                     return Ok(ended);
                 }
             }
-            let pending = state.backlog.pending().map_err(|error| garbled(&error))?;
+            let pending = state.backlog.pending(|| clock.now()).map_err(|error| garbled(&error))?;
             // Each of these can be dropped half way without losing anything.
             tokio::select! {
                 count = self.queue.recv_many(&mut taken, TAKE_MAX), if open => open = count > 0,
@@ -219,6 +225,7 @@ impl Session {
                 read = reader.read(&mut bytes) => match read {
                     Ok(0) => return Ok(Ended::Broken("the observer closed it".to_owned())),
                     Ok(count) => {
+                        read_at = clock.now();
                         decoder.push(&bytes[..count]);
                         silence.set(sleep(self.limits.silence));
                     }
@@ -252,10 +259,11 @@ impl State {
         }
     }
 
-    /// Deals with one message of the observer.
-    fn hear(&mut self, message: ToWriter) -> Result<Option<Ended>, Failure> {
+    /// Deals with one message of the observer, read at a moment of the writer's clock.
+    fn hear(&mut self, message: ToWriter, read_at: UnixNanos) -> Result<Option<Ended>, Failure> {
         match message {
             ToWriter::Ack { next_record } => self.backlog.acknowledge(next_record),
+            ToWriter::ClockProbe { asked } => self.backlog.clock_probe(asked, read_at),
             ToWriter::Settled { sequence, arrived } => self.backlog.settle(sequence, arrived),
             ToWriter::Snapshot(progress) => drop(self.progress.send_replace(Some(*progress))),
             // Told again after a reconnect; the number says whether it is news.

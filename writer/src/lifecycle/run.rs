@@ -5,6 +5,7 @@ use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use parking_lot::Mutex;
 use rand::random;
 use streamgauge_shared::clock::Clock;
 use streamgauge_shared::exit_code::{ExitCode, Failure};
@@ -109,7 +110,12 @@ impl Plan {
     async fn start(
         &self,
     ) -> Result<(Arc<Context>, SessionHandle, JoinHandle<Result<Verdict, Failure>>), Failure> {
-        let clock = Clock::start();
+        let clock = Clock::of_program(self.options.clock)?;
+        if let Some(bent) = clock.test_clock() {
+            tracing::warn!(
+                "this writer runs with a TEST CLOCK ({bent}): the figures of this run are of a test"
+            );
+        }
         let version = self.prepare().await?;
         let test = self.source.test.clone();
         let most = test.peak_users().min(streamgauge_shared::test_file::CONNECTIONS_MAX);
@@ -119,6 +125,7 @@ impl Plan {
             endpoint: self.endpoint.clone(),
             token: self.token.clone(),
             hello: self.hello(&clock, version),
+            clock,
             queue: waiting,
             lost,
             limits: Limits::default(),
@@ -137,6 +144,7 @@ impl Plan {
         let context = Context {
             source: entity::Source { seed: self.seed, run: self.run, writer },
             clock,
+            wall: Mutex::default(),
             pool,
             rows: Rows::new(&test.pools),
             ledger: queue,

@@ -60,6 +60,7 @@ async fn context(test: Test) -> (Arc<Context>, mpsc::Receiver<Queued>) {
     let context = Context {
         source: crate::entity::Source { seed: 1, run: RunId::from_bits(1), writer: 0 },
         clock: Clock::start(),
+        wall: parking_lot::Mutex::default(),
         pool: Pool::open(session, 0).await.expect("nothing to open"),
         ledger,
         sequence: AtomicU64::new(0),

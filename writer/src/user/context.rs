@@ -3,7 +3,8 @@
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 
-use streamgauge_shared::clock::Clock;
+use parking_lot::Mutex;
+use streamgauge_shared::clock::{Clock, WallWatch};
 use streamgauge_shared::ledger::{ScenarioLoad, Status};
 use streamgauge_shared::process;
 use streamgauge_shared::test_file::Test;
@@ -22,6 +23,8 @@ pub struct Context {
     pub source: Source,
     /// Their clock.
     pub clock: Clock,
+    /// Sees steps of the wall clock, each time the observer is told how the writer stands.
+    pub wall: Mutex<WallWatch>,
     /// Their sessions.
     pub pool: Pool,
     /// The rows they work on.
@@ -65,8 +68,14 @@ impl Context {
         // First of all: what is queued while the counts are read comes before the message, which is allowed,
         // but nothing queued before this reading may come after it.
         let queued_at = self.clock.now();
+        let wall_steps = {
+            let mut wall = self.wall.lock();
+            wall.look(queued_at, self.clock.wall());
+            wall.steps().clone()
+        };
         Status {
             queued_at,
+            wall_steps,
             scenarios: self.counts.iter().map(ScenarioCount::load).collect(),
             pg_write_errors: self.write_errors.load(Ordering::Relaxed),
             records_lost: self.ledger.lost(),

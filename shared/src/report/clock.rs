@@ -1,0 +1,118 @@
+//! What a report says of the clocks.
+
+use serde::{Deserialize, Serialize};
+
+use super::text::millis;
+use crate::clock::ClockDomain;
+use crate::timeline::Latency;
+
+/// What is known of the clocks.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ClockReport {
+    /// How writers and observer relate: one kernel only if every writer shares it.
+    pub domain: ClockDomain,
+    /// How far a latency between the programs can be off, for all rows of the run; absent where it is not known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub error_bound_ms: Option<f64>,
+    /// Steps of a wall clock seen during the run; they do not move latencies between the programs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub steps: Option<u64>,
+    /// The steps and jumps, with their times; the first ones where there are many.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub stepped: Vec<ClockStepReport>,
+    /// By writer, what the exchanges found.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub writers: Vec<WriterClockReport>,
+    /// What a test clock of the observer does; with it no figure is a real one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub test_clock: Option<String>,
+}
+
+/// One step of a clock.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ClockStepReport {
+    /// `observer`, or `writer 0`.
+    pub whose: String,
+    /// UTC, RFC 3339.
+    pub at: String,
+    /// By how much, positive forward.
+    pub by_ms: f64,
+    /// Whether the offset between the programs jumped with it, so that latencies before were wrong. A step of
+    /// a wall clock alone moves none.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub moved_latencies: bool,
+}
+
+/// One writer's clock against the observer's.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct WriterClockReport {
+    /// What it is ahead, as applied last.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub offset_ms: Option<f64>,
+    /// What it gains, parts per million.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub drift_ppm: Option<f64>,
+    /// The least time that an exchange spent on the way.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub round_trip_ms: Option<f64>,
+    /// How far a latency of this writer's rows can be off.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub error_bound_ms: Option<f64>,
+    /// Exchanges that were used.
+    pub exchanges: u64,
+    /// What a test clock of this writer does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub test_clock: Option<String>,
+}
+
+impl ClockReport {
+    /// What stands beside each figure of a latency that spans both programs: `± 1.2ms`; absent where the
+    /// bound is zero, and `± ?` where it is not known.
+    #[must_use]
+    pub fn beside(&self, latency: Latency) -> Option<String> {
+        if !latency.is_between_programs() {
+            return None;
+        }
+        match self.error_bound_ms {
+            Some(bound) if bound > 0.0 => Some(format!("± {}", millis(bound))),
+            Some(_) => None,
+            None => Some("± ?".to_owned()),
+        }
+    }
+
+    /// The summary's lines.
+    pub(super) fn lines(&self) -> Vec<String> {
+        let mut lines = vec![match self.error_bound_ms {
+            Some(0.0) => "one kernel, one clock: error bound 0".to_owned(),
+            Some(bound) => format!(
+                "two clocks, compared by exchange: every latency between the programs ± {}",
+                millis(bound)
+            ),
+            None => "two clocks: error bound unknown".to_owned(),
+        }];
+        let exact = self.domain == ClockDomain::SameKernel;
+        for (index, writer) in self.writers.iter().enumerate() {
+            if let (false, Some(offset), Some(drift), Some(trip)) =
+                (exact, writer.offset_ms, writer.drift_ppm, writer.round_trip_ms)
+            {
+                lines.push(format!(
+                    "writer {index} is ahead by {}, gains {drift:.1} ppm; least round trip {}",
+                    millis(offset),
+                    millis(trip)
+                ));
+            }
+            if let Some(bent) = &writer.test_clock {
+                lines.push(format!("TEST CLOCK in writer {index}: {bent}; these figures are of a test"));
+            }
+        }
+        if let Some(bent) = &self.test_clock {
+            lines.push(format!("TEST CLOCK in the observer: {bent}; these figures are of a test"));
+        }
+        let stepped = self.stepped.iter().map(|step| {
+            let what = if step.moved_latencies { "the offset jumped" } else { "the wall clock stepped" };
+            format!("{}: {what} by {} at {}", step.whose, millis(step.by_ms), step.at)
+        });
+        lines.extend(stepped);
+        lines
+    }
+}
