@@ -45,4 +45,8 @@ pub struct Serve {
     /// End after the first run, with its exit code.
     #[arg(long)]
     pub once: bool,
+    /// Write nothing into MongoDB: no document a second into the collection `streamgauge_canary`, and so no
+    /// measurement floor.
+    #[arg(long)]
+    pub no_canary: bool,
 }

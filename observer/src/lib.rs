@@ -4,6 +4,7 @@
 //! Data flows one way: `intake` and `stream` bring in what happened, `matcher` decides what it means,
 //! `measure` counts, and `metrics`, `http` and `report` render snapshots. `lifecycle` starts and ends runs.
 
+pub mod canary;
 pub mod cli;
 pub mod http;
 pub mod intake;

@@ -42,6 +42,7 @@ pub async fn serve(options: Serve) -> Result<ExitCode, Failure> {
         clock: Clock::start(),
         address,
         runs: options.runs,
+        canary: !options.no_canary,
         token,
         server: watch::Sender::new(Err("MongoDB has not been asked yet".to_owned())),
         snapshots: watch::Sender::new(None),

@@ -17,6 +17,7 @@ use streamgauge_shared::time::{Nanos, UnixNanos};
 use tokio::sync::{mpsc, watch};
 
 use super::{Matcher, Parts, Slices};
+use crate::canary::{Floor, News};
 use crate::measure::{
     Evidence, Facts, Probing, Recorder, Rows, Snapshot, Totals, WriterFacts, snapshot,
     watch as watch_thresholds,
@@ -68,6 +69,8 @@ pub enum Input {
     StreamError,
     /// The change stream is of no use any more.
     StreamFailed(Failure),
+    /// The canary's task speaks.
+    Canary(News),
     /// Time passes.
     Tick,
     /// The observer is to end.
@@ -92,6 +95,8 @@ pub struct Brief {
     pub clock: Clock,
     /// Reads events.
     pub decoder: Decoder,
+    /// The canary's account, with nothing in it.
+    pub floor: Floor,
 }
 
 /// A writer as the thread sees it.
@@ -234,6 +239,7 @@ impl Run {
                 self.stream_failed = true;
                 self.end_early(failure, now);
             }
+            Input::Canary(news) => self.brief.floor.hear(news),
             Input::Tick => self.tick(now),
             Input::Shutdown(failure) => {
                 self.end_early(failure, now);
@@ -322,6 +328,7 @@ impl Run {
         self.evidence.backlog_delay_max = self.evidence.backlog_delay_max.max(now - reply.observed);
         let decoded = self.brief.decoder.decode(reply);
         self.evidence.collections_gone += decoded.collections_gone;
+        decoded.canaries.iter().for_each(|sighting| self.brief.floor.see(sighting));
         for event in decoded.events {
             self.matcher.event(event, &mut self.recorder);
         }
@@ -427,6 +434,7 @@ impl Run {
             observer_errors: self.observer_errors,
             missing_entries: if closed { missing.sum() } else { 0 },
             evidence: self.evidence,
+            floor: self.brief.floor.figures(now),
             capacity: self.probing.as_ref().map(Probing::capacity),
             cause: self.cause.clone(),
             aborted: self.aborted,

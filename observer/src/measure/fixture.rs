@@ -10,6 +10,7 @@ use streamgauge_shared::test_file::{Scale, Source, Test, parse};
 use streamgauge_shared::time::{Nanos, UnixNanos};
 
 use super::{Evidence, Facts, Recorder, Snapshot, WriterFacts, snapshot, watch};
+use crate::canary::FloorFigures;
 use crate::matcher::{Change, Content, Event, Matcher, Parts, Slices};
 
 /// A run whose facts a test may change before it takes the snapshot.
@@ -54,6 +55,7 @@ impl Fixture {
             observer_errors: 0,
             missing_entries: 0,
             evidence: Evidence::default(),
+            floor: FloorFigures::default(),
             capacity: None,
             cause: None,
             aborted: false,

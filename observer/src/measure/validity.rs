@@ -27,13 +27,14 @@ pub(super) fn judge(moment: &Moment<'_>) -> Validity {
     clock(moment, &mut add);
     stream(moment, &mut add);
     generator(moment, &mut add);
+    super::floor::doubt(moment, &mut add);
     let state = reasons.iter().map(|reason| reason.grade).max().unwrap_or(ValidityState::Valid);
     Validity { state, reasons }
 }
 
 use ValidityState::{Degraded, Invalid};
 
-trait Add: FnMut(ValidityState, &str, String, &str, &str) {}
+pub(super) trait Add: FnMut(ValidityState, &str, String, &str, &str) {}
 impl<F: FnMut(ValidityState, &str, String, &str, &str)> Add for F {}
 
 fn ledger(moment: &Moment<'_>, add: &mut impl Add) {

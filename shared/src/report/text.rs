@@ -126,6 +126,7 @@ fn latencies(report: &Report, palette: &Palette) -> String {
         let Some(figures) = report.latency.get(latency.name()) else { continue };
         one_latency(&mut text, latency.name(), figures, palette);
     }
+    measurement_floor(&mut text, report, palette);
     text.push('\n');
     let bound = match report.clock.error_bound_ms {
         Some(0.0) => "one kernel, one clock: error bound 0".to_owned(),
@@ -135,6 +136,17 @@ fn latencies(report: &Report, palette: &Palette) -> String {
     line(&mut text, &format!("    {}clock: {bound}{}", palette.faint, palette.off));
     text.push('\n');
     text
+}
+
+/// What MongoDB and the observer take by themselves, as the canary saw it; or why nobody knows.
+fn measurement_floor(text: &mut String, report: &Report, palette: &Palette) {
+    if let Some(floor) = &report.floor {
+        line(text, &format!("{}{}", dotted("measurement_floor", palette), stats(floor, palette)));
+    }
+    if let Some(reason) = &report.no_floor {
+        let when = if report.floor.is_some() { "ended early" } else { "not measured" };
+        line(text, &format!("    {}measurement floor {when}: {reason}{}", palette.faint, palette.off));
+    }
 }
 
 fn one_latency(text: &mut String, name: &str, figures: &LatencyReport, palette: &Palette) {
