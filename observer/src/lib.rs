@@ -4,7 +4,9 @@
 //! Data flows one way: `intake` and `stream` bring in what happened, `matcher` decides what it means,
 //! `measure` counts, and `metrics`, `http` and `report` render snapshots. `lifecycle` starts and ends runs.
 
+pub mod canary;
 pub mod cli;
+pub mod doctor;
 pub mod http;
 pub mod intake;
 pub mod lifecycle;

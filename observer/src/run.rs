@@ -16,11 +16,12 @@ use streamgauge_shared::timeline::Latency;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinSet;
 
+use crate::canary::{Canary, Floor};
 use crate::intake::{Admission, Decision, Slot};
 use crate::matcher::thread::{self, Brief, Closed, INPUTS_MAX, Input};
 use crate::measure::Snapshot;
 use crate::report::Folder;
-use crate::stream::{Decoder, MongoAddress, Reader, Server, StartError};
+use crate::stream::{Decoder, MongoAddress, Reader, Server, StartError, Watched};
 
 /// How often time is told to a run: bounds how late a drain ends.
 const TICK: Duration = Duration::from_millis(100);
@@ -32,6 +33,8 @@ pub struct Observer {
     pub(crate) clock: Clock,
     pub(crate) address: MongoAddress,
     pub(crate) runs: std::path::PathBuf,
+    /// Whether runs have a canary.
+    pub(crate) canary: bool,
     pub(crate) token: Option<String>,
     pub(crate) server: watch::Sender<Result<Server, String>>,
     pub(crate) snapshots: watch::Sender<Option<Arc<Snapshot>>>,
@@ -134,28 +137,21 @@ impl Observer {
             );
         }
         let (inputs, received) = mpsc::channel(INPUTS_MAX);
-        let reader =
-            Reader::start(self.address.clone(), test.model.clone(), self.clock, inputs.clone()).await;
-        let reader = reader.map_err(|error| match error {
-            StartError::Fatal(failure) => failure,
-            StartError::NotUp(reason) => {
-                Failure::run(format!("the change stream cannot be opened: {reason}"))
+        // Before the stream is opened: what it writes first is not measured.
+        let (mut canary, no_canary) = match self.canary(&test, hello.run).await {
+            Ok(canary) => (Some(canary), None),
+            Err(reason) => (None, Some(reason)),
+        };
+        let watched = Watched { model: test.model.clone(), canary: canary.is_some() };
+        let (reader, folder) = match self.open(&hello, &test.name, watched, inputs.clone()).await {
+            Ok(opened) => opened,
+            Err(failure) => {
+                if let Some(canary) = canary {
+                    canary.finish().await;
+                }
+                return Err(failure);
             }
-        })?;
-        let folder = Folder::create(
-            &self.runs,
-            self.clock.now(),
-            &test.name,
-            &hello.run.to_string(),
-            &hello.test,
-            &hello.model,
-        );
-        let folder = folder.map_err(|error| {
-            Failure::run(format!(
-                "the observer cannot keep the run in --runs '{}': {error}; give a folder it may write to",
-                self.runs.display()
-            ))
-        })?;
+        };
         let versions = [
             ("streamgauge", env!("CARGO_PKG_VERSION")),
             ("postgres", &hello.postgres_version),
@@ -173,6 +169,7 @@ impl Observer {
             clock_domain: domain,
             clock: self.clock,
             decoder: Decoder::new(&test),
+            floor: Floor::new(hello.run, no_canary),
         };
         let (closed, over) = oneshot::channel();
         let snapshots = self.snapshots.clone();
@@ -191,9 +188,47 @@ impl Observer {
             peer_clock,
             clock: self.clock,
         };
+        if let Some(canary) = &mut canary {
+            canary.start(self.address.clone(), inputs.clone());
+        }
         let observer = Arc::clone(self);
-        self.spawn_session(async move { observer.carry(&test, inputs, over, reader, folder).await });
+        self.spawn_session(async move { observer.carry(&test, inputs, over, reader, canary, folder).await });
         Ok(active)
+    }
+
+    /// The change stream, confirmed open, and the folder of a run that is to begin.
+    async fn open(
+        &self,
+        hello: &Hello,
+        test: &str,
+        watched: Watched,
+        inputs: mpsc::Sender<Input>,
+    ) -> Result<(Reader, Folder), Failure> {
+        let reader = Reader::start(self.address.clone(), watched, self.clock, inputs).await;
+        let reader = reader.map_err(|error| match error {
+            StartError::Fatal(failure) => failure,
+            StartError::NotUp(reason) => {
+                Failure::run(format!("the change stream cannot be opened: {reason}"))
+            }
+        })?;
+        let (now, run) = (self.clock.now(), hello.run.to_string());
+        let folder = Folder::create(&self.runs, now, test, &run, &hello.test, &hello.model);
+        let folder = folder.map_err(|error| {
+            Failure::run(format!(
+                "the observer cannot keep the run in --runs '{}': {error}; give a folder it may write to",
+                self.runs.display()
+            ))
+        })?;
+        Ok((reader, folder))
+    }
+
+    /// The canary of a run, ready to start, or why there is none.
+    async fn canary(&self, test: &Test, run: RunId) -> Result<Canary, String> {
+        if !self.canary {
+            return Err("--no-canary".to_owned());
+        }
+        let canary = Canary::prepare(&self.address, &test.model, run, self.clock).await;
+        canary.inspect_err(|reason| tracing::warn!("run {run} has no measurement floor: {reason}"))
     }
 
     /// Goes along with a run: tells it the time, keeps its folder fresh, and at the end hands out the verdict.
@@ -203,6 +238,7 @@ impl Observer {
         inputs: mpsc::Sender<Input>,
         mut over: oneshot::Receiver<Closed>,
         reader: Reader,
+        canary: Option<Canary>,
         folder: Folder,
     ) {
         let folder = Arc::new(folder);
@@ -222,6 +258,10 @@ impl Observer {
         let stopped = tokio::task::spawn_blocking(move || drop(reader)).await;
         if stopped.is_err() {
             tracing::error!("the change stream's reader could not be stopped");
+        }
+        if let Some(canary) = canary {
+            // Before the verdict: who hears of the end finds nothing of ours left.
+            canary.finish().await;
         }
         let code = match closed {
             Ok(closed) => self.hand_out(test, closed, &folder).await,

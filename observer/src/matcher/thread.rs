@@ -17,6 +17,7 @@ use streamgauge_shared::time::{Nanos, UnixNanos};
 use tokio::sync::{mpsc, watch};
 
 use super::{Matcher, Parts, Slices};
+use crate::canary::{Floor, News};
 use crate::measure::{
     ClockFacts, Evidence, Facts, Probing, Recorder, Rows, Snapshot, Starvation, Totals, WriterClock,
     WriterFacts, snapshot, watch as watch_thresholds,
@@ -73,6 +74,8 @@ pub enum Input {
     StreamError,
     /// The change stream is of no use any more.
     StreamFailed(Failure),
+    /// The canary's task speaks.
+    Canary(News),
     /// Time passes.
     Tick,
     /// The observer is to end.
@@ -97,6 +100,8 @@ pub struct Brief {
     pub clock: Clock,
     /// Reads events.
     pub decoder: Decoder,
+    /// The canary's account, with nothing in it.
+    pub floor: Floor,
 }
 
 /// A writer as the thread sees it.
@@ -247,6 +252,7 @@ impl Run {
                 self.stream_failed = true;
                 self.end_early(failure, now);
             }
+            Input::Canary(news) => self.brief.floor.hear(news),
             Input::Tick => self.tick(now),
             Input::Shutdown(failure) => {
                 self.end_early(failure, now);
@@ -338,6 +344,7 @@ impl Run {
             self.evidence.read_wait_max = self.evidence.read_wait_max.max(reply.waited);
         }
         self.evidence.collections_gone += decoded.collections_gone;
+        decoded.canaries.iter().for_each(|sighting| self.brief.floor.see(sighting));
         for event in decoded.events {
             self.matcher.event(event, &mut self.recorder);
         }
@@ -448,6 +455,7 @@ impl Run {
             observer_errors: self.observer_errors,
             missing_entries: if closed { missing.sum() } else { 0 },
             evidence: self.evidence,
+            floor: self.brief.floor.figures(now),
             capacity: self.probing.as_ref().map(Probing::capacity),
             cause: self.cause.clone(),
             aborted: self.aborted,

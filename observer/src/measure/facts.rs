@@ -10,6 +10,7 @@ use streamgauge_shared::time::{Nanos, UnixNanos};
 
 use super::clock::ClockFacts;
 use super::starvation::Starved;
+use crate::canary::FloorFigures;
 
 /// What a snapshot needs besides the matcher's and the recorder's state.
 #[derive(Clone, Debug)]
@@ -42,6 +43,8 @@ pub struct Facts {
     pub missing_entries: u64,
     /// What speaks against the measurement.
     pub evidence: Evidence,
+    /// What the canary found.
+    pub floor: FloorFigures,
     /// What a capacity search knows by now; absent in other tests.
     pub capacity: Option<Capacity>,
     /// Why the run ended before its time, if it did.

@@ -10,6 +10,7 @@ use streamgauge_shared::test_file::{Scale, Source, Test, parse};
 use streamgauge_shared::time::{Nanos, UnixNanos};
 
 use super::{ClockFacts, Evidence, Facts, Recorder, Snapshot, Starved, WriterFacts, snapshot, watch};
+use crate::canary::FloorFigures;
 use crate::matcher::{Change, Content, Event, Matcher, Parts, Slices};
 
 /// A run whose facts a test may change before it takes the snapshot.
@@ -56,6 +57,7 @@ impl Fixture {
             observer_errors: 0,
             missing_entries: 0,
             evidence: Evidence::default(),
+            floor: FloorFigures::default(),
             capacity: None,
             cause: None,
             aborted: false,

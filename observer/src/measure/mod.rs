@@ -2,7 +2,7 @@
 //!
 //! `recorder` counts, `seconds` keeps the course of time, `windows` what happened lately, `rows` single rows,
 //! `figures` answers thresholds, `watcher` follows those judged each second, `probe` the probes of a capacity
-//! search, `course` puts the course of time together for the `findings`, `validity` doubts, `snapshot` puts all of it together as of one
+//! search, `course` puts the course of time together for the `findings`, `validity` doubts, `floor` says what the canary found, `snapshot` puts all of it together as of one
 //! moment. Pure: time is an argument.
 
 pub mod clock;
@@ -12,6 +12,7 @@ mod figures;
 pub mod findings;
 #[cfg(test)]
 pub(crate) mod fixture;
+mod floor;
 mod probe;
 mod recorder;
 mod rows;

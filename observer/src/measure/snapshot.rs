@@ -20,6 +20,7 @@ use streamgauge_shared::timeline::Latency;
 use super::course;
 use super::facts::{Facts, WriterFacts};
 use super::figures::Moment;
+use super::floor;
 use super::recorder::Recorder;
 use super::starvation::Starved;
 use super::validity;
@@ -38,6 +39,8 @@ pub struct Snapshot {
     pub scenarios: Vec<ScenarioGauges>,
     /// By writer.
     pub writers: Vec<WriterFacts>,
+    /// The canary's latencies; absent where it has none.
+    pub floor: Option<SignedHistogram>,
     /// A threshold that certainly fails and ends the run.
     pub abort: Option<Failure>,
 }
@@ -120,10 +123,20 @@ pub fn snapshot(test: &Test, matcher: &Matcher, recorder: &Recorder, facts: &Fac
         findings,
         clock: facts.clocks.report(facts.clock_domain),
         process: processes(facts),
+        floor: floor::stats(&facts.floor),
+        no_floor: floor::absence(&facts.floor),
     };
     let latencies = latency_series(test, &moment);
     let scenarios = scenario_gauges(test, &moment);
-    Snapshot { report, exit_code, latencies, scenarios, writers: facts.writers.clone(), abort }
+    Snapshot {
+        report,
+        exit_code,
+        latencies,
+        scenarios,
+        writers: facts.writers.clone(),
+        floor: floor::histogram(&facts.floor),
+        abort,
+    }
 }
 
 /// Iterations that the schedules of all scenarios hold, where all of them say it exactly.

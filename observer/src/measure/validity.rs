@@ -26,11 +26,12 @@ const STARVED_SECOND_MAX: Nanos = Nanos::from_millis(400);
 const PAUSE_MAX: Nanos = Nanos::from_secs(1);
 
 /// Every code that a reason can have: the closed list. `docs/measurement.md` explains each.
-pub(super) const CODES: [&str; 15] = [
+pub(super) const CODES: [&str; 18] = [
     "ledger_incomplete",
     "ledger_overflow",
     "writer_gone",
     "clock_unbounded",
+    "clock_contradiction",
     "stream_gap",
     "unmeasured_events",
     "writer_starved",
@@ -39,7 +40,9 @@ pub(super) const CODES: [&str; 15] = [
     "dropped_iterations",
     "observer_backlog",
     "collection_gone",
+    "clock_bound_too_wide",
     "clock_stepped",
+    "floor_too_high",
     "over_range",
     "memory_bound",
 ];
@@ -56,6 +59,7 @@ pub(super) fn judge(moment: &Moment<'_>) -> Validity {
     stream(moment, &mut add);
     generator(moment, &mut add);
     starvation(moment, &mut add);
+    super::floor::doubt(moment, &mut add);
     let state = reasons.iter().map(|reason| reason.grade).max().unwrap_or(ValidityState::Valid);
     Validity { state, reasons }
 }

@@ -202,6 +202,18 @@ fn whole_run(encoder: &mut DescriptorEncoder<'_>, snapshot: &Snapshot) -> fmt::R
             encoder.encode_descriptor("clock_error_bound", help, Some(&Unit::Seconds), MetricType::Gauge)?;
         gauge(metric, bound / 1e3)?;
     }
+    if let Some(floor) = &snapshot.floor {
+        let help = "The canary's observed minus sent: what MongoDB and the observer take by themselves";
+        let mut metric = encoder.encode_descriptor(
+            "measurement_floor",
+            help,
+            Some(&Unit::Seconds),
+            MetricType::Histogram,
+        )?;
+        let (sum, count, buckets) = histogram(floor, false);
+        let none: Option<&std::collections::HashMap<usize, Exemplar<NoLabelSet, f64>>> = None;
+        metric.encode_histogram(sum, count, &buckets, none)?;
+    }
     let mut metric =
         encoder.encode_descriptor("writer_up", "1 while the writer is connected", None, MetricType::Gauge)?;
     for (index, writer) in snapshot.writers.iter().enumerate() {

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeSet;
 
+use streamgauge_shared::time::Nanos;
+
 use super::render;
 use crate::measure::Snapshot;
 use crate::measure::fixture::Fixture;
@@ -10,7 +12,9 @@ const CATALOGUE: &str = include_str!("../../../docs/metrics.md");
 
 /// Three rows: one whose event beat its acknowledgement, one that came 20 ms after it, one that is pending.
 fn run() -> Snapshot {
-    Fixture::new(&[Some(5), Some(30), None]).snapshot()
+    let mut run = Fixture::new(&[Some(5), Some(30), None]);
+    run.facts.floor.arrived.record(Nanos::from_millis(3));
+    run.snapshot()
 }
 
 #[test]

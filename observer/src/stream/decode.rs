@@ -11,6 +11,7 @@ use streamgauge_shared::time::UnixNanos;
 
 use super::reader::Reply;
 use super::value::{Canonical, canonical};
+use crate::canary::{self, Sighting};
 use crate::matcher::{Change, Content, Event};
 
 /// Reads the events of a run's collections.
@@ -46,12 +47,15 @@ pub struct Decoded {
     pub events: Vec<Event>,
     /// Drops and renames among them, which are not events of rows.
     pub collections_gone: u64,
+    /// Documents of a canary, which are not events of rows either.
+    pub canaries: Vec<Sighting>,
 }
 
 /// What one change document is.
 enum Document {
     Row(Change),
     CollectionGone,
+    Canary(Stamp),
     /// Of a collection that is not the run's.
     Elsewhere,
 }
@@ -100,8 +104,7 @@ impl Decoder {
             match self.document(document) {
                 Document::Row(change) => decoded.events.push(Event {
                     observed: reply.observed,
-                    measured: reply.honest
-                        && reply.is_after_reopening(document.get_timestamp("clusterTime").ok()),
+                    measured: reply.measures(document),
                     wall: document
                         .get_datetime("wallTime")
                         .ok()
@@ -109,6 +112,11 @@ impl Decoder {
                     change,
                 }),
                 Document::CollectionGone => decoded.collections_gone += 1,
+                Document::Canary(stamp) => decoded.canaries.push(Sighting {
+                    stamp,
+                    observed: reply.observed,
+                    measured: reply.measures(document),
+                }),
                 Document::Elsewhere => {}
             }
         }
@@ -124,7 +132,10 @@ impl Decoder {
         }
         let collection = document.get_document("ns").and_then(|ns| ns.get_str("coll"));
         let Ok(collection) = collection else { return Document::Row(Change::Undecodable) };
-        let Some(landing) = self.collections.get(collection) else { return Document::Elsewhere };
+        let Some(landing) = self.collections.get(collection) else {
+            let canary = if collection == canary::COLLECTION { canary_stamp(document) } else { None };
+            return canary.map_or(Document::Elsewhere, Document::Canary);
+        };
         Document::Row(match operation {
             "insert" | "replace" => {
                 document.get_document("fullDocument").map_or(Change::Undecodable, |row| landing.row(row))
@@ -181,6 +192,11 @@ impl Field {
     }
 }
 
+/// The stamp of a canary's document; one without is nobody's canary.
+fn canary_stamp(document: &RawDocument) -> Option<Stamp> {
+    document.get_document("fullDocument").ok()?.get_str(canary::STAMP_FIELD).ok()?.parse().ok()
+}
+
 /// The digest of some columns of a row: unchecked unless all of them are there and have a canonical form.
 fn content(row: &RawDocument, fields: &[Field]) -> Content {
     let mut digest = Digest::default();
@@ -210,6 +226,11 @@ fn at<'a>(document: &'a RawDocument, path: &str) -> Option<RawBsonRef<'a>> {
 }
 
 impl Reply {
+    /// Whether the time of an event of this reply can be believed.
+    fn measures(&self, event: &RawDocument) -> bool {
+        self.honest && self.is_after_reopening(event.get_timestamp("clusterTime").ok())
+    }
+
     /// Whether an event happened after the stream was last opened anew: only then it was not waiting for us.
     fn is_after_reopening(&self, cluster_time: Option<Timestamp>) -> bool {
         let Some(reopened) = self.reopened_at else { return true };
@@ -244,7 +265,7 @@ mod tests {
         let raw = RawDocumentBuf::try_from(&event).expect("a document");
         match Decoder::new(test).document(&raw) {
             Document::Row(change) => Some(change),
-            Document::CollectionGone | Document::Elsewhere => None,
+            Document::CollectionGone | Document::Canary(_) | Document::Elsewhere => None,
         }
     }
 
@@ -321,6 +342,23 @@ mod tests {
         );
         for key in [doc! { "_id": { "email": "a:b" } }, doc! { "_id": ID }] {
             assert_eq!(change_in(&test, deleted(key)), Some(Change::Unstamped), "a column is missing");
+        }
+    }
+
+    #[test]
+    fn a_canary_is_no_event_of_a_row() {
+        let canary = |operation: &str, row: mongodb::bson::Document| {
+            let ns = doc! { "db": "shop", "coll": canary::COLLECTION };
+            let event = doc! { "operationType": operation, "ns": ns, "fullDocument": row };
+            Decoder::new(&test()).document(&RawDocumentBuf::try_from(&event).expect("a document"))
+        };
+        let stamp = match canary("replace", doc! { canary::STAMP_FIELD: STAMP }) {
+            Document::Canary(stamp) => stamp,
+            _ => panic!("a canary"),
+        };
+        assert_eq!(stamp.to_string(), STAMP);
+        for row in [doc! {}, doc! { canary::STAMP_FIELD: "1.2.3" }, doc! { canary::STAMP_FIELD: 7 }] {
+            assert!(matches!(canary("insert", row), Document::Elsewhere));
         }
     }
 

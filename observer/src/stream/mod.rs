@@ -13,5 +13,6 @@ mod server;
 mod value;
 
 pub use decode::{Decoded, Decoder};
+pub use pipeline::Watched;
 pub use reader::{Reader, Reply};
 pub use server::{MongoAddress, Server, StartError};

@@ -17,12 +17,11 @@ use mongodb::error::{Error, ErrorKind};
 use mongodb::raw_batch_cursor::{RawBatch, RawBatchCursor};
 use streamgauge_shared::clock::Clock;
 use streamgauge_shared::exit_code::Failure;
-use streamgauge_shared::test_file::Model;
 use streamgauge_shared::time::{Nanos, UnixNanos};
 use tokio::sync::{mpsc, oneshot};
 
 use super::attention::{Attention, LOOK_EVERY, WAIT_MAX};
-use super::pipeline;
+use super::pipeline::{self, Watched};
 use super::server::{MongoAddress, StartError};
 use crate::matcher::thread::Input;
 
@@ -62,7 +61,7 @@ pub struct Reader {
 /// What the thread works with.
 struct Source {
     address: MongoAddress,
-    model: Model,
+    watched: Watched,
     clock: Clock,
     inputs: mpsc::Sender<Input>,
     stop: Arc<AtomicBool>,
@@ -89,14 +88,14 @@ impl Reader {
     /// Why the stream cannot be opened.
     pub async fn start(
         address: MongoAddress,
-        model: Model,
+        watched: Watched,
         clock: Clock,
         inputs: mpsc::Sender<Input>,
     ) -> Result<Self, StartError> {
         let stop = Arc::new(AtomicBool::new(false));
         let source = Source {
             address,
-            model,
+            watched,
             clock,
             inputs,
             stop: Arc::clone(&stop),
@@ -172,7 +171,7 @@ impl Source {
     }
 
     async fn open(&self, database: &Database) -> Result<RawBatchCursor, Error> {
-        let stages = pipeline::stages(&self.model, self.token.as_ref())?;
+        let stages = pipeline::stages(&self.watched, self.token.as_ref())?;
         database.aggregate(stages).batch_size(BATCH_SIZE).max_await_time(AWAIT_MAX).batch().await
     }
 

@@ -60,6 +60,12 @@ pub struct Report {
     pub clock: ClockReport,
     /// What the programs used.
     pub process: BTreeMap<String, ProcessReport>,
+    /// The measurement floor: the canary's observed − sent; absent where there was no canary.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub floor: Option<Stats>,
+    /// Why there is no floor, or none from some moment on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub no_floor: Option<String>,
 }
 
 impl Report {

@@ -127,12 +127,24 @@ fn latencies(report: &Report, palette: &Palette) -> String {
         let bound = report.clock.beside(latency);
         one_latency(&mut text, latency.name(), figures, bound.as_deref(), palette);
     }
+    measurement_floor(&mut text, report, palette);
     text.push('\n');
     for said in report.clock.lines() {
         line(&mut text, &format!("    {}clock: {said}{}", palette.faint, palette.off));
     }
     text.push('\n');
     text
+}
+
+/// What MongoDB and the observer take by themselves, as the canary saw it; or why nobody knows.
+fn measurement_floor(text: &mut String, report: &Report, palette: &Palette) {
+    if let Some(floor) = &report.floor {
+        line(text, &format!("{}{}", dotted("measurement_floor", palette), stats(floor, palette)));
+    }
+    if let Some(reason) = &report.no_floor {
+        let when = if report.floor.is_some() { "ended early" } else { "not measured" };
+        line(text, &format!("    {}measurement floor {when}: {reason}{}", palette.faint, palette.off));
+    }
 }
 
 fn one_latency(

@@ -1,4 +1,5 @@
-//! The observer watches without asking: besides its change stream it sends MongoDB no query of any kind.
+//! The observer watches without asking: besides its change stream, and the canary where it has one, it sends
+//! MongoDB no query of any kind.
 
 use std::time::Duration;
 
@@ -14,7 +15,7 @@ const QUESTIONS: [&str; 5] = ["find", "count", "distinct", "findAndModify", "map
 #[tokio::test]
 async fn a_run_costs_mongodb_one_aggregate_and_its_get_mores() -> Result<()> {
     let bed = Testbed::builder().start().await?;
-    let observer = Observer::start(&bed, &["--once"]).await?;
+    let observer = Observer::start(&bed, &["--once", "--no-canary"]).await?;
     let admin = Client::with_uri_str(bed.mongo_uri()).await?.database("admin");
     let shop = Client::with_uri_str(bed.mongo_uri()).await?.database(bed.database());
     shop.run_command(doc! { "profile": 2, "slowms": 0 }).await?;
