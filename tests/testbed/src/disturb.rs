@@ -16,7 +16,7 @@ const STEP_DOWN_SECS: i32 = 1;
 /// Bytes of one document that fills the oplog; a few make a batch below MongoDB's 48 MB.
 const FILLER_BYTES: usize = 1 << 20;
 /// Documents in one batch of filler.
-const FILLER_DOCUMENTS: usize = 16;
+const FILLER_DOCUMENTS: usize = 8;
 /// The collection for filler, in a database of its own so that nobody's change stream on `shop` sees it.
 const FILLER_DATABASE: &str = "filler";
 
@@ -89,12 +89,13 @@ impl Testbed {
     /// Fills the oplog until its oldest entry is younger than everything in it at the call.
     ///
     /// Meant for a [small one](crate::testbed::Builder::oplog_mb): MongoDB truncates in large steps, so about twice
-    /// its size is written.
+    /// its size, or 32 MB, is written.
     ///
     /// # Errors
     /// When MongoDB refuses, or the oplog does not roll in time.
     pub async fn roll_oplog(&self) -> Result<()> {
         let client = self.mongo_client().await?;
+        let admin = client.database("admin");
         let oplog = client.database("local").collection::<Document>("oplog.rs");
         let end = async |order: i32| -> Result<Bson> {
             let entry = oplog.find_one(doc! {}).sort(doc! { "$natural": order }).await?;
@@ -106,6 +107,8 @@ impl Testbed {
         wait_for("the oplog to roll", LIMIT, || async {
             let rolled = async {
                 filler.insert_many(vec![document.clone(); FILLER_DOCUMENTS]).await?;
+                // What came after the last checkpoint is kept for a crash, so a checkpoint is made at once.
+                admin.run_command(doc! { "fsync": 1 }).await?;
                 anyhow::Ok(matches!(end(1).await?, Bson::Timestamp(first) if first > last))
             };
             match rolled.await {

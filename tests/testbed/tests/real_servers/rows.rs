@@ -115,7 +115,7 @@ async fn a_corrupted_row_differs_in_one_text_and_keeps_key_and_stamp() -> Result
     ends.postgres.batch_execute(&format!("INSERT INTO orders VALUES ('a', 1, '{}', 'x')", stamp(1))).await?;
     let found = wait_for("the row", LIMIT, || async {
         let found = ends.orders.find_one(doc! {}).await.map_err(|error| error.to_string())?;
-        found.ok_or("none")
+        found.ok_or_else(|| "none".to_owned())
     });
     let total = Bson::Decimal128("1.00".parse()?);
     let expected = doc! { "_id": "a", "total": total, "cdc_stamp": stamp(1), "note": "x~corrupt" };
