@@ -3,7 +3,10 @@ CARGO ?= cargo
 # What the end-to-end tests and the demo start.
 PROGRAMS = -p streamgauge-writer -p streamgauge-observer -p streamgauge-testbed
 
-.PHONY: help demo scenarios test lint unit end-to-end bench deny doc
+# Which lines of the gallery: all when empty.
+GALLERY ?=
+
+.PHONY: help demo scenarios accuracy test lint unit end-to-end bench deny doc
 
 help: ## what can be made
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -15,6 +18,10 @@ demo: ## e2e-latency for 30 s at 10/s against private servers and a relay; print
 scenarios: ## all six scenarios, each for about half a minute with its full number of users
 	$(CARGO) build --release --bins $(PROGRAMS)
 	$(CARGO) run --release -q -p streamgauge-end-to-end --bin scenarios
+
+accuracy: ## each fault injected at a known size, and what the report says of it; GALLERY="--only drop" for one
+	$(CARGO) build --bins $(PROGRAMS)
+	$(CARGO) run -q -p streamgauge-end-to-end --bin accuracy -- $(GALLERY)
 
 test: lint unit end-to-end ## everything that CI runs
 

@@ -2,6 +2,8 @@
 //!
 //! Every program belongs to its testbed: it ends with it, however the test ends.
 
+pub mod gallery;
+
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -47,8 +49,18 @@ impl Observer {
     /// # Errors
     /// When it does not get ready in time, with what it printed.
     pub async fn start(bed: &Testbed, extra: &[&str]) -> Result<Self> {
+        Self::start_with(bed, extra, &[]).await
+    }
+
+    /// Starts an observer with environment variables of its own.
+    ///
+    /// # Errors
+    /// As [`Self::start`].
+    pub async fn start_with(bed: &Testbed, extra: &[&str], variables: &[(&str, &str)]) -> Result<Self> {
         let runs = bed.folder().join("runs");
-        let process = bed.run(serve(bed.mongo_uri(), "127.0.0.1:0", &runs, extra)?).await?;
+        let program = serve(bed.mongo_uri(), "127.0.0.1:0", &runs, extra)?;
+        let program = variables.iter().fold(program, |program, (name, value)| program.env(*name, *value));
+        let process = bed.run(program).await?;
         let address =
             wait_for("the observer to listen", START_LIMIT, || async { listening(&process) }).await?;
         let ready = wait_for("the observer to be ready", START_LIMIT, || async {

@@ -1,14 +1,12 @@
 //! A known delay goes in, and comes out: reported latencies against the relay's own times, row by row.
 
-use std::collections::HashMap;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use serde_json::Value;
+use streamgauge_end_to_end::gallery::Acks;
 use streamgauge_end_to_end::{Observer, finish, scenario, start_run};
 use streamgauge_shared::report::Figure;
-use streamgauge_shared::stamp::Stamp;
-use streamgauge_testbed::{AckRow, Op, Testbed};
+use streamgauge_testbed::Testbed;
 
 /// What the headline may differ from the relay's own figure, milliseconds.
 const ACCURACY_MS: f64 = 3.0;
@@ -69,42 +67,6 @@ async fn known_delay(delay_ms: u32) -> Result<()> {
     assert!(min >= f64::from(delay_ms), "{min} ms is below the delay");
     assert_eq!(finished.code, i32::from(report.verdict.exit_code));
     bed.stop()
-}
-
-/// When the relay saw each row acknowledged: stamped ones by writer and sequence, deletes by key.
-struct Acks {
-    stamped: HashMap<(u64, u64), i64>,
-    deleted: HashMap<String, i64>,
-}
-
-impl Acks {
-    fn of(acks: &[AckRow]) -> Result<Self> {
-        let mut read = Self { stamped: HashMap::new(), deleted: HashMap::new() };
-        for ack in acks {
-            match (&ack.stamp, ack.op) {
-                (Some(stamp), _) => {
-                    let stamp: Stamp = stamp.parse()?;
-                    read.stamped.insert((stamp.writer.into(), stamp.sequence), ack.acked.0);
-                }
-                (None, Op::Delete) => drop(read.deleted.insert(ack.key.clone(), ack.acked.0)),
-                (None, _) => {}
-            }
-        }
-        Ok(read)
-    }
-
-    fn of_row(&self, row: &Value) -> Result<i64> {
-        let ack = if row["operation"] == "delete" {
-            self.deleted.get(row["key"].as_str().context("no key")?)
-        } else {
-            let id = (
-                row["writer"].as_u64().context("no writer")?,
-                row["sequence"].as_u64().context("no sequence")?,
-            );
-            self.stamped.get(&id)
-        };
-        ack.copied().with_context(|| format!("the relay never saw {row}"))
-    }
 }
 
 #[expect(clippy::cast_precision_loss, reason = "differences of minutes are exact")]

@@ -14,7 +14,7 @@ use anyhow::{Context, Error, Result, bail};
 use streamgauge_shared::time::UnixNanos;
 
 /// Stands for a stamp that is not there.
-const NO_STAMP: &str = "-";
+pub(crate) const NO_STAMP: &str = "-";
 
 /// What was done to a row.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -56,13 +56,7 @@ impl AckFile {
     /// # Errors
     /// When the file cannot be read, or a complete line is not one that a relay writes.
     pub fn read(path: &Path) -> Result<Vec<AckRow>> {
-        let text = match fs::read(path) {
-            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
-            read => read.with_context(|| format!("cannot read {}", path.display()))?,
-        };
-        let complete = text.iter().rposition(|byte| *byte == b'\n').map_or(0, |last| last + 1);
-        let text = std::str::from_utf8(&text[..complete]).context("the ack file is not UTF-8")?;
-        text.lines().map(str::parse).collect()
+        complete_lines(path)?.lines().map(str::parse).collect()
     }
 
     /// Opens the file for appending and cuts off a last line that a killed relay left half written;
@@ -75,8 +69,19 @@ impl AckFile {
             file.set_len(complete as u64)?;
             file.seek(SeekFrom::End(0))?;
         }
-        file.with_context(|| format!("cannot open the ack file {}", path.display()))
+        file.with_context(|| format!("cannot open {} for appending", path.display()))
     }
+}
+
+/// What a file holds up to its last line feed; nothing when there is no file yet.
+pub(crate) fn complete_lines(path: &Path) -> Result<String> {
+    let mut text = match fs::read(path) {
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(String::new()),
+        read => read.with_context(|| format!("cannot read {}", path.display()))?,
+    };
+    let complete = text.iter().rposition(|byte| *byte == b'\n').map_or(0, |last| last + 1);
+    text.truncate(complete);
+    String::from_utf8(text).with_context(|| format!("{} is not UTF-8", path.display()))
 }
 
 impl Op {
@@ -118,11 +123,11 @@ impl FromStr for AckRow {
     }
 }
 
-fn escape(text: &str) -> String {
+pub(crate) fn escape(text: &str) -> String {
     text.replace('\\', "\\\\").replace('\t', "\\t").replace('\n', "\\n")
 }
 
-fn unescape(text: &str) -> String {
+pub(crate) fn unescape(text: &str) -> String {
     let mut plain = String::with_capacity(text.len());
     let mut letters = text.chars();
     while let Some(letter) = letters.next() {

@@ -22,13 +22,16 @@
 //! they are found beside the running test, or in the folder `STREAMGAUGE_BIN_DIR`.
 //!
 //! The pipeline's faults are the builder's methods, and the options of `testbed start` and `exec`: a delay, a
-//! delay that grows, a rate limit, a stall; see [`Faults`]. A test can also stall and kill the
+//! delay that grows, jitter, a rate limit, a stall, and rows that are dropped, duplicated, reordered, coalesced or
+//! corrupted by their number; see [`Faults`] and, for how documents lie in MongoDB, [`Shape`]. A test can also stall and kill the
 //! [relay](RelayProcess) by hand. Tables are the test's own: any table with a primary key is relayed, whenever it
 //! was created and whatever its stamp's column is called.
 //!
 //! Limits: Linux only. The relay is a test instrument, not a product.
 
 pub mod ack_file;
+mod disturb;
+pub mod fault_file;
 pub mod guard;
 pub mod relay;
 mod relay_process;
@@ -43,8 +46,9 @@ use anyhow::{Context, Result, bail};
 use rand::RngExt;
 
 pub use ack_file::{AckFile, AckRow, Op};
+pub use fault_file::{Fault, FaultFile, FaultRow};
 pub use guard::{Process, Program, Signal, State};
-pub use relay::Faults;
+pub use relay::{Faults, RowFaults, Shape};
 pub use relay_process::RelayProcess;
 pub use servers::find::Places;
 pub use testbed::{Builder, Testbed};

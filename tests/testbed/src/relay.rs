@@ -17,7 +17,10 @@
 //! - An LSN is confirmed when MongoDB has acknowledged everything up to its commit and the ack file has the
 //!   lines. So a killed relay loses nothing; what it had not confirmed it does again.
 //! - Document: `{_id: <key>, …the other columns}`, in the collection named like the table; any table of the
-//!   publication, whenever it was created. A key of several columns is `{_id: {a: …, b: …}, …}`.
+//!   publication, whenever it was created. A key of several columns is `{_id: {a: …, b: …}, …}`. Other forms
+//!   with `--shape`: [`Shape`].
+//! - Single rows are dropped, duplicated, reordered, coalesced or corrupted by their number: [`RowFaults`]. Each
+//!   that was has a line in the fault file.
 
 mod acks;
 mod apply;
@@ -27,6 +30,8 @@ mod document;
 mod faults;
 mod pace;
 pub mod pgoutput;
+mod row_faults;
+mod shape;
 mod source;
 mod timing;
 mod value;
@@ -37,7 +42,7 @@ use std::sync::Arc;
 use anyhow::{Context, Result, bail};
 use pgwire_replication::Lsn;
 use streamgauge_shared::clock::Clock;
-use streamgauge_shared::time::UnixNanos;
+use streamgauge_shared::time::{Nanos, UnixNanos};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
@@ -47,12 +52,15 @@ use self::apply::Sink;
 use self::delay::DelayQueue;
 use self::document::Change;
 use self::pace::Pacer;
+use self::row_faults::Injector;
 use self::source::{Ends, Source};
 use self::timing::Timing;
 
 pub use self::decimal::{Decimal, DecimalError};
 pub use self::faults::Faults;
 pub use self::pace::{Rate, RateError};
+pub use self::row_faults::RowFaults;
+pub use self::shape::Shape;
 
 /// What the relay prints when it streams.
 pub const READY_LINE: &str = "relay: ready";
@@ -91,6 +99,9 @@ pub struct Options {
     /// Where to note when each row was acknowledged; appended to
     #[arg(long, value_name = "FILE")]
     pub ack_file: PathBuf,
+    /// Where to note each row that was dropped, duplicated, reordered, coalesced or corrupted; appended to
+    #[arg(long, value_name = "FILE")]
+    pub fault_file: Option<PathBuf>,
     /// What the relay does to the rows
     #[command(flatten)]
     pub faults: Faults,
@@ -122,9 +133,9 @@ impl Item {
 pub async fn run(options: Options, ready: impl FnOnce()) -> Result<()> {
     let stop = stop_signal()?;
     let clock = Clock::start();
-    let sink = Sink::connect(&options.mongo, &options.database).await?;
+    let sink = Sink::connect(&options.mongo, &options.database, options.faults.shape).await?;
     let (confirmed, confirmations) = watch::channel(Lsn::ZERO);
-    let acks = AckWriter::open(&options.ack_file, confirmed)?;
+    let acks = AckWriter::open(&options.ack_file, options.fault_file.as_deref(), confirmed)?;
     let source = Source::connect(&options).await?;
     let (sender, items) = mpsc::channel(TRANSIT_ITEMS);
     let ends = Ends { items: sender, confirmed: confirmations, stop: stop.stopped.clone() };
@@ -132,7 +143,9 @@ pub async fn run(options: Options, ready: impl FnOnce()) -> Result<()> {
     tasks.spawn(source.stream(clock, ends));
     ready();
     let (timing, pacer) = (options.faults.timing(), options.faults.pacer());
-    let relay = Relay { clock, sink, items, queue: DelayQueue::new(), timing, pacer };
+    let (queue, injector) = (DelayQueue::new(), Injector::new(options.faults.rows.clone()));
+    let shape = options.faults.shape;
+    let relay = Relay { clock, sink, items, injector, queue, timing, pacer, shape, rows: 0 };
     let applied = relay.apply_all(&acks, &mut tasks, stop.stopped).await;
     // The lines of what MongoDB has acknowledged are written even when something went wrong after it.
     let written = acks.close();
@@ -146,9 +159,13 @@ struct Relay {
     sink: Sink,
     /// What the source reads, each with the moment when it was read.
     items: mpsc::Receiver<(UnixNanos, Item)>,
+    injector: Injector,
     queue: DelayQueue<Item>,
     timing: Timing,
     pacer: Option<Pacer>,
+    shape: Shape,
+    /// Rows read, for their jitter.
+    rows: u64,
 }
 
 impl Relay {
@@ -159,13 +176,16 @@ impl Relay {
         mut stop: watch::Receiver<bool>,
     ) -> Result<()> {
         loop {
-            while self.queue.len() < HELD_ITEMS
+            while self.has_room()
                 && let Ok((read, item)) = self.items.try_recv()
             {
                 self.hold(read, item);
             }
             if *stop.borrow() {
                 return Ok(());
+            }
+            for (read, item) in self.injector.expire(self.clock.now()) {
+                self.queue.push(self.timing.due(read), item);
             }
             let batch = self.take(self.clock.now());
             if !batch.is_empty() {
@@ -180,17 +200,29 @@ impl Relay {
                 biased;
                 _ = stop.changed() => {}
                 Some(ended) = source.join_next() => return source_ended(ended),
-                Some((read, item)) = self.items.recv(), if self.queue.len() < HELD_ITEMS => self.hold(read, item),
+                Some((read, item)) = self.items.recv(), if self.has_room() => self.hold(read, item),
                 () = tokio::time::sleep(wait.unwrap_or_default()), if wait.is_some() => {}
             }
         }
     }
 
+    fn has_room(&self) -> bool {
+        self.queue.len() + self.injector.len() < HELD_ITEMS
+    }
+
     fn hold(&mut self, read: UnixNanos, item: Item) {
-        if matches!(item, Item::Change(_)) {
+        let mut jitter = Nanos::ZERO;
+        if let Item::Change(change) = &item {
+            if !self.shape.carries(change.op) {
+                return;
+            }
             self.timing.row_read(read);
+            jitter = self.timing.jitter(self.rows);
+            self.rows += 1;
         }
-        self.queue.push(self.timing.due(read), item);
+        for (read, item) in self.injector.pass(read, item) {
+            self.queue.push(self.timing.due(read) + jitter, item);
+        }
     }
 
     /// What may be written now.
@@ -200,20 +232,22 @@ impl Relay {
         }
         self.queue.take_due(now, (BATCH_ROWS, BATCH_BYTES), Item::bytes, |due, item| {
             match (item, &mut self.pacer) {
-                (Item::Change(_), Some(pacer)) => pacer.take(due, now),
+                (Item::Change(change), Some(pacer)) if change.is_written() => pacer.take(due, now),
                 _ => true,
             }
         })
     }
 
-    /// When the first of what is held may leave, as seen at `now`.
+    /// When the first of what is held may leave, or has been held back long enough, as seen at `now`.
     fn next_leave(&self, now: UnixNanos) -> Option<UnixNanos> {
-        let (due, item) = self.queue.front()?;
-        let slot = match (item, &self.pacer) {
-            (Item::Change(_), Some(pacer)) => pacer.slot(due),
-            _ => due,
-        };
-        Some(self.timing.stalled_until(now).map_or(slot, |end| end.max(slot)))
+        let leave = self.queue.front().map(|(due, item)| {
+            let slot = match (item, &self.pacer) {
+                (Item::Change(change), Some(pacer)) if change.is_written() => pacer.slot(due),
+                _ => due,
+            };
+            self.timing.stalled_until(now).map_or(slot, |end| end.max(slot))
+        });
+        leave.into_iter().chain(self.injector.next_expiry()).min()
     }
 
     async fn apply(&self, batch: Vec<Item>) -> Result<Acked> {
@@ -225,7 +259,7 @@ impl Relay {
                 Item::Confirm(lsn) => confirm = Some(lsn),
             }
         }
-        self.sink.write(&mut changes).await?;
+        self.sink.write(&mut changes, self.clock.now()).await?;
         Ok(Acked { at: self.clock.now(), changes, confirm })
     }
 }

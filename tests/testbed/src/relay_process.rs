@@ -7,6 +7,7 @@ use anyhow::{Context, Result, bail};
 use parking_lot::Mutex;
 
 use crate::ack_file::{AckFile, AckRow};
+use crate::fault_file::{FaultFile, FaultRow};
 use crate::find_program;
 use crate::guard::{Guard, Launcher, Process, Program, Signal};
 use crate::relay::{Faults, MONGO_VARIABLE, POSTGRES_VARIABLE, READY_LINE};
@@ -22,6 +23,7 @@ pub(crate) struct RelayOptions {
     pub(crate) mongo: String,
     pub(crate) database: String,
     pub(crate) ack_file: PathBuf,
+    pub(crate) fault_file: PathBuf,
     pub(crate) faults: Faults,
 }
 
@@ -126,15 +128,25 @@ impl RelayProcess {
     pub fn acks(&self) -> Result<Vec<AckRow>> {
         AckFile::read(self.ack_file())
     }
+
+    /// The rows that it has hit on purpose so far.
+    ///
+    /// # Errors
+    /// When the file cannot be read or holds a line that no relay writes.
+    pub fn faults(&self) -> Result<Vec<FaultRow>> {
+        FaultFile::read(&self.options.fault_file)
+    }
 }
 
 async fn launch(launcher: &Launcher, options: &RelayOptions, number: u32) -> Result<Process> {
     let ack_file = options.ack_file.to_str().context("the temporary folder's path is not UTF-8")?;
+    let fault_file = options.fault_file.to_str().context("the temporary folder's path is not UTF-8")?;
     let program = Program::new(format!("relay-{number}"), find_program("relay")?)
         // Passwords go through the environment: arguments can be read by everybody on the machine.
         .env(POSTGRES_VARIABLE, &options.postgres)
         .env(MONGO_VARIABLE, &options.mongo)
         .args(["--database", &options.database, "--ack-file", ack_file])
+        .args(["--fault-file", fault_file])
         .args(options.faults.arguments());
     let process = launcher.run(program).await?;
     let ready = wait_for("the relay to stream", READY_LIMIT, || async {

@@ -8,7 +8,7 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 
 use crate::guard::{Guard, Process, Program};
-use crate::relay::{Decimal, Faults, Rate};
+use crate::relay::{Decimal, Faults, Rate, RowFaults, Shape};
 use crate::relay_process::{RelayOptions, RelayProcess};
 use crate::servers::find::Places;
 use crate::servers::mongo::{self, Mongo};
@@ -74,6 +74,29 @@ impl Builder {
     #[must_use]
     pub fn stall(mut self, at: Duration, length: Duration) -> Self {
         (self.faults.stall_at, self.faults.stall_for) = (Some(span(at)), Some(span(length)));
+        self
+    }
+
+    /// The most by which the relay holds a row longer than the rest, in whole milliseconds, evenly drawn from
+    /// `seed`; default: not at all.
+    #[must_use]
+    pub fn jitter(mut self, most: Duration, seed: u64) -> Self {
+        self.faults.jitter_ms = u64::try_from(most.as_millis()).unwrap_or(u64::MAX);
+        self.faults.seed = seed;
+        self
+    }
+
+    /// What the relay does to single rows; default: nothing.
+    #[must_use]
+    pub fn row_faults(mut self, rows: RowFaults) -> Self {
+        self.faults.rows = rows;
+        self
+    }
+
+    /// How rows lie in MongoDB; default: plain.
+    #[must_use]
+    pub fn shape(mut self, shape: Shape) -> Self {
+        self.faults.shape = shape;
         self
     }
 
@@ -150,6 +173,7 @@ impl Builder {
                 mongo: bed.mongo_uri().to_owned(),
                 database: DATABASE.to_owned(),
                 ack_file: bed.folder.join("acks.tsv"),
+                fault_file: bed.folder.join("faults.tsv"),
                 faults: self.faults,
             };
             bed.relay = Some(RelayProcess::start(&bed.guard, options).await?);
@@ -208,6 +232,14 @@ impl Testbed {
     #[must_use]
     pub fn mongo(&self) -> &Process {
         &self.mongo.process
+    }
+
+    /// Starts mongod again after it was ended, on the same port and data; returns when it takes writes.
+    ///
+    /// # Errors
+    /// When it still runs, or does not come up.
+    pub async fn start_mongo_again(&mut self) -> Result<()> {
+        self.mongo.start_again(&self.guard).await
     }
 
     /// The folder that holds everything and that goes with the testbed; a place for a test's own files.

@@ -45,7 +45,7 @@ struct Options {
     #[command(flatten)]
     faults: Faults,
     /// Only the servers, no relay
-    #[arg(long, conflicts_with = "Faults")]
+    #[arg(long, conflicts_with_all = ["Faults", "RowFaults"])]
     without_relay: bool,
     /// Pass over the servers that are installed: use the downloaded ones
     #[arg(long)]

@@ -1,4 +1,5 @@
-//! Writes the ack file on a thread of its own, off the measured path, and confirms what is written.
+//! Writes the ack file and the fault file on a thread of their own, off the measured path, and confirms what is
+//! written.
 
 use std::fmt::Write as _;
 use std::fs::File;
@@ -13,6 +14,7 @@ use tokio::sync::{mpsc, watch};
 
 use super::document::Change;
 use crate::ack_file::{AckFile, AckRow};
+use crate::fault_file::{FaultFile, FaultRow};
 
 /// Batches acknowledged and not yet in the file; when it is full the disk is stuck, and the relay waits.
 const ACKED_BATCHES: usize = 256;
@@ -35,11 +37,11 @@ pub(super) struct AckWriter {
 }
 
 impl AckWriter {
-    pub(super) fn open(path: &Path, confirmed: watch::Sender<Lsn>) -> Result<Self> {
-        let file = AckFile::open(path)?;
+    pub(super) fn open(acks: &Path, faults: Option<&Path>, confirmed: watch::Sender<Lsn>) -> Result<Self> {
+        let files = Files { acks: AckFile::open(acks)?, faults: faults.map(FaultFile::open).transpose()? };
         let (batches, receiver) = mpsc::channel(ACKED_BATCHES);
         let thread = std::thread::Builder::new().name("ack-file".into());
-        let thread = thread.spawn(move || write(file, receiver, &confirmed))?;
+        let thread = thread.spawn(move || write(files, receiver, &confirmed))?;
         Ok(Self { batches, thread })
     }
 
@@ -58,16 +60,34 @@ impl AckWriter {
     }
 }
 
-fn write(mut file: File, mut batches: mpsc::Receiver<Acked>, confirmed: &watch::Sender<Lsn>) -> Result<()> {
-    let mut lines = String::new();
+struct Files {
+    acks: File,
+    faults: Option<File>,
+}
+
+fn write(mut files: Files, mut batches: mpsc::Receiver<Acked>, confirmed: &watch::Sender<Lsn>) -> Result<()> {
+    let (mut acks, mut faults) = (String::new(), String::new());
     while let Some(Acked { at, changes, confirm }) = batches.blocking_recv() {
-        lines.clear();
-        for Change { op, table, key, stamp, .. } in changes {
-            let row = AckRow { acked: at, op, table, key, stamp };
-            writeln!(lines, "{row}").context("a line that cannot be formatted")?;
+        acks.clear();
+        faults.clear();
+        for change in changes {
+            let (acked, noted) = (change.is_written() && !change.is_again(), change.fault);
+            let Change { op, table, key, stamp, .. } = change;
+            if let Some(fault) = noted {
+                let row =
+                    FaultRow { at, fault, table: table.clone(), key: key.clone(), stamp: stamp.clone() };
+                writeln!(faults, "{row}").context("a line that cannot be formatted")?;
+            }
+            if acked {
+                let row = AckRow { acked: at, op, table, key, stamp };
+                writeln!(acks, "{row}").context("a line that cannot be formatted")?;
+            }
         }
         // One call for the whole batch, so that a reader seldom sees half a line.
-        file.write_all(lines.as_bytes()).context("cannot write the ack file")?;
+        files.acks.write_all(acks.as_bytes()).context("cannot write the ack file")?;
+        if let Some(file) = &mut files.faults {
+            file.write_all(faults.as_bytes()).context("cannot write the fault file")?;
+        }
         if let Some(lsn) = confirm {
             confirmed.send_replace(lsn);
         }

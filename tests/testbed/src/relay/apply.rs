@@ -10,9 +10,10 @@ use anyhow::{Context, Result, bail};
 use mongodb::bson::{Bson, Document, doc};
 use mongodb::options::ClientOptions;
 use mongodb::{Client, Database};
+use streamgauge_shared::time::UnixNanos;
 
 use super::document::Change;
-use crate::ack_file::Op;
+use super::shape::{Shape, Write, WriteKind};
 
 /// How long a MongoDB that does not answer is looked for.
 const SELECTION_LIMIT: Duration = Duration::from_secs(5);
@@ -21,64 +22,51 @@ const SELECTION_LIMIT: Duration = Duration::from_secs(5);
 #[derive(Debug)]
 pub(super) struct Sink {
     database: Database,
-}
-
-/// What kind of command a change needs.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Kind {
-    Replace,
-    Delete,
+    shape: Shape,
 }
 
 impl Sink {
-    pub(super) async fn connect(uri: &str, database: &str) -> Result<Self> {
+    pub(super) async fn connect(uri: &str, database: &str, shape: Shape) -> Result<Self> {
         let mut options = ClientOptions::parse(uri).await.context("cannot read the MongoDB URI")?;
         options.server_selection_timeout = Some(SELECTION_LIMIT);
         let client = Client::with_options(options).context("cannot use the MongoDB URI")?;
         let database = client.database(database);
         database.run_command(doc! { "ping": 1 }).await.context("cannot reach MongoDB")?;
-        Ok(Self { database })
+        Ok(Self { database, shape })
     }
 
-    /// Writes all changes; takes their documents, and leaves what the ack file needs.
-    pub(super) async fn write(&self, changes: &mut [Change]) -> Result<()> {
-        let mut runs = changes.chunk_by_mut(|a, b| a.table == b.table && kind(a.op) == kind(b.op)).peekable();
+    /// Writes all changes that are to be written; takes their rows, and leaves what the files need.
+    ///
+    /// `now` is what a shape with a time of its own puts into it.
+    pub(super) async fn write(&self, changes: &mut [Change], now: UnixNanos) -> Result<()> {
+        let written = changes.iter_mut().filter(|change| change.is_written());
+        let writes =
+            written.filter_map(|change| Some((change.table.clone(), self.shape.write(change, now)?)));
+        let writes: Vec<(String, Write)> = writes.collect();
+        let mut runs =
+            writes.chunk_by(|(a, one), (b, other)| a == b && one.kind() == other.kind()).peekable();
         while let Some(run) = runs.next() {
             let last = runs.peek().is_none();
             let reply = self.database.run_command(command(run, last)).await;
-            check(&reply.with_context(|| format!("cannot write to collection {}", run[0].table))?)?;
+            check(&reply.with_context(|| format!("cannot write to collection {}", run[0].0))?)?;
         }
         Ok(())
     }
 }
 
-fn kind(op: Op) -> Kind {
-    match op {
-        Op::Insert | Op::Update => Kind::Replace,
-        Op::Delete | Op::Truncate => Kind::Delete,
-    }
-}
-
-fn command(run: &mut [Change], last: bool) -> Document {
-    let table = run[0].table.clone();
-    let kind = kind(run[0].op);
-    let statements: Vec<Bson> = run.iter_mut().map(|change| Bson::Document(statement(change))).collect();
-    let mut command = match kind {
-        Kind::Replace => doc! { "update": table, "updates": statements },
-        Kind::Delete => doc! { "delete": table, "deletes": statements },
+fn command(run: &[(String, Write)], last: bool) -> Document {
+    let table = run[0].0.as_str();
+    let statements: Vec<Bson> =
+        run.iter().map(|(_, write)| Bson::Document(write.statement().clone())).collect();
+    let mut command = match run[0].1.kind() {
+        WriteKind::Update => doc! { "update": table, "updates": statements },
+        WriteKind::Delete => doc! { "delete": table, "deletes": statements },
+        WriteKind::Insert => doc! { "insert": table, "documents": statements },
     };
     let concern = if last { Bson::from("majority") } else { Bson::Int32(1) };
     command.insert("ordered", true);
     command.insert("writeConcern", doc! { "w": concern });
     command
-}
-
-fn statement(change: &mut Change) -> Document {
-    match (change.op, change.document.take()) {
-        (Op::Truncate, _) => doc! { "q": {}, "limit": 0 },
-        (_, Some(document)) => doc! { "q": { "_id": &change.id }, "u": document, "upsert": true },
-        (_, None) => doc! { "q": { "_id": &change.id }, "limit": 1 },
-    }
 }
 
 /// A command that could not do all of its work still answers `ok: 1`.
@@ -98,27 +86,25 @@ fn check(reply: &Document) -> Result<()> {
 mod tests {
     use super::*;
 
-    fn change(op: Op, table: &str, key: &str) -> Change {
-        let document = (kind(op) == Kind::Replace).then(|| doc! { "_id": key });
-        Change { op, table: table.into(), key: key.into(), id: key.into(), stamp: None, document, bytes: 0 }
-    }
-
     #[test]
-    fn inserts_and_updates_are_upserts_and_only_the_last_command_waits_for_the_majority() {
-        let mut run = [change(Op::Insert, "orders", "a"), change(Op::Update, "orders", "b")];
-        let statement = |key: &str| doc! { "q": { "_id": key }, "u": { "_id": key }, "upsert": true };
+    fn only_the_last_command_waits_for_the_majority() {
+        let run = [
+            ("orders".to_owned(), Write::Update(doc! { "q": 1 })),
+            ("orders".to_owned(), Write::Update(doc! { "q": 2 })),
+        ];
         let expected = doc! {
-            "update": "orders", "updates": [statement("a"), statement("b")],
+            "update": "orders", "updates": [doc! { "q": 1 }, doc! { "q": 2 }],
             "ordered": true, "writeConcern": { "w": 1 },
         };
-        assert_eq!(command(&mut run, false), expected);
-        let mut run = [change(Op::Delete, "orders", "a"), change(Op::Truncate, "orders", "")];
-        let deletes = [doc! { "q": { "_id": "a" }, "limit": 1 }, doc! { "q": {}, "limit": 0 }];
+        assert_eq!(command(&run, false), expected);
+        let run = [("orders".to_owned(), Write::Delete(doc! { "q": 1 }))];
         let expected = doc! {
-            "delete": "orders", "deletes": deletes.to_vec(),
+            "delete": "orders", "deletes": [doc! { "q": 1 }],
             "ordered": true, "writeConcern": { "w": "majority" },
         };
-        assert_eq!(command(&mut run, true), expected);
+        assert_eq!(command(&run, true), expected);
+        let run = [("orders".to_owned(), Write::Insert(doc! { "v": 1 }))];
+        assert_eq!(command(&run, true).get_array("documents").unwrap().len(), 1);
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! Rows as documents, in the plain shape: `{_id: <key>, …the other columns}`.
+//! Rows as values of BSON; [`super::shape`] makes documents of them.
 //!
 //! The key is the column of the replica identity; several make a document of their names, in the order of the
 //! table, and are joined by `:` in the ack file. With replica identity full every column is marked, so there it
@@ -14,6 +14,7 @@ use streamgauge_shared::stamp::Stamp;
 use super::pgoutput::{Cell, Message, Relation};
 use super::value::value;
 use crate::ack_file::Op;
+use crate::fault_file::Fault;
 
 /// What Debezium writes for a large value that an update did not touch; the relay does the same.
 const UNAVAILABLE: &str = "__debezium_unavailable_value";
@@ -27,28 +28,47 @@ pub(crate) struct Change {
     pub(super) table: String,
     /// The key as text.
     pub(super) key: String,
-    /// The key as `_id`; null for a truncate.
-    pub(super) id: Bson,
+    /// The key columns by name, in the order of the table; empty for a truncate.
+    pub(super) id: Document,
     pub(super) stamp: Option<String>,
-    /// The document of an insert or update.
-    pub(super) document: Option<Document>,
+    /// All columns of an insert or update.
+    pub(super) row: Option<Document>,
+    /// All columns of what was there before, null where PostgreSQL did not send them; absent where it sent none.
+    pub(super) before: Option<Document>,
     /// Bytes of the message it came in.
     pub(super) bytes: usize,
+    /// What the relay does to it on purpose.
+    pub(super) fault: Option<Fault>,
+}
+
+impl Change {
+    /// Whether it reaches MongoDB at all.
+    pub(super) fn is_written(&self) -> bool {
+        !matches!(self.fault, Some(Fault::Drop | Fault::Coalesce))
+    }
+
+    /// Whether it is the same write once more.
+    pub(super) fn is_again(&self) -> bool {
+        self.fault == Some(Fault::Duplicate)
+    }
 }
 
 /// The writes that a message stands for: usually one, two when an update changed the key.
 pub(super) fn changes(message: &Message, relation: &Relation, bytes: usize) -> Result<Vec<Change>> {
+    let (table, fault) = (relation.name.clone(), None);
     let delete = |old: &[Cell]| -> Result<Change> {
-        let (table, key, id) = (relation.name.clone(), key(relation, old)?, id(relation, old)?);
-        Ok(Change { op: Op::Delete, table, key, id, stamp: None, document: None, bytes })
+        let (table, key, id) = (table.clone(), key(relation, old)?, id(relation, old)?);
+        let before = Some(columns(relation, old)?);
+        Ok(Change { op: Op::Delete, table, key, id, stamp: None, row: None, before, bytes, fault })
     };
-    let write = |op, new: &[Cell]| -> Result<Change> {
-        let (table, key, id) = (relation.name.clone(), key(relation, new)?, id(relation, new)?);
-        let document = Some(document(relation, &id, new)?);
-        Ok(Change { op, table, key, id, stamp: stamp(new), document, bytes })
+    let write = |op, new: &[Cell], before: Option<&[Cell]>| -> Result<Change> {
+        let (table, key, id) = (table.clone(), key(relation, new)?, id(relation, new)?);
+        let row = Some(columns(relation, new)?);
+        let before = before.map(|old| columns(relation, old)).transpose()?;
+        Ok(Change { op, table, key, id, stamp: stamp(new), row, before, bytes, fault })
     };
     Ok(match message {
-        Message::Insert { new, .. } => vec![write(Op::Insert, new)?],
+        Message::Insert { new, .. } => vec![write(Op::Insert, new, None)?],
         Message::Update { old, new, .. } => {
             let moved = match old {
                 Some(old) => key(relation, old)? != key(relation, new)?,
@@ -60,12 +80,13 @@ pub(super) fn changes(message: &Message, relation: &Relation, bytes: usize) -> R
                 _ => new.clone(),
             };
             let gone = old.iter().filter(|_| moved).map(|old| delete(old));
-            gone.chain([write(Op::Update, &filled)]).collect::<Result<_>>()?
+            let before = old.as_deref().filter(|_| !moved);
+            gone.chain([write(Op::Update, &filled, before)]).collect::<Result<_>>()?
         }
         Message::Delete { old, .. } => vec![delete(old)?],
         Message::Truncate { .. } => {
-            let (table, key) = (relation.name.clone(), String::new());
-            vec![Change { op: Op::Truncate, table, key, id: Bson::Null, stamp: None, document: None, bytes }]
+            let (op, key, id) = (Op::Truncate, String::new(), Document::new());
+            vec![Change { op, table, key, id, stamp: None, row: None, before: None, bytes, fault }]
         }
         Message::Relation(_) | Message::Other(_) => Vec::new(),
     })
@@ -97,18 +118,15 @@ fn key(relation: &Relation, row: &[Cell]) -> Result<String> {
     Ok(parts.join(KEY_SEPARATOR))
 }
 
-/// The key as MongoDB has it: one column plain, several as a document.
-fn id(relation: &Relation, row: &[Cell]) -> Result<Bson> {
+/// The key columns with their types.
+fn id(relation: &Relation, row: &[Cell]) -> Result<Document> {
     let mut parts = Document::new();
     for (index, (column, cell)) in relation.columns.iter().zip(row).enumerate() {
         if is_key(relation, index) {
             parts.insert(column.name.clone(), converted(relation, index, cell)?);
         }
     }
-    Ok(match parts.len() {
-        1 => parts.into_iter().next().map_or(Bson::Null, |(_, only)| only),
-        _ => Bson::Document(parts),
-    })
+    Ok(parts)
 }
 
 fn stamp(row: &[Cell]) -> Option<String> {
@@ -130,7 +148,7 @@ fn converted(relation: &Relation, index: usize, cell: &Cell) -> Result<Bson> {
     })
 }
 
-fn document(relation: &Relation, id: &Bson, row: &[Cell]) -> Result<Document> {
+fn columns(relation: &Relation, row: &[Cell]) -> Result<Document> {
     if row.len() != relation.columns.len() {
         bail!(
             "a row of table {} has {} values for {} columns",
@@ -140,11 +158,7 @@ fn document(relation: &Relation, id: &Bson, row: &[Cell]) -> Result<Document> {
         );
     }
     let mut document = Document::new();
-    document.insert("_id", id);
     for (index, (column, cell)) in relation.columns.iter().zip(row).enumerate() {
-        if is_key(relation, index) {
-            continue;
-        }
         document.insert(column.name.clone(), converted(relation, index, cell)?);
     }
     Ok(document)
@@ -182,8 +196,8 @@ mod tests {
         let new = row(&["1.5", "k", "12.30", STAMP]);
         let change = &changes(&Message::Insert { relation: 7, new }, &relation, 9).unwrap()[0];
         let n = Bson::Decimal128("12.30".parse().unwrap());
-        let expected = doc! { "_id": "k", "note": "1.5", "n": n, "anything": STAMP };
-        assert_eq!(change.document.as_ref(), Some(&expected));
+        let expected = doc! { "note": "1.5", "id": "k", "n": n, "anything": STAMP };
+        assert_eq!(change.row.as_ref(), Some(&expected));
         assert_eq!((change.key.as_str(), change.stamp.as_deref(), change.bytes), ("k", Some(STAMP), 9));
         let new = row(&["1.5", "k", "1", "1.00c0ffee0042.0.17"]);
         let change = &changes(&Message::Insert { relation: 7, new }, &relation, 9).unwrap()[0];
@@ -196,18 +210,19 @@ mod tests {
         let new = row(&["2", "x", "a"]);
         let change = &changes(&Message::Insert { relation: 7, new }, &relation, 0).unwrap()[0];
         let id = doc! { "line": 2, "order": "a" };
-        assert_eq!(change.document, Some(doc! { "_id": id.clone(), "v": "x" }));
-        assert_eq!(change.key, "2:a");
+        assert_eq!(change.row, Some(doc! { "line": 2, "v": "x", "order": "a" }));
+        assert_eq!((&change.id, change.key.as_str()), (&id, "2:a"));
         let old = vec![Cell::Text("2".into()), Cell::Null, Cell::Text("a".into())];
         let change = &changes(&Message::Delete { relation: 7, old }, &relation, 0).unwrap()[0];
-        assert_eq!((change.op, &change.id), (Op::Delete, &Bson::Document(id)));
+        assert_eq!((change.op, &change.id), (Op::Delete, &id));
+        assert_eq!(change.before, Some(doc! { "line": 2, "v": Bson::Null, "order": "a" }));
     }
 
     #[test]
     fn a_single_key_keeps_its_type() {
         let relation = relation(false, &[("id", 20, true)]);
         let change = &changes(&Message::Insert { relation: 7, new: row(&["7"]) }, &relation, 0).unwrap()[0];
-        assert_eq!((&change.id, change.key.as_str()), (&Bson::Int64(7), "7"));
+        assert_eq!((&change.id, change.key.as_str()), (&doc! { "id": 7_i64 }, "7"));
     }
 
     #[test]
@@ -217,7 +232,8 @@ mod tests {
         let moved =
             changes(&Message::Update { relation: 7, old, new: row(&["b", "?"]) }, &relation, 0).unwrap();
         assert_eq!((moved[0].op, moved[0].key.as_str()), (Op::Delete, "a"));
-        assert_eq!(moved[1].document, Some(doc! { "_id": "b", "v": UNAVAILABLE }));
+        assert_eq!(moved[1].row, Some(doc! { "id": "b", "v": UNAVAILABLE }));
+        assert_eq!(moved[1].before, None);
     }
 
     #[test]
@@ -225,7 +241,8 @@ mod tests {
         let relation = relation(true, &[("v", 25, true), ("id", 25, true)]);
         let update = Message::Update { relation: 7, old: Some(row(&["large", "k"])), new: row(&["?", "k"]) };
         let written = changes(&update, &relation, 0).unwrap();
-        assert_eq!(written[0].document, Some(doc! { "_id": "k", "v": "large" }));
+        assert_eq!(written[0].row, Some(doc! { "v": "large", "id": "k" }));
+        assert_eq!(written[0].before, Some(doc! { "v": "large", "id": "k" }));
         assert_eq!(written.len(), 1);
     }
 

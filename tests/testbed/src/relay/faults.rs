@@ -2,16 +2,19 @@
 
 use std::time::Duration;
 
+use clap::ValueEnum;
 use streamgauge_shared::time::{Nanos, parse_duration};
 
 use super::decimal::Decimal;
 use super::pace::{Pacer, Rate};
-use super::timing::{Stall, Timing};
+use super::row_faults::RowFaults;
+use super::shape::Shape;
+use super::timing::{Jitter, Stall, Timing};
 use crate::wait::span;
 
 /// The known behaviour of a relay. Without any of it, rows go through as fast as they can.
 ///
-/// Order never changes: rows are written in the order of their commits.
+/// Rows are written in the order of their commits, unless [`RowFaults`] says otherwise.
 #[derive(Clone, Debug, Default, PartialEq, Eq, clap::Args)]
 pub struct Faults {
     /// How long the relay holds each row from the moment it was read
@@ -29,6 +32,19 @@ pub struct Faults {
     /// For how long it then writes nothing; what waited goes out as fast as the rate limit allows
     #[arg(long, value_name = "DURATION", value_parser = parse_duration, requires = "stall_at")]
     pub stall_for: Option<Nanos>,
+    /// The most by which it holds a row longer than the rest, evenly drawn from `--seed` and the row's number;
+    /// order stays
+    #[arg(long, default_value_t = 0, value_name = "N")]
+    pub jitter_ms: u64,
+    /// What jitter is drawn from
+    #[arg(long, default_value_t = 0, value_name = "N")]
+    pub seed: u64,
+    /// How rows lie in MongoDB
+    #[arg(long, value_enum, default_value_t, value_name = "SHAPE")]
+    pub shape: Shape,
+    /// What is done to single rows
+    #[command(flatten)]
+    pub rows: RowFaults,
 }
 
 impl Faults {
@@ -41,15 +57,19 @@ impl Faults {
             ("--rate-limit", self.rate_limit.map(|rate| rate.to_string())),
             ("--stall-at", self.stall_at.map(nanos)),
             ("--stall-for", self.stall_for.map(nanos)),
+            ("--jitter-ms", Some(self.jitter_ms.to_string())),
+            ("--seed", Some(self.seed.to_string())),
+            ("--shape", self.shape.to_possible_value().map(|value| value.get_name().to_owned())),
         ];
         let given = options.into_iter().filter_map(|(name, value)| Some([name.to_owned(), value?]));
-        given.flatten().collect()
+        given.flatten().chain(self.rows.arguments()).collect()
     }
 
     pub(super) fn timing(&self) -> Timing {
         let stall = self.stall_at.zip(self.stall_for).map(|(at, length)| Stall { at, length });
         let delay = span(Duration::from_millis(self.delay_ms));
-        Timing::new(delay, self.delay_growth_ms_per_s.unwrap_or_default(), stall)
+        let jitter = Jitter { most: span(Duration::from_millis(self.jitter_ms)), seed: self.seed };
+        Timing::new(delay, self.delay_growth_ms_per_s.unwrap_or_default(), stall, jitter)
     }
 
     pub(super) fn pacer(&self) -> Option<Pacer> {
@@ -82,8 +102,17 @@ mod tests {
             ["--rate-limit", "0.3"],
             ["--stall-at", "1500000000ns"],
             ["--stall-for", "20s"],
+            ["--jitter-ms", "20"],
+            ["--seed", "7"],
+            ["--shape", "soft-delete-update"],
+            ["--drop-every", "9"],
+            ["--duplicate-every", "8"],
+            ["--reorder-every", "7"],
+            ["--coalesce-every", "6"],
+            ["--withhold-ms", "300"],
+            ["--corrupt-every", "5"],
         ];
-        for arguments in [&[], &all[..1], &all[1..3], &all[3..], &all[..]] {
+        for arguments in [&[], &all[..1], &all[1..3], &all[3..], &all[5..8], &all[8..], &all[..]] {
             let faults = parse(&arguments.concat()).unwrap();
             let again = faults.arguments();
             assert_eq!(parse(&again.iter().map(String::as_str).collect::<Vec<_>>()), Ok(faults));
@@ -94,7 +123,9 @@ mod tests {
 
     #[test]
     fn wrong_options_are_refused_with_the_way_out() {
-        let cases: [(&[&str], &str); 4] = [
+        let cases: [(&[&str], &str); 6] = [
+            (&["--drop-every", "0"], "invalid value '0'"),
+            (&["--shape", "round"], "unwrapped-replace"),
             (&["--rate-limit", "0"], "write more than 0 rows a second"),
             (&["--rate-limit=-5"], "write digits"),
             (&["--stall-at", "5", "--stall-for", "5s"], "'5' has no unit"),

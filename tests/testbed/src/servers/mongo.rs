@@ -39,6 +39,26 @@ pub struct Mongo {
     pub process: Process,
     /// `mongodb://127.0.0.1:port/database?…`.
     pub uri: String,
+    port: u16,
+    /// What starts it again on the same port and data.
+    program: Program,
+    starts: u32,
+}
+
+impl Mongo {
+    /// Starts a server that has ended again, on the same port and data; returns when it takes writes.
+    pub(crate) async fn start_again(&mut self, guard: &Guard) -> Result<()> {
+        if self.process.is_running() {
+            bail!("mongod still runs: end it before it is started again");
+        }
+        self.starts += 1;
+        let name = format!("{}-{}", self.program.name, self.starts);
+        self.process = guard.run(Program { name, ..self.program.clone() }).await?;
+        let client = direct(self.port).await?;
+        wait_primary(&client, &self.process).await?;
+        client.shutdown().await;
+        Ok(())
+    }
 }
 
 /// Starts a server and waits until it takes writes.
@@ -59,7 +79,8 @@ pub(crate) async fn start(
         let port = free_port()?;
         let data = home.join(format!("data-{port}"));
         fs::create_dir(&data)?;
-        let process = guard.run(program(mongod, port, &data, &key_file, options)?).await?;
+        let program = program(mongod, port, &data, &key_file, options)?;
+        let process = guard.run(program.clone()).await?;
         if !set_up(&process, port, options, &password).await? {
             continue;
         }
@@ -71,7 +92,7 @@ pub(crate) async fn start(
         };
         let source = if options.auth { "&authSource=admin" } else { "" };
         let uri = format!("mongodb://{login}127.0.0.1:{port}/{database}?{kind}{source}");
-        return Ok(Mongo { process, uri });
+        return Ok(Mongo { process, uri, port, program, starts: 1 });
     }
     bail!("mongod lost its port {START_ATTEMPTS} times to another process")
 }
@@ -104,11 +125,7 @@ fn program(mongod: &Path, port: u16, data: &Path, key_file: &Path, options: &Opt
 
 /// Makes it primary and creates the user; `false` when the server lost its port to another process.
 async fn set_up(process: &Process, port: u16, options: &Options, password: &str) -> Result<bool> {
-    let mut direct =
-        ClientOptions::parse(format!("mongodb://127.0.0.1:{port}/?directConnection=true")).await?;
-    direct.server_selection_timeout = Some(Duration::from_millis(500));
-    direct.connect_timeout = Some(Duration::from_millis(500));
-    let client = Client::with_options(direct)?;
+    let client = direct(port).await?;
     let answered = wait_for("mongod to answer", READY_LIMIT, || async {
         if process.state().is_over() {
             return Ok(None);
@@ -127,11 +144,7 @@ async fn set_up(process: &Process, port: u16, options: &Options, password: &str)
         let initiate = doc! { "replSetInitiate": { "_id": REPLICA_SET, "members": [member] } };
         admin.run_command(initiate).await.context("cannot initiate the replica set")?;
     }
-    let primary = wait_for("mongod to be primary", READY_LIMIT, || async {
-        let hello = hello(&client).await.map_err(|error| error.to_string())?;
-        if hello.get_bool("isWritablePrimary").unwrap_or(false) { Ok(()) } else { Err(hello.to_string()) }
-    });
-    primary.await.with_context(|| process.tail())?;
+    wait_primary(&client, process).await?;
     if options.auth {
         let create = doc! { "createUser": USER, "pwd": password, "roles": ["root"] };
         admin.run_command(create).await.context("cannot create the user")?;
@@ -142,6 +155,23 @@ async fn set_up(process: &Process, port: u16, options: &Options, password: &str)
         return Ok(false);
     }
     Ok(true)
+}
+
+/// A client of this server alone, which soon says when it does not answer.
+async fn direct(port: u16) -> Result<Client> {
+    let mut options =
+        ClientOptions::parse(format!("mongodb://127.0.0.1:{port}/?directConnection=true")).await?;
+    options.server_selection_timeout = Some(Duration::from_millis(500));
+    options.connect_timeout = Some(Duration::from_millis(500));
+    Ok(Client::with_options(options)?)
+}
+
+async fn wait_primary(client: &Client, process: &Process) -> Result<()> {
+    let primary = wait_for("mongod to be primary", READY_LIMIT, || async {
+        let hello = hello(client).await.map_err(|error| error.to_string())?;
+        if hello.get_bool("isWritablePrimary").unwrap_or(false) { Ok(()) } else { Err(hello.to_string()) }
+    });
+    primary.await.with_context(|| process.tail())
 }
 
 async fn hello(client: &Client) -> mongodb::error::Result<Document> {

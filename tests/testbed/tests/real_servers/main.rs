@@ -3,6 +3,7 @@
 mod faults;
 mod leftovers;
 mod pipeline;
+mod rows;
 mod tables;
 
 use std::time::Duration;

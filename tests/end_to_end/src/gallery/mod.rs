@@ -1,0 +1,139 @@
+//! The fault gallery: each fault injected at a known size, and what the report says of it.
+//!
+//! Every line starts its own databases, relay, observer and writer, injects one fault, and compares:
+//!
+//! - [`counts`]: rows dropped, duplicated, reordered, coalesced, corrupted. Counts must be equal, and be the
+//!   very rows that the relay hit.
+//! - [`times`]: delays, stalls and a rate limit. Times must agree within 3 ms or 1 % of what was injected.
+//! - [`spoilers`]: what spoils the measurement itself. The run must end DEGRADED or INVALID with the reason.
+//! - [`clean`]: ten runs without a fault. None INVALID, and hardly one DEGRADED.
+
+mod acks;
+mod clean;
+mod counts;
+mod live;
+mod proxy;
+mod spoilers;
+mod times;
+
+use std::fmt;
+
+use anyhow::Result;
+
+pub use acks::Acks;
+
+/// One line of the gallery.
+#[derive(Clone, Debug)]
+pub struct Line {
+    /// The fault's name.
+    pub fault: String,
+    /// What was injected, with its size.
+    pub injected: String,
+    /// What the report says of it.
+    pub reported: String,
+    /// The difference between the two.
+    pub error: String,
+    /// Whether that is as it must be.
+    pub verdict: Verdict,
+}
+
+/// What a line comes to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// Reported as injected.
+    Right,
+    /// It was not, and how.
+    Wrong(String),
+    /// Not possible here, and why.
+    Skipped(String),
+}
+
+/// A fault that can be asked for by its name.
+#[derive(Clone, Copy, Debug)]
+pub struct Entry {
+    /// As `--only` names it.
+    pub name: &'static str,
+    kind: Kind,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Kind {
+    Count(counts::Counted),
+    Time(times::Timed),
+    Spoiler(spoilers::Spoiler),
+    Clean,
+}
+
+impl Entry {
+    /// Every line, in the order of the gallery.
+    #[must_use]
+    pub fn all() -> Vec<Self> {
+        let counts = counts::ALL.map(|counted| Self { name: counted.name(), kind: Kind::Count(counted) });
+        let times = times::ALL.map(|timed| Self { name: timed.name(), kind: Kind::Time(timed) });
+        let spoilers =
+            spoilers::ALL.map(|spoiler| Self { name: spoiler.name(), kind: Kind::Spoiler(spoiler) });
+        let clean = Self { name: clean::NAME, kind: Kind::Clean };
+        counts.into_iter().chain(times).chain(spoilers).chain([clean]).collect()
+    }
+
+    /// Injects the fault; the lines, one for most. A run that cannot be carried through is a wrong line.
+    pub async fn lines(self) -> Vec<Line> {
+        let lines = match self.kind {
+            Kind::Count(counted) => one(Box::pin(counted.line()).await),
+            Kind::Time(timed) => one(Box::pin(timed.line()).await),
+            Kind::Spoiler(spoiler) => one(Box::pin(spoiler.line()).await),
+            Kind::Clean => Box::pin(clean::lines()).await,
+        };
+        lines.unwrap_or_else(|error| vec![Line::failed(self.name, &error)])
+    }
+}
+
+fn one(line: Result<Line>) -> Result<Vec<Line>> {
+    line.map(|line| vec![line])
+}
+
+impl Line {
+    fn failed(fault: &str, error: &anyhow::Error) -> Self {
+        let nothing = || "-".to_owned();
+        Self {
+            fault: fault.to_owned(),
+            injected: nothing(),
+            reported: nothing(),
+            error: nothing(),
+            verdict: Verdict::Wrong(format!("not carried through: {error:#}")),
+        }
+    }
+
+    /// The heading over the lines.
+    #[must_use]
+    pub fn heading() -> String {
+        columns("fault", "injected", "reported", "error", "verdict")
+    }
+
+    /// Whether it speaks against the instrument.
+    #[must_use]
+    pub fn is_wrong(&self) -> bool {
+        matches!(self.verdict, Verdict::Wrong(_))
+    }
+}
+
+impl fmt::Display for Line {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let verdict = self.verdict.to_string();
+        f.write_str(&columns(&self.fault, &self.injected, &self.reported, &self.error, &verdict))
+    }
+}
+
+impl fmt::Display for Verdict {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Right => f.write_str("right"),
+            Self::Wrong(how) => write!(f, "WRONG: {how}"),
+            Self::Skipped(why) => write!(f, "skipped: {why}"),
+        }
+    }
+}
+
+fn columns(fault: &str, injected: &str, reported: &str, error: &str, verdict: &str) -> String {
+    format!("{fault:<20} {injected:<34} {reported:<52} {error:<22} {verdict}")
+}
