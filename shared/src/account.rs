@@ -89,6 +89,28 @@ macro_rules! closed_set {
     };
 }
 
+impl Outcome {
+    /// Whether an entry may go from this outcome to another: the closed list of reasons.
+    ///
+    /// - *Pending* ends in any other.
+    /// - Its event came after all: *superseded* (a sink that reorders), *lost* (later than the run waits), *unknown*
+    ///   (it had committed) and *rejected* (PostgreSQL's answer is contradicted, which makes the run INVALID) become
+    ///   *delivered* or *late*.
+    /// - PostgreSQL's answer came after all: *lost* and *superseded* become *rejected*, *lost* becomes *unknown*.
+    /// - *Delivered* and *late* are final.
+    #[must_use]
+    pub fn may_become(self, to: Self) -> bool {
+        use Outcome::{Delivered, Late, Lost, Pending, Rejected, Superseded, Unknown};
+        match (self, to) {
+            (Pending, _) => to != Pending,
+            (Superseded | Lost | Unknown | Rejected, Delivered | Late)
+            | (Superseded | Lost, Rejected)
+            | (Lost, Unknown) => true,
+            _ => false,
+        }
+    }
+}
+
 closed_set!(Phase, 4, Setup => "setup", WarmUp => "warm_up", Run => "run", Teardown => "teardown");
 closed_set!(Operation, 3, Create => "create", Update => "update", Delete => "delete");
 closed_set!(Outcome, 7, Delivered => "delivered", Superseded => "superseded", Late => "late", Lost => "lost",

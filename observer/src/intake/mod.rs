@@ -3,4 +3,4 @@
 
 mod session;
 
-pub use session::{Admission, Decision, Slot, serve};
+pub use session::{Admission, Decision, SessionError, Slot, serve, shifted};

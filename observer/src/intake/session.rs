@@ -43,6 +43,25 @@ pub struct Slot {
     pub generation: u64,
 }
 
+impl Slot {
+    /// Whether a message is new. A record that came before is dropped, and so is what an older connection brings.
+    ///
+    /// # Errors
+    /// [`SessionError::Gap`] for a record after a missing one: the session ends, and the writer sends again.
+    pub fn accept(&mut self, message: &ToObserver, generation: u64) -> Result<bool, SessionError> {
+        if self.generation != generation {
+            return Ok(false);
+        }
+        let ToObserver::Record { number, .. } = message else { return Ok(true) };
+        if *number > self.next_record {
+            return Err(SessionError::Gap { found: *number, expected: self.next_record });
+        }
+        let new = *number == self.next_record;
+        self.next_record += u64::from(new);
+        Ok(new)
+    }
+}
+
 /// A writer that may take part.
 pub struct Admission {
     /// Its index.
@@ -227,7 +246,7 @@ async fn receive<R: AsyncRead + Unpin>(
                 let exchange = Exchange { asked, heard, answered, returned };
                 admission.peer_clock.lock().exchanged(&exchange, until_next(exchanges));
                 tell_clock(admission).await;
-            } else if accept(&message, &mut admission.slot.lock(), generation)? {
+            } else if admission.slot.lock().accept(&message, generation)? {
                 messages.push(shifted(message, &admission.peer_clock.lock()));
             }
         }
@@ -251,22 +270,9 @@ fn until_next(exchanges: u32) -> Nanos {
     if exchanges < QUICK_EXCHANGES { QUICK } else { STEADY }
 }
 
-/// Whether a message is new. A record that came before is dropped; one after a missing one ends the session.
-fn accept(message: &ToObserver, slot: &mut Slot, generation: u64) -> Result<bool, SessionError> {
-    if slot.generation != generation {
-        return Ok(false);
-    }
-    let ToObserver::Record { number, .. } = message else { return Ok(true) };
-    if *number > slot.next_record {
-        return Err(SessionError::Gap { found: *number, expected: slot.next_record });
-    }
-    let new = *number == slot.next_record;
-    slot.next_record += u64::from(new);
-    Ok(new)
-}
-
 /// Moves a message's times onto the observer's time line.
-fn shifted(mut message: ToObserver, clock: &PeerClock) -> ToObserver {
+#[must_use]
+pub fn shifted(mut message: ToObserver, clock: &PeerClock) -> ToObserver {
     let shift = |time: &mut UnixNanos| *time = clock.to_ours(*time);
     match &mut message {
         ToObserver::Record { record: Record::Opened(opened), .. } => {
@@ -465,10 +471,10 @@ mod tests {
     #[test]
     fn a_record_is_taken_once_and_in_order() {
         let mut slot = Slot { next_record: 5, generation: 2 };
-        assert!(!accept(&record(4), &mut slot, 2).expect("sent again"));
-        assert!(accept(&record(5), &mut slot, 2).expect("the next one"));
-        assert!(!accept(&record(6), &mut slot, 1).expect("of a connection that was replaced"));
-        assert!(matches!(accept(&record(7), &mut slot, 2), Err(SessionError::Gap { found: 7, expected: 6 })));
+        assert!(!slot.accept(&record(4), 2).expect("sent again"));
+        assert!(slot.accept(&record(5), 2).expect("the next one"));
+        assert!(!slot.accept(&record(6), 1).expect("of a connection that was replaced"));
+        assert!(matches!(slot.accept(&record(7), 2), Err(SessionError::Gap { found: 7, expected: 6 })));
         assert_eq!(slot.next_record, 6);
     }
 

@@ -19,7 +19,7 @@ impl Matcher {
     pub(super) fn let_go_passed(&mut self) {
         let all_passed = self.windows.iter().map(Window::watermark).min();
         while let (Some(passed), Some(event)) = (all_passed, self.early_deletes.front())
-            && event.observed < passed
+            && event.observed + self.clock_bound < passed
         {
             self.let_go_oldest_delete();
         }
@@ -32,8 +32,20 @@ impl Matcher {
         }
         let mut early: Vec<_> = self.early_stamped.drain().collect();
         early.sort_by_key(|(id, _)| *id);
-        for (_, events) in early {
-            self.recover(&events, sink);
+        for (id, events) in early {
+            let known = self.windows.get(usize::from(id.0)).is_some_and(|window| window.get(id.1).is_some())
+                || self.lost.contains_key(&id);
+            if known {
+                // The record of its last attempt never came: the ledger is incomplete, and its time not known.
+                self.limits.contradictions += 1;
+                for event in events {
+                    self.early_count -= 1;
+                    self.events[Phase::Run as usize].give(EventKind::Early);
+                    self.arrive(id, &Event { measured: false, ..event }, sink);
+                }
+            } else {
+                self.recover(&events, sink);
+            }
         }
     }
 

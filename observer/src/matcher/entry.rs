@@ -2,7 +2,7 @@
 
 use streamgauge_shared::account::{EventKind, Outcome, Phase};
 use streamgauge_shared::ledger::{Opened, Written};
-use streamgauge_shared::time::{Nanos, UnixNanos};
+use streamgauge_shared::time::UnixNanos;
 use streamgauge_shared::timeline::Timeline;
 
 use super::{Change, Event, Part, Place};
@@ -37,6 +37,8 @@ pub struct Entry {
     pub as_checked: Option<bool>,
     /// Its times, on the observer's time line.
     pub timeline: Timeline,
+    /// When it was sent, as its stamp has it: tells the attempts of a retried operation apart.
+    pub stamped: UnixNanos,
     /// When it counts as late.
     pub deadline: UnixNanos,
     /// Its fate in PostgreSQL; absent until known.
@@ -75,6 +77,7 @@ impl Entry {
             check: opened.check,
             as_checked: None,
             timeline,
+            stamped: opened.stamped,
             deadline: opened.deadline,
             written: None,
             outcome: Outcome::Pending,
@@ -87,11 +90,12 @@ impl Entry {
     }
 
     /// A retry: the attempt that counts is the last one. What has arrived stays as it is.
-    pub(super) fn resend(&mut self, sent: UnixNanos, connection_wait: Nanos, deadline: UnixNanos) {
+    pub(super) fn resend(&mut self, again: &Opened) {
         if !self.arrived() {
-            self.timeline.sent = sent;
-            self.timeline.connection_wait = connection_wait;
-            self.deadline = deadline;
+            self.timeline.sent = again.sent;
+            self.timeline.connection_wait = again.connection_wait;
+            self.stamped = again.stamped;
+            self.deadline = again.deadline;
         }
     }
 

@@ -50,6 +50,13 @@ impl Matcher {
         self.tallies.slice(tags)
     }
 
+    /// What became of an operation so far; absent if its entry has not come, or has left for good.
+    #[must_use]
+    pub fn outcome(&self, writer: u16, sequence: u64) -> Option<Outcome> {
+        let entry = self.windows.get(usize::from(writer))?.get(sequence);
+        entry.or_else(|| self.lost.get(&(writer, sequence))).map(|entry| entry.outcome)
+    }
+
     /// All accounts of a phase together.
     #[must_use]
     pub fn total(&self, phase: Phase) -> Account {

@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, VecDeque};
 
-use streamgauge_shared::account::{Operation, Phase};
+use streamgauge_shared::account::{Operation, Outcome, Phase};
 
 use super::window::Window;
 use super::{DELETES_KEPT_MAX, Entry};
@@ -76,21 +76,28 @@ impl Keys {
         lost: &HashMap<Id, Entry>,
     ) -> Option<Id> {
         let row = self.rows.get(&(entity, key.into()))?;
-        let is_delete = |id: Id| {
-            let entry = windows[usize::from(id.0)].get(id.1).or_else(|| lost.get(&id));
-            entry.is_some_and(|entry| entry.part.operation == Operation::Delete)
-        };
-        row.operations
-            .iter()
-            .filter(|operating| !operating.arrived)
+        let mut open = row.operations.iter().filter(|operating| !operating.arrived);
+        // One that PostgreSQL refused makes no event.
+        let is_delete =
+            |entry: &Entry| entry.part.operation == Operation::Delete && entry.outcome != Outcome::Rejected;
+        open.find(|operating| entry_of(operating.id, windows, lost).is_some_and(is_delete))
             .map(|operating| operating.id)
-            .find(|id| is_delete(*id))
     }
 
-    /// Whether an earlier operation on the row has not arrived.
-    pub(super) fn has_unarrived_before(&self, entity: u16, key: &str, id: Id) -> bool {
-        let row = self.rows.get(&(entity, key.into()));
-        row.is_some_and(|row| row.operations.iter().any(|operating| operating.id < id && !operating.arrived))
+    /// Whether the row of an operation was created before it, and that has not arrived.
+    pub(super) fn create_has_not_arrived(
+        &self,
+        entity: u16,
+        key: &str,
+        id: Id,
+        windows: &[Window],
+        lost: &HashMap<Id, Entry>,
+    ) -> bool {
+        let Some(row) = self.rows.get(&(entity, key.into())) else { return false };
+        let mut before = row.operations.iter().filter(|operating| operating.id < id && !operating.arrived);
+        let is_create =
+            |entry: &Entry| entry.part.operation == Operation::Create && entry.outcome != Outcome::Rejected;
+        before.any(|operating| entry_of(operating.id, windows, lost).is_some_and(is_create))
     }
 
     /// A delete was matched: one more event of it will be a duplicate.
@@ -109,4 +116,9 @@ impl Keys {
     pub(super) fn matched_delete(&self, entity: u16, key: &str) -> Option<Phase> {
         self.deleted.get(&(entity, key.into())).copied()
     }
+}
+
+/// An entry that has not left, wherever it is kept.
+fn entry_of<'a>(id: Id, windows: &'a [Window], lost: &'a HashMap<Id, Entry>) -> Option<&'a Entry> {
+    windows[usize::from(id.0)].get(id.1).or_else(|| lost.get(&id))
 }

@@ -124,6 +124,8 @@ pub struct Matcher {
     early_count: usize,
     recovered: u64,
     limits: Limits,
+    /// How far writers' times can be off.
+    clock_bound: Nanos,
 }
 
 impl Matcher {
@@ -144,6 +146,7 @@ impl Matcher {
             early_count: 0,
             recovered: 0,
             limits: Limits::default(),
+            clock_bound: Nanos::ZERO,
         }
     }
 
@@ -152,11 +155,19 @@ impl Matcher {
         let sequence = opened.sequence;
         let Some(window) = self.windows.get_mut(usize::from(writer)) else { return };
         window.passed(opened.sent);
-        if let Some(entry) = window.get_mut(sequence) {
+        let knows = window.knows(sequence);
+        if let Some(entry) = window.get_mut(sequence).or_else(|| self.lost.get_mut(&(writer, sequence))) {
             if entry.phase == Phase::Run && !entry.arrived() {
                 sink.sent_again(entry.timeline.sent, opened.sent);
             }
-            entry.resend(opened.sent, opened.connection_wait, opened.deadline);
+            entry.resend(&opened);
+            // The event of this attempt may have been waiting for its record.
+            self.replay_early(writer, sequence, sink);
+            return;
+        }
+        if knows != window::Knows::Nothing {
+            // It was given up, so long ago that it is forgotten, or never came while its successors grew old.
+            self.limits.contradictions += 1;
             return;
         }
         let part = self.tallies.parts().part(opened.scenario, opened.entity, opened.operation);
@@ -176,7 +187,8 @@ impl Matcher {
         if let Written::Committed(at) = closed.written {
             window.passed(at);
         }
-        let Some(entry) = window.get_mut(closed.sequence) else { return };
+        let given_up = self.lost.get_mut(&(writer, closed.sequence));
+        let Some(entry) = window.get_mut(closed.sequence).or(given_up) else { return };
         if entry.written.is_some() {
             return;
         }
@@ -204,13 +216,20 @@ impl Matcher {
             Written::Rejected | Written::Unknown => {
                 let outcome =
                     if closed.written == Written::Rejected { Outcome::Rejected } else { Outcome::Unknown };
-                if entry.outcome == Outcome::Pending {
+                let was = entry.outcome;
+                if was.may_become(outcome) {
                     self.tallies.change(entry, outcome);
-                    if outcome == Outcome::Rejected && entry.awaited {
+                    // Whoever waited for one given up or superseded has been told.
+                    if outcome == Outcome::Rejected && was == Outcome::Pending && entry.awaited {
                         sink.settled(writer, closed.sequence, false);
                     }
                 } else if closed.written == Written::Rejected {
                     self.limits.contradictions += 1;
+                }
+                if entry.expired && outcome == Outcome::Rejected {
+                    if let Some(entry) = self.forget_lost((writer, closed.sequence)) {
+                        done((writer, closed.sequence), &entry, sink);
+                    }
                 }
             }
         }
@@ -250,6 +269,12 @@ impl Matcher {
         }
     }
 
+    /// Times of writers are off by this at most: an event is explained by no record only once the records have
+    /// passed its time by more.
+    pub fn clocks_are_within(&mut self, bound: Nanos) {
+        self.clock_bound = bound;
+    }
+
     /// A capacity search begins its next probe: slices count anew, and what was opened before is in none of them.
     pub fn begin_probe(&mut self) {
         let open = self.windows.iter_mut().flat_map(Window::entries_mut);
@@ -278,15 +303,24 @@ impl Matcher {
         let id = (stamp.writer, stamp.sequence);
         let known = self.windows.get(usize::from(stamp.writer)).map(|window| window.knows(stamp.sequence));
         match known {
+            Some(_) if self.is_of_attempt_to_come(id, stamp) => self.hold_stamped(id, event),
             Some(window::Knows::Open) => self.arrive(id, &event, sink),
             Some(window::Knows::Retired(phase)) if !self.lost.contains_key(&id) => {
                 self.events[phase as usize].see(EventKind::Duplicate);
             }
             Some(window::Knows::Retired(_)) => self.arrive(id, &event, sink),
-            Some(window::Knows::Nothing) | None => {
+            Some(window::Knows::Nothing | window::Knows::TooFarAhead) | None => {
                 self.hold_stamped(id, event);
             }
         }
+    }
+
+    /// Whether an event is of an attempt whose record is not here yet: the entry still has the `sent` of the one
+    /// before, and its latency would be too long.
+    fn is_of_attempt_to_come(&self, (writer, sequence): (u16, u64), stamp: Stamp) -> bool {
+        let entry =
+            self.windows[usize::from(writer)].get(sequence).or_else(|| self.lost.get(&(writer, sequence)));
+        entry.is_some_and(|entry| !entry.arrived() && stamp.sent > entry.stamped)
     }
 
     /// An event of a known entry: its first arrival, or one more.
@@ -358,7 +392,7 @@ impl Matcher {
         }
         // A row that is not there cannot be deleted: the delete shares the fate of what came before it.
         let no_row = entry.part.operation == Operation::Delete
-            && self.keys.has_unarrived_before(entry.part.entity, &entry.key, id);
+            && self.keys.create_has_not_arrived(entry.part.entity, &entry.key, id, &self.windows, &self.lost);
         let entry = self.windows[usize::from(id.0)].get_mut(id.1).expect("looked up above");
         self.tallies.change(entry, Outcome::Lost);
         if no_row {

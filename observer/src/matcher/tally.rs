@@ -167,6 +167,7 @@ impl Tallies {
     /// Its outcome changes; what its `check` step says goes with it.
     pub(super) fn change(&mut self, entry: &mut Entry, to: Outcome) {
         let from = entry.outcome;
+        assert!(from.may_become(to), "an entry does not go from {from} to {to}");
         if entry.no_row {
             entry.no_row = false;
             self.besides[entry.part.index].lost_no_row[entry.phase as usize] -= 1;

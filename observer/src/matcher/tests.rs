@@ -62,6 +62,7 @@ fn opened(sequence: u64, operation: Operation, key: &str, sent: i64) -> Opened {
         intended: UnixNanos(sent - 10),
         connection_wait: Nanos(1),
         sent: UnixNanos(sent),
+        stamped: UnixNanos(sent),
         deadline: UnixNanos(sent + 5 * SECOND),
     }
 }

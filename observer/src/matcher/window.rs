@@ -31,6 +31,8 @@ pub(super) enum Knows {
     Retired(Phase),
     /// Its entry has not come.
     Nothing,
+    /// It cannot come: no writer is that far ahead of what it has not settled.
+    TooFarAhead,
 }
 
 /// How far ahead of the window a sequence may lie: a broken peer must not make us allocate the universe.
@@ -64,7 +66,7 @@ impl Window {
     }
 
     pub(super) fn insert(&mut self, sequence: u64, entry: Entry) {
-        let Some(ahead) = sequence.checked_sub(self.base).filter(|ahead| *ahead < AHEAD_MAX) else { return };
+        let Some(ahead) = sequence.checked_sub(self.base) else { return };
         let slot = usize::try_from(ahead).expect("below the limit");
         if slot >= self.slots.len() {
             self.slots.resize_with(slot + 1, || None);
@@ -74,6 +76,9 @@ impl Window {
 
     pub(super) fn knows(&self, sequence: u64) -> Knows {
         if sequence >= self.base {
+            if sequence - self.base >= AHEAD_MAX {
+                return Knows::TooFarAhead;
+            }
             return if self.get(sequence).is_some() { Knows::Open } else { Knows::Nothing };
         }
         let phase =
@@ -108,19 +113,16 @@ impl Window {
         self.watermark
     }
 
-    /// Entries sent before a time that have not left. Entries are close to the order of their sending, so
-    /// this stops at the first younger one; a retry behind it waits for the next look.
+    /// Entries sent before a time that have not left.
     pub(super) fn sent_before(&self, time: UnixNanos) -> impl Iterator<Item = u64> {
-        let old = move |(_, slot): &(u64, &Option<Entry>)| {
-            slot.as_ref().is_none_or(|entry| entry.timeline.sent <= time)
-        };
-        (self.base..).zip(&self.slots).take_while(old).map(|(sequence, _)| sequence)
+        let old = move |(_, entry): &(u64, &Entry)| entry.timeline.sent <= time;
+        self.numbered().filter(old).map(|(sequence, _)| sequence)
     }
 
     /// Lets entries sent before a time leave although they have not arrived.
     pub(super) fn expire(&mut self, time: UnixNanos) {
-        let old = |slot: &&mut Option<Entry>| slot.as_ref().is_none_or(|entry| entry.timeline.sent <= time);
-        self.slots.iter_mut().take_while(old).flatten().for_each(|entry| entry.expired = true);
+        let old = |entry: &&mut Entry| entry.timeline.sent <= time;
+        self.slots.iter_mut().flatten().filter(old).for_each(|entry| entry.expired = true);
         // A record that has not come while its successors grew old never will.
         while self.slots.front().is_some_and(Option::is_none)
             && self.slots.iter().flatten().next().is_some_and(|entry| entry.expired)

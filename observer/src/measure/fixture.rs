@@ -124,6 +124,7 @@ pub(crate) fn opened(sequence: u64, sent_ms: i64) -> Opened {
         intended: sent,
         connection_wait: Nanos::ZERO,
         sent,
+        stamped: sent,
         deadline: sent + Nanos::from_secs(1),
     }
 }

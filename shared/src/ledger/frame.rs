@@ -95,6 +95,7 @@ mod tests {
                     intended: UnixNanos(time),
                     connection_wait: Nanos(time),
                     sent: UnixNanos(time),
+                    stamped: UnixNanos(time),
                     deadline: UnixNanos(time),
                 })
             },

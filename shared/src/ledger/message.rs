@@ -111,6 +111,9 @@ pub struct Opened {
     pub connection_wait: Nanos,
     /// With a connection in hand, immediately before the statement is sent.
     pub sent: UnixNanos,
+    /// The same, as the row's stamp has it: on the writer's time line, wherever the other times are moved. Tells
+    /// which of several attempts an event comes from.
+    pub stamped: UnixNanos,
     /// When it counts as late, unless an await says otherwise.
     pub deadline: UnixNanos,
 }

@@ -19,7 +19,7 @@ const OUT_MAX: usize = 1 << 20;
 /// Why the observer's place in the ledger cannot be resumed from.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the observer asks for record {asked}, and the writer has {first} to {end}")]
-pub(super) struct Unresumable {
+pub struct Unresumable {
     asked: u64,
     first: u64,
     end: u64,
@@ -27,7 +27,7 @@ pub(super) struct Unresumable {
 
 /// The state of the ledger on the writer's side.
 #[derive(Default)]
-pub(super) struct Backlog {
+pub struct Backlog {
     unacked: VecDeque<Record>,
     /// The number of the first kept record.
     first: u64,
@@ -46,7 +46,7 @@ pub(super) struct Backlog {
 impl Backlog {
     /// Takes a record in. False: the limit is reached and the record is lost. The last record is always taken.
     #[must_use]
-    pub(super) fn record(&mut self, record: Record, limit: usize) -> bool {
+    pub fn record(&mut self, record: Record, limit: usize) -> bool {
         let fits = self.unacked.len() < limit || matches!(record, Record::End(_));
         if fits {
             self.unacked.push_back(record);
@@ -54,27 +54,30 @@ impl Backlog {
         fits
     }
 
-    pub(super) fn wait(&mut self, awaited: Awaited, settled: oneshot::Sender<bool>) {
+    /// A user waits for an operation and is told through `settled`.
+    pub fn wait(&mut self, awaited: Awaited, settled: oneshot::Sender<bool>) {
         self.unsent_awaits.push(awaited.sequence);
         self.awaits.insert(awaited.sequence, (awaited, settled));
     }
 
-    /// Users that gave up are forgotten here, a few times a second.
-    pub(super) fn status(&mut self, status: Box<Status>) {
+    /// How the writer stands; the latest one is sent. Users that gave up are forgotten here, a few times a second.
+    pub fn status(&mut self, status: Box<Status>) {
         self.awaits.retain(|_, (_, settled)| !settled.is_closed());
         self.status = Some(status);
     }
 
-    pub(super) fn stop(&mut self) {
+    /// The account is to be closed at once.
+    pub fn stop(&mut self) {
         self.stop = true;
     }
 
     /// The observer asks what the clock shows. Only its latest question is answered.
-    pub(super) fn clock_probe(&mut self, asked: UnixNanos, heard: UnixNanos) {
+    pub fn clock_probe(&mut self, asked: UnixNanos, heard: UnixNanos) {
         self.clock_probe = Some((asked, heard));
     }
 
-    pub(super) fn settle(&mut self, sequence: u64, arrived: bool) {
+    /// The observer settled an operation: whoever waits hears of it.
+    pub fn settle(&mut self, sequence: u64, arrived: bool) {
         if let Some((_, settled)) = self.awaits.remove(&sequence) {
             // The user may have given up in the meantime.
             settled.send(arrived).unwrap_or_default();
@@ -82,7 +85,7 @@ impl Backlog {
     }
 
     /// Forgets the records below a number.
-    pub(super) fn acknowledge(&mut self, next_record: u64) {
+    pub fn acknowledge(&mut self, next_record: u64) {
         while self.first < next_record.min(self.unsent) {
             self.unacked.pop_front();
             self.first += 1;
@@ -90,7 +93,10 @@ impl Backlog {
     }
 
     /// A new connection, on which the observer wants to go on from this record.
-    pub(super) fn resume(&mut self, next_record: u64) -> Result<(), Unresumable> {
+    ///
+    /// # Errors
+    /// [`Unresumable`]: the observer asks for what is not kept.
+    pub fn resume(&mut self, next_record: u64) -> Result<(), Unresumable> {
         let end = self.first + self.unacked.len() as u64;
         if next_record < self.first || next_record > end {
             return Err(Unresumable { asked: next_record, first: self.first, end });
@@ -106,7 +112,13 @@ impl Backlog {
 
     /// The bytes that are to be written next; encodes as much as fits ahead of the connection. The clock is
     /// read where a probe is answered: ahead of everything else, so that the answer waits for nothing.
-    pub(super) fn pending(&mut self, now: impl FnOnce() -> UnixNanos) -> Result<&[u8], FrameError> {
+    ///
+    /// # Errors
+    /// [`FrameError`]: a message is longer than a frame may be.
+    ///
+    /// # Panics
+    /// Never: what is unsent is kept.
+    pub fn pending(&mut self, now: impl FnOnce() -> UnixNanos) -> Result<&[u8], FrameError> {
         if self.written == self.out.len() {
             self.out.clear();
             self.written = 0;
@@ -138,7 +150,7 @@ impl Backlog {
     }
 
     /// So many of the pending bytes were written.
-    pub(super) fn wrote(&mut self, bytes: usize) {
+    pub fn wrote(&mut self, bytes: usize) {
         self.written += bytes;
     }
 }

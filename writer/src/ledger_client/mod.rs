@@ -3,7 +3,7 @@
 //! Users put records into a bounded `queue`; one task, the `session`, owns everything behind it: the
 //! `backlog` of what is not acknowledged and the `link` to the observer, which it makes anew when it breaks.
 
-mod backlog;
+pub mod backlog;
 mod endpoint;
 mod link;
 mod queue;

@@ -164,6 +164,7 @@ impl<'a> Write<'a> {
             connection_wait,
             // Both are read anew for each attempt.
             sent: UnixNanos::default(),
+            stamped: UnixNanos::default(),
             deadline: UnixNanos::default(),
         };
         (Payload { entity: self.entity, operation, changed: changes, values }, opened)
@@ -181,6 +182,7 @@ async fn send(
     let mut pause = RETRY_PAUSE;
     for attempt in 1..=ATTEMPTS_MAX {
         opened.sent = context.clock.now();
+        opened.stamped = opened.sent;
         opened.deadline = opened.sent + context.test.arrival_timeout;
         context.ledger.record(Record::Opened(opened.clone()));
         match attempt_once(context, stage, lease.connection(), payload, &opened).await {

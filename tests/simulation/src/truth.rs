@@ -1,0 +1,168 @@
+//! What happened, and what has to be said of it: the second reading, in simple loops over the whole history.
+
+use streamgauge_shared::account::{EventKind, Operation, Outcome, Phase};
+use streamgauge_shared::ledger::Written;
+use streamgauge_shared::time::UnixNanos;
+
+/// An operation and its history. Steps number what the observer's core was given, in order.
+#[derive(Clone, Debug)]
+pub(crate) struct Op {
+    pub(crate) writer: usize,
+    pub(crate) sequence: u64,
+    pub(crate) row: usize,
+    pub(crate) operation: Operation,
+    pub(crate) phase: Phase,
+    pub(crate) attempts: u32,
+    /// The true time of the last attempt.
+    pub(crate) sent_at: i64,
+    /// Its stamp, on the writer's clock.
+    pub(crate) stamped: UnixNanos,
+    /// The records of its attempts as they reached the core, moved to the observer's clock.
+    pub(crate) opened: Vec<Opening>,
+    pub(crate) closed: Option<(u64, Written)>,
+    /// Deadlines of awaits, with their steps.
+    pub(crate) awaited: Vec<(u64, UnixNanos)>,
+    /// Its events as they reached the core.
+    pub(crate) events: Vec<Arrival>,
+    /// Whether the pipeline changes its content.
+    pub(crate) corrupt: bool,
+}
+
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Opening {
+    pub(crate) step: u64,
+    pub(crate) sent: UnixNanos,
+    pub(crate) stamped: UnixNanos,
+    pub(crate) deadline: UnixNanos,
+}
+
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Arrival {
+    pub(crate) step: u64,
+    pub(crate) observed: UnixNanos,
+    pub(crate) measured: bool,
+}
+
+/// The whole history.
+#[derive(Default)]
+pub(crate) struct Truth {
+    pub(crate) ops: Vec<Op>,
+    pub(crate) step: u64,
+    /// When time passed for the core: step and time.
+    pub(crate) advances: Vec<(u64, UnixNanos)>,
+    pub(crate) foreign: u64,
+    pub(crate) undecodable: u64,
+    /// The step of the close.
+    pub(crate) close: Option<u64>,
+    pub(crate) lost_after_ns: i64,
+}
+
+/// What has to be said of one operation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Verdict {
+    pub(crate) outcome: Outcome,
+    /// Of an arrival: its kind, latency and whether that counts.
+    pub(crate) arrival: Option<(EventKind, i64, bool)>,
+}
+
+impl Truth {
+    /// When an operation's first event and a record that explains it were both here.
+    fn arrived_at(&self, op: &Op) -> Option<(u64, Arrival, Opening, bool)> {
+        let first = *op.events.first()?;
+        let whole = op.opened.iter().find(|opening| opening.stamped == op.stamped);
+        match (whole, self.close) {
+            // Deletes carry no stamp: any attempt's record explains them.
+            _ if op.operation == Operation::Delete => {
+                let opening = *op.opened.first()?;
+                let step = first.step.max(opening.step);
+                let opening = *op.opened.iter().rfind(|opening| opening.step <= step)?;
+                Some((step, first, opening, true))
+            }
+            (Some(opening), _) => Some((first.step.max(opening.step), first, *opening, true)),
+            // The last attempt's record never came; the close does with what there is, unmeasured.
+            (None, Some(close)) => Some((close, first, *op.opened.last()?, false)),
+            (None, None) => None,
+        }
+    }
+
+    /// What has to be said of an operation by now; nothing if no record of it has come.
+    pub(crate) fn verdict(&self, index: usize) -> Option<Verdict> {
+        let op = &self.ops[index];
+        op.opened.first()?;
+        let later = |step: u64| {
+            self.later_ones(op)
+                .any(|other| self.arrived_at(other).is_some_and(|(arrived, ..)| arrived < step))
+        };
+        if let Some((step, event, opening, whole)) = self.arrived_at(op) {
+            let awaited = op.awaited.iter().rfind(|(at, _)| *at < step).map(|(_, deadline)| *deadline);
+            let deadline = awaited.unwrap_or(opening.deadline);
+            let outcome = if event.observed <= deadline { Outcome::Delivered } else { Outcome::Late };
+            let kind = if later(step) { EventKind::OutOfOrder } else { EventKind::First };
+            let latency = (event.observed - opening.sent).0;
+            return Some(Verdict { outcome, arrival: Some((kind, latency, event.measured && whole)) });
+        }
+        let outcome = match op.closed {
+            Some((_, Written::Rejected)) => Outcome::Rejected,
+            Some((_, Written::Unknown)) => Outcome::Unknown,
+            _ => {
+                let lost = self.given_up(op);
+                if later(lost.unwrap_or(u64::MAX)) {
+                    Outcome::Superseded
+                } else if lost.is_some() || self.close.is_some() {
+                    Outcome::Lost
+                } else {
+                    Outcome::Pending
+                }
+            }
+        };
+        Some(Verdict { outcome, arrival: None })
+    }
+
+    fn later_ones<'a>(&'a self, op: &'a Op) -> impl Iterator<Item = &'a Op> {
+        self.ops.iter().filter(move |other| {
+            (other.row, other.writer) == (op.row, op.writer) && other.sequence > op.sequence
+        })
+    }
+
+    /// The step at which it had not arrived for too long.
+    fn given_up(&self, op: &Op) -> Option<u64> {
+        let is_old = |step: u64, now: UnixNanos| {
+            let opening = op.opened.iter().rfind(|opening| opening.step < step);
+            opening.is_some_and(|opening| (now - opening.sent).0 >= self.lost_after_ns)
+        };
+        self.advances.iter().find(|(step, now)| is_old(*step, *now)).map(|(step, _)| *step)
+    }
+
+    /// The age of what has not arrived, if it counts in percentiles.
+    pub(crate) fn age(&self, index: usize, verdict: &Verdict, now: UnixNanos) -> Option<i64> {
+        let counts = matches!(verdict.outcome, Outcome::Pending | Outcome::Lost | Outcome::Unknown);
+        let sent = self.ops[index].opened.last()?.sent;
+        (counts && verdict.arrival.is_none()).then(|| (now - sent).0.max(0))
+    }
+
+    /// Lost deletes of rows whose create is lost too.
+    pub(crate) fn no_row(&self) -> u64 {
+        let lost = |index: usize| self.verdict(index).is_some_and(|verdict| verdict.outcome == Outcome::Lost);
+        let created = |op: &Op| {
+            self.ops.iter().position(|other| {
+                (other.row, other.writer, other.operation) == (op.row, op.writer, Operation::Create)
+            })
+        };
+        let is_no_row = |(index, op): &(usize, &Op)| {
+            op.operation == Operation::Delete
+                && op.phase == Phase::Run
+                && lost(*index)
+                && created(op)
+                    .and_then(|create| self.verdict(create))
+                    .is_some_and(|create| create.arrival.is_none())
+        };
+        self.ops.iter().enumerate().filter(is_no_row).count() as u64
+    }
+}
+
+/// The value of a rank in sorted values; ranks count from 1, as HdrHistogram's do.
+pub(crate) fn quantile(sorted: &[i64], per_mille: u64) -> Option<i64> {
+    let count = sorted.len() as u64;
+    let rank = (per_mille * count).div_ceil(1_000).max(1);
+    sorted.get(usize::try_from(rank).ok()? - 1).copied()
+}
