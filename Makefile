@@ -6,7 +6,7 @@ PROGRAMS = -p streamgauge-writer -p streamgauge-observer -p streamgauge-testbed
 # Which lines of the gallery: all when empty.
 GALLERY ?=
 
-.PHONY: help demo scenarios accuracy test lint unit end-to-end bench deny doc
+.PHONY: help demo scenarios accuracy test lint unit end-to-end simulate bench deny doc
 
 help: ## what can be made
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -36,6 +36,9 @@ unit: ## unit, property and documentation tests; the testbed's own against real 
 end-to-end: ## the real programs against real databases; one test at a time, because they measure
 	$(CARGO) build --bins $(PROGRAMS)
 	$(CARGO) test -p streamgauge-end-to-end -- --test-threads=1
+
+simulate: ## histories with a known truth on virtual time: SEEDS=10000 of them, or SEED=1234 alone
+	SEEDS=$${SEEDS:-10000} $(CARGO) test --release -p streamgauge-simulation --test seeds -- --nocapture
 
 bench: ## the pacer's lag: 1,000 ticks a second for 10 s, beside a tokio interval in the same run
 	$(CARGO) bench -p streamgauge-writer --bench pacer

@@ -7,11 +7,11 @@ use super::window::Window;
 use super::{Change, EARLY_MAX, Event, Matcher, Place, Sink};
 
 impl Matcher {
-    /// A stamped event of this run whose entry has not come.
-    pub(super) fn hold_stamped(&mut self, id: (u16, u64), event: Event) {
+    /// An event of this run that the record of its operation does not explain yet.
+    pub(super) fn hold(&mut self, id: (u16, u64), event: Event) {
         self.events[Phase::Run as usize].see(EventKind::Early);
         self.early_count += 1;
-        self.early_stamped.entry(id).or_default().push(event);
+        self.early.entry(id).or_default().push(event);
         self.bound_early();
     }
 
@@ -30,18 +30,21 @@ impl Matcher {
         while !self.early_deletes.is_empty() {
             self.let_go_oldest_delete();
         }
-        let mut early: Vec<_> = self.early_stamped.drain().collect();
+        let mut early: Vec<_> = self.early.drain().collect();
         early.sort_by_key(|(id, _)| *id);
         for (id, events) in early {
             let known = self.windows.get(usize::from(id.0)).is_some_and(|window| window.get(id.1).is_some())
                 || self.lost.contains_key(&id);
             if known {
-                // The record of its last attempt never came: the ledger is incomplete, and its time not known.
-                self.limits.contradictions += 1;
                 for event in events {
                     self.early_count -= 1;
                     self.events[Phase::Run as usize].give(EventKind::Early);
-                    self.arrive(id, &Event { measured: false, ..event }, sink);
+                    // PostgreSQL's answer to a delete never came; or the record of a row's last attempt, and then its
+                    // time is not known and the ledger is incomplete.
+                    let is_delete = matches!(event.change, Change::Deleted { .. });
+                    self.limits.contradictions += u64::from(!is_delete);
+                    let measured = event.measured && is_delete;
+                    self.arrive(id, &Event { measured, ..event }, sink);
                 }
             } else {
                 self.recover(&events, sink);
@@ -77,16 +80,19 @@ impl Matcher {
         events[1..].iter().for_each(|_| run.change(EventKind::Early, EventKind::Duplicate));
     }
 
-    /// The entry has come: whatever was held for it happens now.
-    pub(super) fn replay_early(&mut self, writer: u16, sequence: u64, sink: &mut impl Sink) {
-        let mut held = self.early_stamped.remove(&(writer, sequence)).unwrap_or_default();
-        if let Some(entry) = self.windows[usize::from(writer)].get(sequence)
-            && entry.part.operation == Operation::Delete
-        {
-            let is_ours = |event: &Event| matches!(&event.change, Change::Deleted { entity, key } if *entity == entry.part.entity && **key == *entry.key);
-            held.extend(self.early_deletes.iter().filter(|event| is_ours(event)).cloned());
-            self.early_deletes.retain(|event| !is_ours(event));
+    /// A delete is opened: events of its key are held for it until PostgreSQL answers.
+    pub(super) fn adopt_early_deletes(&mut self, of: u16, deleted: &str, id: (u16, u64)) {
+        let is_its = |event: &Event| matches!(&event.change, Change::Deleted { entity, key } if *entity == of && key == deleted);
+        let its: Vec<Event> = self.early_deletes.iter().filter(|event| is_its(event)).cloned().collect();
+        if !its.is_empty() {
+            self.early_deletes.retain(|event| !is_its(event));
+            self.early.entry(id).or_default().extend(its);
         }
+    }
+
+    /// Its record has come: whatever was held for it happens now.
+    pub(super) fn replay_early(&mut self, writer: u16, sequence: u64, sink: &mut impl Sink) {
+        let held = self.early.remove(&(writer, sequence)).unwrap_or_default();
         for event in held {
             self.early_count -= 1;
             self.events[Phase::Run as usize].give(EventKind::Early);
@@ -101,8 +107,8 @@ impl Matcher {
         self.limits.early_let_go += 1;
         if self.early_deletes.is_empty() {
             // Which stamped one goes does not matter: the run is beyond repair, and says so.
-            let id = *self.early_stamped.keys().next().expect("the count says that one is held");
-            let events = self.early_stamped.remove(&id).expect("looked up above");
+            let id = *self.early.keys().next().expect("the count says that one is held");
+            let events = self.early.remove(&id).expect("looked up above");
             self.early_count -= events.len();
             let run = &mut self.events[Phase::Run as usize];
             events.iter().for_each(|_| run.change(EventKind::Early, EventKind::Foreign));

@@ -67,21 +67,23 @@ impl Keys {
         }
     }
 
-    /// The oldest delete of a row that has not arrived.
+    /// The oldest delete of a row that has not arrived, and whether PostgreSQL has answered it.
     pub(super) fn open_delete(
         &self,
         entity: u16,
         key: &str,
         windows: &[Window],
         lost: &HashMap<Id, Entry>,
-    ) -> Option<Id> {
+    ) -> Option<(Id, bool)> {
         let row = self.rows.get(&(entity, key.into()))?;
         let mut open = row.operations.iter().filter(|operating| !operating.arrived);
         // One that PostgreSQL refused makes no event.
         let is_delete =
             |entry: &Entry| entry.part.operation == Operation::Delete && entry.outcome != Outcome::Rejected;
-        open.find(|operating| entry_of(operating.id, windows, lost).is_some_and(is_delete))
-            .map(|operating| operating.id)
+        open.find_map(|operating| {
+            let entry = entry_of(operating.id, windows, lost).filter(|entry| is_delete(entry))?;
+            Some((operating.id, entry.written.is_some()))
+        })
     }
 
     /// Whether the row of an operation was created before it, and that has not arrived.

@@ -119,7 +119,7 @@ pub struct Matcher {
     /// Given up or superseded, and no longer in the window.
     lost: HashMap<(u16, u64), Entry>,
     lost_order: VecDeque<(u16, u64)>,
-    early_stamped: HashMap<(u16, u64), Vec<Event>>,
+    early: HashMap<(u16, u64), Vec<Event>>,
     early_deletes: VecDeque<Event>,
     early_count: usize,
     recovered: u64,
@@ -141,7 +141,7 @@ impl Matcher {
             keys: Keys::default(),
             lost: HashMap::new(),
             lost_order: VecDeque::new(),
-            early_stamped: HashMap::new(),
+            early: HashMap::new(),
             early_deletes: VecDeque::new(),
             early_count: 0,
             recovered: 0,
@@ -177,8 +177,13 @@ impl Matcher {
         }
         self.tallies.open(&entry);
         self.keys.opened(part.entity, &entry.key, (writer, sequence));
+        let (is_delete, key) = (part.operation == Operation::Delete, entry.key.clone());
         window.insert(sequence, entry);
-        self.replay_early(writer, sequence, sink);
+        if is_delete {
+            self.adopt_early_deletes(part.entity, &key, (writer, sequence));
+        } else {
+            self.replay_early(writer, sequence, sink);
+        }
     }
 
     /// The fate of a statement is known.
@@ -193,6 +198,7 @@ impl Matcher {
             return;
         }
         entry.written = Some(closed.written);
+        let is_delete = entry.part.operation == Operation::Delete;
         self.tallies.closed(entry);
         let (place, run) = (entry.place(), entry.phase == Phase::Run);
         if run {
@@ -226,12 +232,17 @@ impl Matcher {
                 } else if closed.written == Written::Rejected {
                     self.limits.contradictions += 1;
                 }
-                if entry.expired && outcome == Outcome::Rejected {
-                    if let Some(entry) = self.forget_lost((writer, closed.sequence)) {
-                        done((writer, closed.sequence), &entry, sink);
-                    }
+                if entry.expired
+                    && outcome == Outcome::Rejected
+                    && let Some(entry) = self.forget_lost((writer, closed.sequence))
+                {
+                    done((writer, closed.sequence), &entry, sink);
                 }
             }
+        }
+        if is_delete {
+            // What was held for it is its event now, or another's.
+            self.replay_early(writer, closed.sequence, sink);
         }
         self.retire(writer, sink);
     }
@@ -288,7 +299,9 @@ impl Matcher {
             Change::Stamped { stamp, .. } if stamp.run == self.run => self.stamped(*stamp, event, sink),
             Change::Deleted { entity, key } => {
                 match self.keys.open_delete(*entity, key, &self.windows, &self.lost) {
-                    Some(id) => self.arrive(id, &event, sink),
+                    Some((id, true)) => self.arrive(id, &event, sink),
+                    // It carries no stamp: only PostgreSQL's answer says that it is of this attempt, or of this delete.
+                    Some((id, false)) => self.hold(id, event),
                     None => self.unmatched_delete(event),
                 }
             }
@@ -303,14 +316,14 @@ impl Matcher {
         let id = (stamp.writer, stamp.sequence);
         let known = self.windows.get(usize::from(stamp.writer)).map(|window| window.knows(stamp.sequence));
         match known {
-            Some(_) if self.is_of_attempt_to_come(id, stamp) => self.hold_stamped(id, event),
+            Some(_) if self.is_of_attempt_to_come(id, stamp) => self.hold(id, event),
             Some(window::Knows::Open) => self.arrive(id, &event, sink),
             Some(window::Knows::Retired(phase)) if !self.lost.contains_key(&id) => {
                 self.events[phase as usize].see(EventKind::Duplicate);
             }
             Some(window::Knows::Retired(_)) => self.arrive(id, &event, sink),
             Some(window::Knows::Nothing | window::Knows::TooFarAhead) | None => {
-                self.hold_stamped(id, event);
+                self.hold(id, event);
             }
         }
     }

@@ -132,8 +132,99 @@ fn an_event_before_its_entry_is_early_until_the_entry_comes() {
     // The records up to 155 say nothing about an event of 160.
     matcher.passed(0, UnixNanos(155));
     matcher.opened(0, opened(1, Operation::Delete, "k", 150), &mut heard);
+    // A delete carries no stamp: PostgreSQL's answer says whose event it is.
+    expect(&matcher, &[("delivered", 1), ("first", 1), ("pending", 1), ("early", 1)]);
+    matcher.closed(0, committed(1, 155), &mut heard);
     expect(&matcher, &[("delivered", 2), ("first", 2)]);
     assert_eq!(heard.e2e, [40, 10]);
+}
+
+#[test]
+fn the_event_of_a_retry_waits_for_its_own_record() {
+    let (mut matcher, mut heard) = (matcher(), Heard::default());
+    matcher.opened(0, opened(0, Operation::Create, "k", 100), &mut heard);
+    // The link is cut, PostgreSQL serialises anew, and the event overtakes the record of the second attempt.
+    let stamp = Stamp { run: RUN, writer: 0, sequence: 0, sent: UnixNanos(5_000) };
+    let change = Change::Stamped { entity: 0, stamp, content: Content::Digest(7), checks: Vec::new() };
+    matcher.event(Event { change, ..row(0, 5_040) }, &mut heard);
+    expect(&matcher, &[("pending", 1), ("early", 1)]);
+    matcher.opened(0, opened(0, Operation::Create, "k", 5_000), &mut heard);
+    expect(&matcher, &[("delivered", 1), ("first", 1)]);
+    assert_eq!(heard.e2e, [40], "not the 4,940 since the first attempt");
+}
+
+#[test]
+fn a_retry_whose_record_never_came_arrives_unmeasured_at_the_close() {
+    let (mut matcher, mut heard) = (matcher(), Heard::default());
+    matcher.opened(0, opened(0, Operation::Create, "k", 100), &mut heard);
+    let stamp = Stamp { run: RUN, writer: 0, sequence: 0, sent: UnixNanos(5_000) };
+    let change = Change::Stamped { entity: 0, stamp, content: Content::Digest(7), checks: Vec::new() };
+    matcher.event(Event { change, ..row(0, 5_040) }, &mut heard);
+    matcher.close(&mut heard);
+    matcher.assert_sums(true);
+    expect(&matcher, &[("delivered", 1), ("first", 1)]);
+    assert_eq!((heard.e2e.len(), heard.unmeasured, matcher.limits().contradictions), (0, 1, 1));
+}
+
+#[test]
+fn a_refused_delete_does_not_take_the_event_of_the_next_one() {
+    for answered_first in [true, false] {
+        let (mut matcher, mut heard) = (matcher(), Heard::default());
+        matcher.opened(0, opened(0, Operation::Create, "k", 0), &mut heard);
+        matcher.closed(0, committed(0, 5), &mut heard);
+        matcher.event(row(0, 10), &mut heard);
+        if !answered_first {
+            matcher.event(gone("k", 300), &mut heard);
+        }
+        matcher.opened(0, opened(1, Operation::Delete, "k", 100), &mut heard);
+        matcher.closed(0, Closed { sequence: 1, written: Written::Rejected }, &mut heard);
+        matcher.opened(0, opened(2, Operation::Delete, "k", 200), &mut heard);
+        matcher.closed(0, committed(2, 250), &mut heard);
+        if answered_first {
+            matcher.event(gone("k", 300), &mut heard);
+        }
+        expect(&matcher, &[("delivered", 2), ("rejected", 1), ("first", 2)]);
+        assert_eq!(heard.e2e, [10, 100], "of the second delete");
+    }
+}
+
+#[test]
+fn a_lost_delete_of_a_row_that_arrived_is_not_for_want_of_the_row() {
+    let (mut matcher, mut heard) = (matcher(), Heard::default());
+    matcher.opened(0, opened(0, Operation::Create, "there", 0), &mut heard);
+    matcher.closed(0, committed(0, 5), &mut heard);
+    matcher.event(row(0, 10), &mut heard);
+    for (sequence, operation) in [(1, Operation::Update), (2, Operation::Delete)] {
+        matcher.opened(0, opened(sequence, operation, "there", 20), &mut heard);
+        matcher.closed(0, committed(sequence, 25), &mut heard);
+    }
+    for (sequence, operation) in [(3, Operation::Create), (4, Operation::Delete)] {
+        matcher.opened(0, opened(sequence, operation, "never", 30), &mut heard);
+        matcher.closed(0, committed(sequence, 35), &mut heard);
+    }
+    matcher.close(&mut heard);
+    let no_row = matcher.parts().all().map(|part| matcher.lost_no_row(part, Phase::Run)).sum::<u64>();
+    expect(&matcher, &[("delivered", 1), ("lost", 4), ("first", 1)]);
+    assert_eq!(no_row, 1, "of the row whose create was lost too");
+}
+
+#[test]
+fn an_answer_that_comes_after_an_operation_was_given_up_still_counts() {
+    let (mut matcher, mut heard) = (matcher(), Heard::default());
+    for sequence in 0..3 {
+        matcher.opened(0, opened(sequence, Operation::Create, &sequence.to_string(), 100), &mut heard);
+    }
+    matcher.advance(UnixNanos(700 * SECOND), &mut heard);
+    expect(&matcher, &[("lost", 3)]);
+    matcher.closed(0, Closed { sequence: 0, written: Written::Rejected }, &mut heard);
+    matcher.closed(0, Closed { sequence: 1, written: Written::Unknown }, &mut heard);
+    matcher.closed(0, committed(2, 650 * SECOND), &mut heard);
+    expect(&matcher, &[("lost", 1), ("rejected", 1), ("unknown", 1)]);
+    // Sent again although it was given up: still one entry, which may arrive.
+    matcher.opened(0, opened(2, Operation::Create, "2", 690 * SECOND), &mut heard);
+    matcher.event(row(2, 701 * SECOND), &mut heard);
+    expect(&matcher, &[("late", 1), ("rejected", 1), ("unknown", 1), ("first", 1)]);
+    assert_eq!(heard.e2e, [11 * SECOND]);
 }
 
 #[test]

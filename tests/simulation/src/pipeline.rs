@@ -94,7 +94,7 @@ impl Pipeline {
     pub(crate) fn restart(&mut self, now: i64, rng: &mut StdRng, agenda: &mut Agenda) {
         self.free_at = self.free_at.max(now + rng.random_range(10..500) * MS);
         let first = self.written.len().saturating_sub(rng.random_range(0..=REPLAYED));
-        for op in self.written[first..].to_vec() {
+        for op in self.written[first..].iter().copied() {
             self.free_at += MS / 10;
             agenda.at(self.free_at, Happening::Apply(op));
         }

@@ -71,12 +71,10 @@ impl Truth {
         let first = *op.events.first()?;
         let whole = op.opened.iter().find(|opening| opening.stamped == op.stamped);
         match (whole, self.close) {
-            // Deletes carry no stamp: any attempt's record explains them.
-            _ if op.operation == Operation::Delete => {
-                let opening = *op.opened.first()?;
-                let step = first.step.max(opening.step);
-                let opening = *op.opened.iter().rfind(|opening| opening.step <= step)?;
-                Some((step, first, opening, true))
+            // Deletes carry no stamp: PostgreSQL's answer explains them, or the close does.
+            (_, close) if op.operation == Operation::Delete => {
+                let answered = op.closed.map(|(step, _)| step).or(close)?;
+                Some((first.step.max(answered), first, *op.opened.last()?, true))
             }
             (Some(opening), _) => Some((first.step.max(opening.step), first, *opening, true)),
             // The last attempt's record never came; the close does with what there is, unmeasured.

@@ -25,11 +25,11 @@ pub(crate) struct Writer {
     pub(crate) killed: bool,
     pub(crate) waiting: Vec<oneshot::Receiver<bool>>,
     pub(crate) offset_ns: i64,
-    pub(crate) drift_ppm: f64,
+    pub(crate) drift_ppb: i64,
 }
 
 impl Writer {
-    pub(crate) fn new(offset_ns: i64, drift_ppm: f64) -> Self {
+    pub(crate) fn new(offset_ns: i64, drift_ppb: i64) -> Self {
         Self {
             backlog: Backlog::default(),
             sequence: 0,
@@ -42,14 +42,13 @@ impl Writer {
             killed: false,
             waiting: Vec::new(),
             offset_ns,
-            drift_ppm,
+            drift_ppb,
         }
     }
 
     /// What its clock shows at a true time.
     pub(crate) fn clock(&self, at: i64) -> UnixNanos {
-        let gained = at as f64 * self.drift_ppm / 1e6;
-        UnixNanos(at + self.offset_ns + gained as i64)
+        UnixNanos(at + self.offset_ns + at * self.drift_ppb / 1_000_000_000)
     }
 
     pub(crate) fn identity(&self, network: bool) -> ClockIdentity {
