@@ -48,6 +48,8 @@ pub struct Estimate {
     pub high: Nanos,
     /// What their clock gains on ours, as a share: 50 ppm is 0.00005.
     pub drift: f64,
+    /// How far the drift can be off: half of what the exchanges leave open.
+    pub drift_error: f64,
 }
 
 /// What an exchange did to the estimate.
@@ -135,7 +137,12 @@ impl Estimator {
         let high = self.kept.iter().map(|kept| reach(kept).1).min()?;
         // Rounding may let the two cross by a nanosecond.
         let (low, high) = (low.min(high), high.max(low));
-        Some(Estimate { low, high, drift: f64::midpoint(slowest, fastest) })
+        Some(Estimate {
+            low,
+            high,
+            drift: f64::midpoint(slowest, fastest),
+            drift_error: (fastest - slowest) / 2.0,
+        })
     }
 
     /// Bounds the drift; false where no line passes through every kept interval.

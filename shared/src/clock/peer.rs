@@ -42,6 +42,8 @@ pub struct Standing {
     pub offset: Option<Nanos>,
     /// What their clock gains on ours, parts per million; absent before an exchange.
     pub drift_ppm: Option<f64>,
+    /// How far the drift can be off.
+    pub drift_error_ppm: Option<f64>,
     /// The least time that an exchange spent on the way.
     pub round_trip: Option<Nanos>,
     /// Exchanges that were used.
@@ -96,6 +98,7 @@ impl PeerClock {
         }
         let Some(estimate) = self.estimator.at(now) else { return };
         self.standing.drift_ppm = Some(estimate.drift * 1e6);
+        self.standing.drift_error_ppm = Some(estimate.drift_error * 1e6);
         if self.domain == ClockDomain::Network && self.standing.bound.is_some() {
             self.line.lead(now, &estimate, matches!(added, Added::Stepped(_)));
             self.standing.offset = self.line.offset_of_ours(now);

@@ -52,6 +52,9 @@ pub struct WriterClockReport {
     /// What it gains, parts per million.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub drift_ppm: Option<f64>,
+    /// How far the drift can be off: the less the longer a run is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub drift_error_ppm: Option<f64>,
     /// The least time that an exchange spent on the way.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub round_trip_ms: Option<f64>,
@@ -92,11 +95,11 @@ impl ClockReport {
         }];
         let exact = self.domain == ClockDomain::SameKernel;
         for (index, writer) in self.writers.iter().enumerate() {
-            if let (false, Some(offset), Some(drift), Some(trip)) =
-                (exact, writer.offset_ms, writer.drift_ppm, writer.round_trip_ms)
+            if let (false, Some(offset), Some(drift), Some(unsure), Some(trip)) =
+                (exact, writer.offset_ms, writer.drift_ppm, writer.drift_error_ppm, writer.round_trip_ms)
             {
                 lines.push(format!(
-                    "writer {index} is ahead by {}, gains {drift:.1} ppm; least round trip {}",
+                    "writer {index} is ahead by {}, gains {drift:.0} ± {unsure:.0} ppm; least round trip {}",
                     millis(offset),
                     millis(trip)
                 ));
@@ -114,5 +117,59 @@ impl ClockReport {
         });
         lines.extend(stepped);
         lines
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn report() -> ClockReport {
+        ClockReport {
+            domain: ClockDomain::Network,
+            error_bound_ms: Some(1.25),
+            steps: Some(1),
+            stepped: vec![ClockStepReport {
+                whose: "writer 0".into(),
+                at: "2026-11-23T12:00:00.000Z".into(),
+                by_ms: -500.0,
+                moved_latencies: false,
+            }],
+            writers: vec![WriterClockReport {
+                offset_ms: Some(400.0),
+                drift_ppm: Some(50.2),
+                drift_error_ppm: Some(7.0),
+                round_trip_ms: Some(0.5),
+                error_bound_ms: Some(1.25),
+                exchanges: 60,
+                test_clock: Some("offset 400ms".into()),
+            }],
+            test_clock: None,
+        }
+    }
+
+    #[test]
+    fn the_bound_stands_beside_latencies_between_the_programs_only() {
+        let clock = report();
+        assert_eq!(clock.beside(Latency::CdcE2eLatency).as_deref(), Some("± 1.25ms"));
+        assert_eq!(clock.beside(Latency::PgWriteDuration), None);
+        let exact = ClockReport { error_bound_ms: Some(0.0), ..report() };
+        assert_eq!(exact.beside(Latency::CdcE2eLatency), None);
+        let unknown = ClockReport { error_bound_ms: None, ..report() };
+        assert_eq!(unknown.beside(Latency::CdcPropagation).as_deref(), Some("± ?"));
+    }
+
+    #[test]
+    fn the_lines_say_what_was_found_and_that_a_clock_is_bent() {
+        let lines = report().lines();
+        assert_eq!(
+            lines,
+            [
+                "two clocks, compared by exchange: every latency between the programs ± 1.25ms",
+                "writer 0 is ahead by 400ms, gains 50 ± 7 ppm; least round trip 500µs",
+                "TEST CLOCK in writer 0: offset 400ms; these figures are of a test",
+                "writer 0: the wall clock stepped by -500ms at 2026-11-23T12:00:00.000Z",
+            ]
+        );
     }
 }
