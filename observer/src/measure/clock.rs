@@ -203,6 +203,7 @@ fn stepped(clocks: &ClockFacts, add: &mut impl Add) {
 
 #[cfg(test)]
 mod tests {
+    use streamgauge_shared::report::ValidityState;
     use streamgauge_shared::time::UnixNanos;
 
     use super::*;
