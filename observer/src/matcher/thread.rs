@@ -18,8 +18,8 @@ use tokio::sync::{mpsc, watch};
 
 use super::{Matcher, Parts, Slices};
 use crate::measure::{
-    ClockFacts, Evidence, Facts, Probing, Recorder, Rows, Snapshot, Totals, WriterClock, WriterFacts,
-    snapshot, watch as watch_thresholds,
+    ClockFacts, Evidence, Facts, MongodClock, Probing, Recorder, Rows, Snapshot, Totals, WriterClock,
+    WriterFacts, snapshot, watch as watch_thresholds,
 };
 use crate::stream::{Decoder, Reply};
 
@@ -63,6 +63,8 @@ pub enum Input {
         /// What is known of its clock by now.
         standing: Box<Standing>,
     },
+    /// mongod said what its clock shows.
+    MongodClock(MongodClock),
     /// A reply of the change stream.
     Reply(Reply),
     /// The change stream failed and was opened anew.
@@ -130,6 +132,7 @@ struct Run {
     started_at: UnixNanos,
     observer_errors: u64,
     wall: WallWatch,
+    mongod_clock: Option<MongodClock>,
     cause: Option<Failure>,
     aborted: bool,
     /// Set once every writer has ended; the drain is over this long after.
@@ -207,6 +210,7 @@ impl Run {
             started_at: brief.clock.now(),
             observer_errors: 0,
             wall: WallWatch::default(),
+            mongod_clock: None,
             cause: None,
             aborted: false,
             drain_until: None,
@@ -235,6 +239,7 @@ impl Run {
                 self.matcher.clock_bound(writer, standing.bound.unwrap_or_default());
                 self.peers[usize::from(writer)].clock = *standing;
             }
+            Input::MongodClock(known) => self.mongod_clock = Some(known),
             Input::Reply(reply) => self.reply(&reply, now),
             Input::Resumed => self.evidence.stream_resumed += 1,
             Input::Gap => self.evidence.stream_gaps += 1,
@@ -432,6 +437,7 @@ impl Run {
             clocks: ClockFacts {
                 writers: self.peers.iter().map(Peer::clock).collect(),
                 observer: self.wall.steps().clone(),
+                mongod: self.mongod_clock,
                 test_clock: self.brief.clock.test_clock().map(|bent| bent.to_string()),
             },
             loads,

@@ -3,7 +3,7 @@
 use streamgauge_shared::clock::{ClockDomain, ClockStep, Standing, WallSteps};
 use streamgauge_shared::histogram::Quantile;
 use streamgauge_shared::report::ValidityState::{Degraded, Invalid};
-use streamgauge_shared::report::{ClockReport, ClockStepReport, WriterClockReport};
+use streamgauge_shared::report::{ClockReport, ClockStepReport, MongodClockReport, WriterClockReport};
 use streamgauge_shared::threshold::{Figures, Tags};
 use streamgauge_shared::time::Nanos;
 use streamgauge_shared::timeline::Latency;
@@ -25,8 +25,19 @@ pub struct ClockFacts {
     pub writers: Vec<WriterClock>,
     /// Steps of the observer's wall clock.
     pub observer: WallSteps,
+    /// mongod's clock, once it has answered.
+    pub mongod: Option<MongodClock>,
     /// What a test clock of the observer does.
     pub test_clock: Option<String>,
+}
+
+/// mongod's clock against the observer's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct MongodClock {
+    /// What it is ahead.
+    pub offset: Nanos,
+    /// How far the offset can be off.
+    pub bound: Nanos,
 }
 
 /// What is known of one writer's clock.
@@ -92,6 +103,10 @@ impl ClockFacts {
             steps: Some(self.steps()),
             stepped: stepped.collect(),
             writers: self.writers.iter().map(writer).collect(),
+            mongodb: self.mongod.map(|mongod| MongodClockReport {
+                offset_ms: mongod.offset.as_millis_f64(),
+                error_bound_ms: mongod.bound.as_millis_f64(),
+            }),
             test_clock: self.test_clock.clone(),
         }
     }

@@ -5,11 +5,13 @@
 //! of bytes and is pure.
 
 mod decode;
+mod mongod_clock;
 mod pipeline;
 mod reader;
 mod server;
 mod value;
 
 pub use decode::{Decoded, Decoder};
+pub use mongod_clock::follow_mongod;
 pub use reader::{Reader, Reply};
 pub use server::{MongoAddress, Server, StartError};

@@ -88,13 +88,13 @@ impl Estimate {
 }
 
 impl Estimator {
-    /// Takes an exchange in. They come in the order of their time.
-    pub fn add(&mut self, exchange: &Exchange) -> Added {
+    /// Takes an exchange in, whose times of theirs are known to `± unsure`. They come in the order of their time.
+    pub fn add(&mut self, exchange: &Exchange, unsure: Nanos) -> Added {
         let Some((low, high)) = exchange.interval() else { return Added::Unusable };
         // The offset was in the interval at some moment of the exchange; it may have drifted since.
         let during = drifted(DRIFT_MAX, exchange.returned - exchange.asked);
         let at = exchange.returned;
-        let kept = Kept { at, low: low - during, high: high + during };
+        let kept = Kept { at, low: low - during - unsure, high: high + during + unsure };
         let before = self.at(at);
         let contradicts = before.is_some_and(|before| kept.high < before.low || kept.low > before.high);
         match self.kept.back_mut() {

@@ -88,7 +88,7 @@ impl PeerClock {
         let now = exchange.returned;
         // First what was believed until now, at its weakest: right before it is renewed.
         self.widen(now);
-        let added = self.estimator.add(exchange);
+        let added = self.estimator.add(exchange, Nanos::ZERO);
         if let Added::Stepped(by) = added {
             if self.standing.jumps.len() < STEPS_LISTED {
                 self.standing.jumps.push(ClockStep { at: now, by });

@@ -23,6 +23,9 @@ pub struct ClockReport {
     /// By writer, what the exchanges found.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub writers: Vec<WriterClockReport>,
+    /// mongod's clock against the observer's; absent where mongod did not say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mongodb: Option<MongodClockReport>,
     /// What a test clock of the observer does; with it no figure is a real one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub test_clock: Option<String>,
@@ -68,6 +71,15 @@ pub struct WriterClockReport {
     pub test_clock: Option<String>,
 }
 
+/// mongod's clock against the observer's, as it stands last. `mongo_visibility` is not corrected by it.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct MongodClockReport {
+    /// What it is ahead: by so much `mongo_visibility` comes out too short.
+    pub offset_ms: f64,
+    /// How far the offset can be off.
+    pub error_bound_ms: f64,
+}
+
 impl ClockReport {
     /// What stands beside each figure of a latency that spans both programs: `± 1.2ms`; absent where the
     /// bound is zero, and `± ?` where it is not known.
@@ -111,6 +123,18 @@ impl ClockReport {
         if let Some(bent) = &self.test_clock {
             lines.push(format!("TEST CLOCK in the observer: {bent}; these figures are of a test"));
         }
+        if let Some(mongod) = self.mongodb {
+            let (offset, bound) = (mongod.offset_ms, mongod.error_bound_ms);
+            lines.push(if offset.abs() <= bound {
+                format!("mongod's agrees within ± {}, and so does mongo_visibility", millis(bound))
+            } else {
+                format!(
+                    "mongod's is ahead by {} ± {}: mongo_visibility is too short by that",
+                    millis(offset),
+                    millis(bound)
+                )
+            });
+        }
         let stepped = self.stepped.iter().map(|step| {
             let what = if step.moved_latencies { "the offset jumped" } else { "the wall clock stepped" };
             format!("{}: {what} by {} at {}", step.whose, millis(step.by_ms), step.at)
@@ -144,6 +168,7 @@ mod tests {
                 exchanges: 60,
                 test_clock: Some("offset 400ms".into()),
             }],
+            mongodb: Some(MongodClockReport { offset_ms: -3.0, error_bound_ms: 0.75 }),
             test_clock: None,
         }
     }
@@ -168,6 +193,7 @@ mod tests {
                 "two clocks, compared by exchange: every latency between the programs ± 1.25ms",
                 "writer 0 is ahead by 400ms, gains 50 ± 7 ppm; least round trip 500µs",
                 "TEST CLOCK in writer 0: offset 400ms; these figures are of a test",
+                "mongod's is ahead by -3ms ± 750µs: mongo_visibility is too short by that",
                 "writer 0: the wall clock stepped by -500ms at 2026-11-23T12:00:00.000Z",
             ]
         );
