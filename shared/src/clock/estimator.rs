@@ -80,6 +80,12 @@ impl Estimate {
         Nanos(self.low.0 + (self.high.0 - self.low.0) / 2)
     }
 
+    /// The drift in parts per million and how far it can be off; absent while the exchanges say nothing of it.
+    #[must_use]
+    pub fn drift_ppm(&self) -> Option<(f64, f64)> {
+        (self.drift_error < DRIFT_MAX).then_some((self.drift * 1e6, self.drift_error * 1e6))
+    }
+
     /// How far a given offset can be from the truth.
     #[must_use]
     pub fn error_of(&self, offset: Nanos) -> Nanos {

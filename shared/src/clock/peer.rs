@@ -97,8 +97,7 @@ impl PeerClock {
             self.widen(now);
         }
         let Some(estimate) = self.estimator.at(now) else { return };
-        self.standing.drift_ppm = Some(estimate.drift * 1e6);
-        self.standing.drift_error_ppm = Some(estimate.drift_error * 1e6);
+        (self.standing.drift_ppm, self.standing.drift_error_ppm) = estimate.drift_ppm().unzip();
         if self.domain == ClockDomain::Network && self.standing.bound.is_some() {
             self.line.lead(now, &estimate, matches!(added, Added::Stepped(_)));
             self.standing.offset = self.line.offset_of_ours(now);

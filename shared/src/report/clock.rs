@@ -107,12 +107,13 @@ impl ClockReport {
         }];
         let exact = self.domain == ClockDomain::SameKernel;
         for (index, writer) in self.writers.iter().enumerate() {
-            if let (false, Some(offset), Some(drift), Some(unsure), Some(trip)) =
-                (exact, writer.offset_ms, writer.drift_ppm, writer.drift_error_ppm, writer.round_trip_ms)
-            {
+            if let (false, Some(offset), Some(trip)) = (exact, writer.offset_ms, writer.round_trip_ms) {
+                let drift = writer.drift_ppm.zip(writer.drift_error_ppm);
+                let gains = drift.map(|(drift, unsure)| format!(", gains {drift:.0} ± {unsure:.0} ppm"));
                 lines.push(format!(
-                    "writer {index} is ahead by {}, gains {drift:.0} ± {unsure:.0} ppm; least round trip {}",
+                    "writer {index} is ahead by {}{}; least round trip {}",
                     millis(offset),
+                    gains.unwrap_or_default(),
                     millis(trip)
                 ));
             }
