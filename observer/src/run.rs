@@ -1,6 +1,7 @@
 //! Runs: who may begin one, and one run as it is admitted, carried along, and handed out at its end.
 
 use std::collections::BTreeMap;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -15,13 +16,14 @@ use streamgauge_shared::time::Nanos;
 use streamgauge_shared::timeline::Latency;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinSet;
+use tokio::time::MissedTickBehavior;
 
 use crate::canary::{Canary, Floor};
 use crate::intake::{Admission, Decision, Slot};
 use crate::matcher::thread::{self, Brief, Closed, INPUTS_MAX, Input};
 use crate::measure::Snapshot;
 use crate::report::Folder;
-use crate::stream::{Decoder, MongoAddress, Reader, Server, StartError, Watched};
+use crate::stream::{Decoder, MongoAddress, Reader, Server, StartError, Watched, follow_mongod};
 
 /// How often time is told to a run: bounds how late a drain ends.
 const TICK: Duration = Duration::from_millis(100);
@@ -243,10 +245,19 @@ impl Observer {
     ) {
         let folder = Arc::new(folder);
         let mut next_refresh = self.clock.now();
+        // Ends with this loop.
+        let mut following = pin!(follow_mongod(&self.address, self.clock, inputs.clone()));
+        let mut follows = true;
+        let mut ticks = tokio::time::interval(TICK);
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let closed = loop {
             tokio::select! {
                 closed = &mut over => break closed,
-                () = tokio::time::sleep(TICK) => {}
+                () = &mut following, if follows => {
+                    follows = false;
+                    continue;
+                }
+                _ = ticks.tick() => {}
             }
             // A run with a full queue knows that time passes.
             drop(inputs.try_send(Input::Tick));

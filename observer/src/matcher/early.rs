@@ -19,7 +19,7 @@ impl Matcher {
     pub(super) fn let_go_passed(&mut self) {
         let all_passed = self.windows.iter().map(Window::watermark).min();
         while let (Some(passed), Some(event)) = (all_passed, self.early_deletes.front())
-            && event.observed + self.clock_bound < passed
+            && event.observed < passed
         {
             self.let_go_oldest_delete();
         }

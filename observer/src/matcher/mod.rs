@@ -124,8 +124,6 @@ pub struct Matcher {
     early_count: usize,
     recovered: u64,
     limits: Limits,
-    /// How far writers' times can be off.
-    clock_bound: Nanos,
 }
 
 impl Matcher {
@@ -146,7 +144,6 @@ impl Matcher {
             early_count: 0,
             recovered: 0,
             limits: Limits::default(),
-            clock_bound: Nanos::ZERO,
         }
     }
 
@@ -278,12 +275,6 @@ impl Matcher {
         if let Some(window) = self.windows.get_mut(usize::from(writer)) {
             window.set_clock_bound(bound);
         }
-    }
-
-    /// Times of writers are off by this at most: an event is explained by no record only once the records have
-    /// passed its time by more.
-    pub fn clocks_are_within(&mut self, bound: Nanos) {
-        self.clock_bound = bound;
     }
 
     /// A capacity search begins its next probe: slices count anew, and what was opened before is in none of them.

@@ -19,8 +19,8 @@ use tokio::sync::{mpsc, watch};
 use super::{Matcher, Parts, Slices};
 use crate::canary::{Floor, News};
 use crate::measure::{
-    ClockFacts, Evidence, Facts, Probing, Recorder, Rows, Snapshot, Starvation, Totals, WriterClock,
-    WriterFacts, snapshot, watch as watch_thresholds,
+    ClockFacts, Evidence, Facts, MongodClock, Probing, Recorder, Rows, Snapshot, Starvation, Totals,
+    WriterClock, WriterFacts, snapshot, watch as watch_thresholds,
 };
 use crate::stream::{Decoder, Reply};
 
@@ -64,6 +64,8 @@ pub enum Input {
         /// What is known of its clock by now.
         standing: Box<Standing>,
     },
+    /// mongod said what its clock shows.
+    MongodClock(MongodClock),
     /// A reply of the change stream.
     Reply(Reply),
     /// The change stream failed and was opened anew.
@@ -137,6 +139,7 @@ struct Run {
     starvation: Starvation,
     observer_errors: u64,
     wall: WallWatch,
+    mongod_clock: Option<MongodClock>,
     cause: Option<Failure>,
     aborted: bool,
     /// Set once every writer has ended; the drain is over this long after.
@@ -215,6 +218,7 @@ impl Run {
             starvation: Starvation::default(),
             observer_errors: 0,
             wall: WallWatch::default(),
+            mongod_clock: None,
             cause: None,
             aborted: false,
             drain_until: None,
@@ -243,6 +247,7 @@ impl Run {
                 self.matcher.clock_bound(writer, standing.bound.unwrap_or_default());
                 self.peers[usize::from(writer)].clock = *standing;
             }
+            Input::MongodClock(known) => self.mongod_clock = Some(known),
             Input::Reply(reply) => self.reply(&reply, now),
             Input::Resumed => self.evidence.stream_resumed += 1,
             Input::Gap => self.evidence.stream_gaps += 1,
@@ -446,6 +451,7 @@ impl Run {
             clocks: ClockFacts {
                 writers: self.peers.iter().map(Peer::clock).collect(),
                 observer: self.wall.steps().clone(),
+                mongod: self.mongod_clock,
                 test_clock: self.brief.clock.test_clock().map(|bent| bent.to_string()),
             },
             loads,

@@ -3,7 +3,7 @@
 use streamgauge_shared::clock::{ClockDomain, ClockStep, Standing, WallSteps};
 use streamgauge_shared::histogram::Quantile;
 use streamgauge_shared::report::ValidityState::{Degraded, Invalid};
-use streamgauge_shared::report::{ClockReport, ClockStepReport, WriterClockReport};
+use streamgauge_shared::report::{ClockReport, ClockStepReport, MongodClockReport, WriterClockReport};
 use streamgauge_shared::threshold::{Figures, Tags};
 use streamgauge_shared::time::Nanos;
 use streamgauge_shared::timeline::Latency;
@@ -25,8 +25,19 @@ pub struct ClockFacts {
     pub writers: Vec<WriterClock>,
     /// Steps of the observer's wall clock.
     pub observer: WallSteps,
+    /// mongod's clock, once it has answered.
+    pub mongod: Option<MongodClock>,
     /// What a test clock of the observer does.
     pub test_clock: Option<String>,
+}
+
+/// mongod's clock against the observer's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct MongodClock {
+    /// What it is ahead.
+    pub offset: Nanos,
+    /// How far the offset can be off.
+    pub bound: Nanos,
 }
 
 /// What is known of one writer's clock.
@@ -74,6 +85,7 @@ impl ClockFacts {
         let writer = |writer: &WriterClock| WriterClockReport {
             offset_ms: millis(writer.standing.offset),
             drift_ppm: writer.standing.drift_ppm,
+            drift_error_ppm: writer.standing.drift_error_ppm,
             round_trip_ms: millis(writer.standing.round_trip),
             error_bound_ms: millis(writer.standing.bound),
             exchanges: writer.standing.exchanges,
@@ -91,6 +103,10 @@ impl ClockFacts {
             steps: Some(self.steps()),
             stepped: stepped.collect(),
             writers: self.writers.iter().map(writer).collect(),
+            mongodb: self.mongod.map(|mongod| MongodClockReport {
+                offset_ms: mongod.offset.as_millis_f64(),
+                error_bound_ms: mongod.bound.as_millis_f64(),
+            }),
             test_clock: self.test_clock.clone(),
         }
     }
@@ -198,4 +214,82 @@ fn stepped(clocks: &ClockFacts, add: &mut impl Add) {
         },
         "let the clock settle, then run again if the figures named matter",
     );
+}
+
+#[cfg(test)]
+mod tests {
+    use streamgauge_shared::report::ValidityState;
+    use streamgauge_shared::time::UnixNanos;
+
+    use super::*;
+    use crate::measure::fixture::Fixture;
+
+    /// Five rows of 20 ms each, or as given, of a writer whose clock stands like this.
+    fn reasons(rows: &[Option<i64>], standing: Standing) -> (Vec<(String, ValidityState)>, ClockReport) {
+        let mut run = Fixture::new(rows);
+        run.facts.clock_domain = standing.domain.unwrap_or(ClockDomain::Network);
+        run.facts.clocks.writers = vec![WriterClock { standing, wall: WallSteps::default() }];
+        let report = run.close().report;
+        let reasons = report.validity.reasons.into_iter().map(|reason| (reason.code, reason.grade));
+        (reasons.collect(), report.clock)
+    }
+
+    fn bound(bound: Nanos) -> Standing {
+        Standing { domain: Some(ClockDomain::Network), bound: Some(bound), ..Standing::default() }
+    }
+
+    const ROWS: [Option<i64>; 5] = [Some(20); 5];
+
+    #[test]
+    fn a_bound_is_judged_by_the_median() {
+        let code = "clock_bound_too_wide".to_owned();
+        let cases = [
+            (Nanos::from_millis(1), vec![]),
+            (Nanos::from_millis(3), vec![(code.clone(), Degraded)]),
+            (Nanos::from_millis(21), vec![(code, Invalid)]),
+        ];
+        for (at, expected) in cases {
+            let (reasons, report) = reasons(&ROWS, bound(at));
+            assert_eq!((reasons, report.error_bound_ms), (expected, Some(at.as_millis_f64())));
+        }
+    }
+
+    #[test]
+    fn a_row_that_arrives_before_it_was_sent_is_believed_only_within_the_bound() {
+        let rows = [Some(20), Some(20), Some(20), Some(20), Some(-1)];
+        assert_eq!(reasons(&rows, bound(Nanos::from_millis(1))).0, []);
+        let contradiction = ("clock_contradiction".to_owned(), Invalid);
+        assert_eq!(reasons(&rows, bound(Nanos(900_000))).0, [contradiction]);
+    }
+
+    #[test]
+    fn an_exchange_that_contradicts_the_kernel_and_a_jump_are_told() {
+        let same = Standing {
+            domain: Some(ClockDomain::SameKernel),
+            bound: Some(Nanos::ZERO),
+            contradiction: Some(Nanos::from_millis(400)),
+            ..Standing::default()
+        };
+        assert_eq!(reasons(&ROWS, same).0, [("clock_contradiction".to_owned(), Invalid)]);
+        let jump = ClockStep { at: UnixNanos(0), by: Nanos::from_secs(1) };
+        let jumped = Standing { jumps: vec![jump], ..bound(Nanos(0)) };
+        let (reasons, report) = reasons(&ROWS, jumped);
+        assert_eq!(reasons, [("clock_stepped".to_owned(), Degraded)]);
+        assert!(report.steps == Some(1) && report.stepped[0].moved_latencies);
+    }
+
+    #[test]
+    fn a_bound_is_known_once_every_writers_is() {
+        let writer = |bound| WriterClock {
+            standing: Standing { domain: Some(ClockDomain::Network), bound, ..Standing::default() },
+            wall: WallSteps::default(),
+        };
+        let clocks = |writers| ClockFacts { writers, ..ClockFacts::default() };
+        let both = clocks(vec![writer(Some(Nanos(5))), writer(Some(Nanos(9)))]);
+        assert_eq!(both.bound(ClockDomain::Network), Some(Nanos(9)));
+        let one = clocks(vec![writer(Some(Nanos(5))), writer(None)]);
+        assert_eq!(one.bound(ClockDomain::Network), None);
+        assert_eq!(clocks(Vec::new()).bound(ClockDomain::SameKernel), Some(Nanos::ZERO));
+        assert_eq!(clocks(Vec::new()).bound(ClockDomain::Network), None);
+    }
 }

@@ -27,7 +27,7 @@ mod watcher;
 mod watcher_tests;
 mod windows;
 
-pub use clock::{ClockFacts, WriterClock};
+pub use clock::{ClockFacts, MongodClock, WriterClock};
 pub use facts::{Evidence, Facts, WriterFacts};
 pub use probe::{Probing, Totals};
 pub use recorder::{Measured, Recorder};

@@ -32,6 +32,7 @@ pub(super) const CODES: [&str; 18] = [
     "writer_gone",
     "clock_unbounded",
     "clock_contradiction",
+    "clock_bound_too_wide",
     "stream_gap",
     "unmeasured_events",
     "writer_starved",
@@ -40,9 +41,8 @@ pub(super) const CODES: [&str; 18] = [
     "dropped_iterations",
     "observer_backlog",
     "collection_gone",
-    "clock_bound_too_wide",
-    "clock_stepped",
     "floor_too_high",
+    "clock_stepped",
     "over_range",
     "memory_bound",
 ];

@@ -7,12 +7,14 @@
 
 mod attention;
 mod decode;
+mod mongod_clock;
 mod pipeline;
 mod reader;
 mod server;
 mod value;
 
 pub use decode::{Decoded, Decoder};
+pub use mongod_clock::follow_mongod;
 pub use pipeline::Watched;
 pub use reader::{Reader, Reply};
 pub use server::{MongoAddress, Server, StartError};

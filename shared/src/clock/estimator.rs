@@ -48,6 +48,8 @@ pub struct Estimate {
     pub high: Nanos,
     /// What their clock gains on ours, as a share: 50 ppm is 0.00005.
     pub drift: f64,
+    /// How far the drift can be off: half of what the exchanges leave open.
+    pub drift_error: f64,
 }
 
 /// What an exchange did to the estimate.
@@ -78,6 +80,12 @@ impl Estimate {
         Nanos(self.low.0 + (self.high.0 - self.low.0) / 2)
     }
 
+    /// The drift in parts per million and how far it can be off; absent while the exchanges say nothing of it.
+    #[must_use]
+    pub fn drift_ppm(&self) -> Option<(f64, f64)> {
+        (self.drift_error < DRIFT_MAX).then_some((self.drift * 1e6, self.drift_error * 1e6))
+    }
+
     /// How far a given offset can be from the truth.
     #[must_use]
     pub fn error_of(&self, offset: Nanos) -> Nanos {
@@ -86,13 +94,13 @@ impl Estimate {
 }
 
 impl Estimator {
-    /// Takes an exchange in. They come in the order of their time.
-    pub fn add(&mut self, exchange: &Exchange) -> Added {
+    /// Takes an exchange in, whose times of theirs are known to `± unsure`. They come in the order of their time.
+    pub fn add(&mut self, exchange: &Exchange, unsure: Nanos) -> Added {
         let Some((low, high)) = exchange.interval() else { return Added::Unusable };
         // The offset was in the interval at some moment of the exchange; it may have drifted since.
         let during = drifted(DRIFT_MAX, exchange.returned - exchange.asked);
         let at = exchange.returned;
-        let kept = Kept { at, low: low - during, high: high + during };
+        let kept = Kept { at, low: low - during - unsure, high: high + during + unsure };
         let before = self.at(at);
         let contradicts = before.is_some_and(|before| kept.high < before.low || kept.low > before.high);
         match self.kept.back_mut() {
@@ -135,7 +143,12 @@ impl Estimator {
         let high = self.kept.iter().map(|kept| reach(kept).1).min()?;
         // Rounding may let the two cross by a nanosecond.
         let (low, high) = (low.min(high), high.max(low));
-        Some(Estimate { low, high, drift: f64::midpoint(slowest, fastest) })
+        Some(Estimate {
+            low,
+            high,
+            drift: f64::midpoint(slowest, fastest),
+            drift_error: (fastest - slowest) / 2.0,
+        })
     }
 
     /// Bounds the drift; false where no line passes through every kept interval.

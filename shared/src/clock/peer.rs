@@ -42,6 +42,8 @@ pub struct Standing {
     pub offset: Option<Nanos>,
     /// What their clock gains on ours, parts per million; absent before an exchange.
     pub drift_ppm: Option<f64>,
+    /// How far the drift can be off.
+    pub drift_error_ppm: Option<f64>,
     /// The least time that an exchange spent on the way.
     pub round_trip: Option<Nanos>,
     /// Exchanges that were used.
@@ -86,7 +88,7 @@ impl PeerClock {
         let now = exchange.returned;
         // First what was believed until now, at its weakest: right before it is renewed.
         self.widen(now);
-        let added = self.estimator.add(exchange);
+        let added = self.estimator.add(exchange, Nanos::ZERO);
         if let Added::Stepped(by) = added {
             if self.standing.jumps.len() < STEPS_LISTED {
                 self.standing.jumps.push(ClockStep { at: now, by });
@@ -95,7 +97,7 @@ impl PeerClock {
             self.widen(now);
         }
         let Some(estimate) = self.estimator.at(now) else { return };
-        self.standing.drift_ppm = Some(estimate.drift * 1e6);
+        (self.standing.drift_ppm, self.standing.drift_error_ppm) = estimate.drift_ppm().unzip();
         if self.domain == ClockDomain::Network && self.standing.bound.is_some() {
             self.line.lead(now, &estimate, matches!(added, Added::Stepped(_)));
             self.standing.offset = self.line.offset_of_ours(now);

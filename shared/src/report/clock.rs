@@ -23,6 +23,9 @@ pub struct ClockReport {
     /// By writer, what the exchanges found.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub writers: Vec<WriterClockReport>,
+    /// mongod's clock against the observer's; absent where mongod did not say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mongodb: Option<MongodClockReport>,
     /// What a test clock of the observer does; with it no figure is a real one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub test_clock: Option<String>,
@@ -52,6 +55,9 @@ pub struct WriterClockReport {
     /// What it gains, parts per million.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub drift_ppm: Option<f64>,
+    /// How far the drift can be off: the less the longer a run is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub drift_error_ppm: Option<f64>,
     /// The least time that an exchange spent on the way.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub round_trip_ms: Option<f64>,
@@ -63,6 +69,15 @@ pub struct WriterClockReport {
     /// What a test clock of this writer does.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub test_clock: Option<String>,
+}
+
+/// mongod's clock against the observer's, as it stands last. `mongo_visibility` is not corrected by it.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct MongodClockReport {
+    /// What it is ahead: by so much `mongo_visibility` comes out too short.
+    pub offset_ms: f64,
+    /// How far the offset can be off.
+    pub error_bound_ms: f64,
 }
 
 impl ClockReport {
@@ -92,12 +107,13 @@ impl ClockReport {
         }];
         let exact = self.domain == ClockDomain::SameKernel;
         for (index, writer) in self.writers.iter().enumerate() {
-            if let (false, Some(offset), Some(drift), Some(trip)) =
-                (exact, writer.offset_ms, writer.drift_ppm, writer.round_trip_ms)
-            {
+            if let (false, Some(offset), Some(trip)) = (exact, writer.offset_ms, writer.round_trip_ms) {
+                let drift = writer.drift_ppm.zip(writer.drift_error_ppm);
+                let gains = drift.map(|(drift, unsure)| format!(", gains {drift:.0} ± {unsure:.0} ppm"));
                 lines.push(format!(
-                    "writer {index} is ahead by {}, gains {drift:.1} ppm; least round trip {}",
+                    "writer {index} is ahead by {}{}; least round trip {}",
                     millis(offset),
+                    gains.unwrap_or_default(),
                     millis(trip)
                 ));
             }
@@ -108,11 +124,79 @@ impl ClockReport {
         if let Some(bent) = &self.test_clock {
             lines.push(format!("TEST CLOCK in the observer: {bent}; these figures are of a test"));
         }
+        if let Some(mongod) = self.mongodb {
+            let (offset, bound) = (mongod.offset_ms, mongod.error_bound_ms);
+            lines.push(if offset.abs() <= bound {
+                format!("mongod's agrees within ± {}, and so does mongo_visibility", millis(bound))
+            } else {
+                format!(
+                    "mongod's is ahead by {} ± {}: mongo_visibility is too short by that",
+                    millis(offset),
+                    millis(bound)
+                )
+            });
+        }
         let stepped = self.stepped.iter().map(|step| {
             let what = if step.moved_latencies { "the offset jumped" } else { "the wall clock stepped" };
             format!("{}: {what} by {} at {}", step.whose, millis(step.by_ms), step.at)
         });
         lines.extend(stepped);
         lines
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn report() -> ClockReport {
+        ClockReport {
+            domain: ClockDomain::Network,
+            error_bound_ms: Some(1.25),
+            steps: Some(1),
+            stepped: vec![ClockStepReport {
+                whose: "writer 0".into(),
+                at: "2026-11-23T12:00:00.000Z".into(),
+                by_ms: -500.0,
+                moved_latencies: false,
+            }],
+            writers: vec![WriterClockReport {
+                offset_ms: Some(400.0),
+                drift_ppm: Some(50.2),
+                drift_error_ppm: Some(7.0),
+                round_trip_ms: Some(0.5),
+                error_bound_ms: Some(1.25),
+                exchanges: 60,
+                test_clock: Some("offset 400ms".into()),
+            }],
+            mongodb: Some(MongodClockReport { offset_ms: -3.0, error_bound_ms: 0.75 }),
+            test_clock: None,
+        }
+    }
+
+    #[test]
+    fn the_bound_stands_beside_latencies_between_the_programs_only() {
+        let clock = report();
+        assert_eq!(clock.beside(Latency::CdcE2eLatency).as_deref(), Some("± 1.25ms"));
+        assert_eq!(clock.beside(Latency::PgWriteDuration), None);
+        let exact = ClockReport { error_bound_ms: Some(0.0), ..report() };
+        assert_eq!(exact.beside(Latency::CdcE2eLatency), None);
+        let unknown = ClockReport { error_bound_ms: None, ..report() };
+        assert_eq!(unknown.beside(Latency::CdcPropagation).as_deref(), Some("± ?"));
+    }
+
+    #[test]
+    fn the_lines_say_what_was_found_and_that_a_clock_is_bent() {
+        let lines = report().lines();
+        assert_eq!(
+            lines,
+            [
+                "two clocks, compared by exchange: every latency between the programs ± 1.25ms",
+                "writer 0 is ahead by 400ms, gains 50 ± 7 ppm; least round trip 500µs",
+                "TEST CLOCK in writer 0: offset 400ms; these figures are of a test",
+                "mongod's is ahead by -3ms ± 750µs: mongo_visibility is too short by that",
+                "writer 0: the wall clock stepped by -500ms at 2026-11-23T12:00:00.000Z",
+            ]
+        );
     }
 }

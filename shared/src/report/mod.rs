@@ -7,7 +7,7 @@ mod figure;
 mod findings;
 mod text;
 
-pub use clock::{ClockReport, ClockStepReport, WriterClockReport};
+pub use clock::{ClockReport, ClockStepReport, MongodClockReport, WriterClockReport};
 pub use figure::{Figure, Stats};
 pub use findings::*;
 pub use text::render;

@@ -25,7 +25,6 @@ const UNKNOWN: Nanos = Nanos(50_000);
 const LIMIT: Duration = Duration::from_secs(60);
 
 #[tokio::test]
-#[expect(clippy::print_stdout, reason = "the figures are what the test is for")]
 async fn the_true_time_of_a_row_is_within_the_bound() -> Result<()> {
     let bed = Testbed::builder().delay(Duration::from_millis(200)).start().await?;
     let observer = Observer::start(&bed, &["--once"]).await?;
@@ -79,7 +78,6 @@ async fn a_clock_that_contradicts_the_shared_kernel_is_invalid() -> Result<()> {
 }
 
 #[tokio::test]
-#[expect(clippy::print_stdout, reason = "the figures are what the test is for")]
 async fn the_exchange_can_be_asked_for_on_one_kernel() -> Result<()> {
     let bed = Testbed::builder().delay(Duration::from_millis(50)).start().await?;
     let observer = Observer::start(&bed, &["--once"]).await?;

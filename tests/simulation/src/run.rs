@@ -195,8 +195,9 @@ impl World {
                 if now < START && clock.standing().exchanges == FIRST_EXCHANGES as u64 {
                     clock.begin(UnixNanos(now), STEADY);
                 }
-                let bounds = self.observer.clocks.iter().filter_map(|clock| clock.standing().bound);
-                self.observer.matcher.clocks_are_within(bounds.max().unwrap_or_default());
+                let bound = self.observer.clocks[writer].standing().bound.unwrap_or_default();
+                let narrow = u16::try_from(writer).expect("a few writers");
+                self.observer.matcher.clock_bound(narrow, bound);
             }
             Happening::Apply(op) => {
                 self.pipeline.apply(now, op, &self.truth.ops, &mut self.rng, &mut self.agenda);
