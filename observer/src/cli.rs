@@ -22,6 +22,38 @@ pub enum Command {
         after_help = "Example:\n  streamgauge-observer serve --mongo 'mongodb://127.0.0.1:27017/shop?replicaSet=rs0'"
     )]
     Serve(Serve),
+    /// Say what in this MongoDB, or on this machine, would spoil a measurement, and what to do about it.
+    ///
+    /// Asks a few questions, and writes and drops the canary's collection as a run would. Ends with 1 if there
+    /// is anything that would spoil a measurement.
+    #[command(
+        after_help = "Example:\n  streamgauge-observer doctor --mongo 'mongodb://127.0.0.1:27017/shop?replicaSet=rs0'"
+    )]
+    Doctor(Doctor),
+}
+
+/// Options of `doctor`.
+#[derive(Args, Clone)]
+pub struct Doctor {
+    /// MongoDB's URI.
+    #[arg(long, value_name = "URI", env = "STREAMGAUGE_MONGO", hide_env_values = true)]
+    pub mongo: String,
+    /// The database that runs watch [default: the one in the URI].
+    #[arg(long, value_name = "NAME", env = "STREAMGAUGE_DATABASE")]
+    pub database: Option<String>,
+    /// Print the findings as JSON.
+    #[arg(long)]
+    pub json: bool,
+}
+
+impl std::fmt::Debug for Doctor {
+    /// Without the URI, which may hold a password.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Doctor")
+            .field("database", &self.database)
+            .field("json", &self.json)
+            .finish_non_exhaustive()
+    }
 }
 
 /// Options of `serve`.

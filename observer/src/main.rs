@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use streamgauge_observer::cli::{Cli, Command};
-use streamgauge_observer::lifecycle;
+use streamgauge_observer::{doctor, lifecycle};
 
 fn main() -> ExitCode {
     let cli = match Cli::try_parse() {
@@ -30,15 +30,15 @@ fn main() -> ExitCode {
             return ExitCode::from(107);
         }
     };
-    let Command::Serve(options) = cli.command;
-    let code = match runtime.block_on(lifecycle::serve(options)) {
-        Ok(code) => code,
-        Err(failure) => {
-            tracing::error!("{failure}");
-            failure.exit_code
-        }
+    let done = match cli.command {
+        Command::Serve(options) => runtime.block_on(lifecycle::serve(options)).map(|code| code.number()),
+        Command::Doctor(options) => runtime.block_on(doctor::examine(&options)),
     };
+    let code = done.unwrap_or_else(|failure| {
+        tracing::error!("{failure}");
+        failure.exit_code.number()
+    });
     // Connections of clients that do not end are not worth waiting for.
     runtime.shutdown_background();
-    ExitCode::from(code.number())
+    ExitCode::from(code)
 }

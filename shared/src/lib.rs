@@ -1,12 +1,14 @@
 //! What both programs of Streamgauge speak.
 //!
-//! This crate knows neither program and does no I/O except reading the clock.
+//! This crate knows neither program and does no I/O except reading the clock and what the kernel says of
+//! process and machine.
 
 pub mod account;
 pub mod canonical;
 pub mod capacity;
 pub mod clock;
 pub mod digest;
+pub mod doctor;
 pub mod exit_code;
 pub mod histogram;
 pub mod ledger;

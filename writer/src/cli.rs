@@ -36,6 +36,13 @@ pub enum Command {
         after_help = "Example:\n  streamgauge-writer clean scenarios/e2e-latency.toml --run 00c0ffee0042 \\\n    --postgres postgresql://shop@127.0.0.1:5432/shop"
     )]
     Clean(Clean),
+    /// Say what in this PostgreSQL, or on this machine, would spoil a measurement, and what to do about it.
+    ///
+    /// Changes nothing. Ends with 1 if there is anything that would spoil a measurement.
+    #[command(
+        after_help = "Example:\n  streamgauge-writer doctor scenarios/e2e-latency.toml --postgres postgresql://shop@127.0.0.1:5432/shop"
+    )]
+    Doctor(Doctor),
 }
 
 /// Options of `run`.
@@ -119,6 +126,20 @@ pub struct Clean {
     /// Where PostgreSQL is.
     #[command(flatten)]
     pub postgres: Postgres,
+}
+
+/// Options of `doctor`.
+#[derive(Args, Debug)]
+pub struct Doctor {
+    /// A test whose tables are looked at too.
+    #[arg(value_name = "SCENARIO.toml")]
+    pub test: Option<PathBuf>,
+    /// Where PostgreSQL is.
+    #[command(flatten)]
+    pub postgres: Postgres,
+    /// Print the findings as JSON.
+    #[arg(long)]
+    pub json: bool,
 }
 
 /// Where PostgreSQL is.

@@ -7,6 +7,7 @@
 //! load, [`lifecycle`] everything before and after; [`terminal`] shows how it stands.
 
 pub mod cli;
+pub mod doctor;
 pub mod entity;
 pub mod halt;
 pub mod ledger_client;

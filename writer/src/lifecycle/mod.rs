@@ -10,6 +10,7 @@ use streamgauge_shared::test_file::Scale;
 use streamgauge_shared::time::Nanos;
 
 use crate::cli::{Clean, Command, Postgres, Prepare};
+use crate::doctor;
 use crate::postgres::schema::{self, Server};
 use crate::postgres::{Address, Connection, Session, Writes, clean};
 use crate::terminal;
@@ -25,6 +26,7 @@ pub async fn carry_out(command: Command) -> Result<u8, Failure> {
         Command::Check(options) => check::check(&options),
         Command::Prepare(options) => prepare(&options).await,
         Command::Clean(options) => clean_up(&options).await,
+        Command::Doctor(options) => doctor::examine(&options).await,
     }
 }
 

@@ -12,3 +12,4 @@ pub use address::Address;
 pub use connection::{ConnectError, Connection, Session, Writes, changed, describe};
 pub use outcome::Fate;
 pub use pool::{Lease, Pool};
+pub(crate) use sql::quoted;

@@ -7,7 +7,7 @@ use streamgauge_shared::test_file::{ColumnType, Entity, Generator};
 use tokio_postgres::types::Type;
 
 /// A name as PostgreSQL reads it unquoted (folded to lower case), but quoted, so that `order` and `user` work.
-pub(super) fn quoted(name: &str) -> String {
+pub(crate) fn quoted(name: &str) -> String {
     let parts: Vec<String> = name.split('.').map(|part| format!("\"{}\"", part.to_lowercase())).collect();
     parts.join(".")
 }

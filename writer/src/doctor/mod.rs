@@ -1,0 +1,45 @@
+//! `doctor`: what in this PostgreSQL, or on this machine, would spoil a measurement, and what to do about it.
+//!
+//! `facts` asks, `judge` is pure. With a scenario file, its tables are looked at too.
+
+mod facts;
+mod judge;
+
+use streamgauge_shared::clock::Clock;
+use streamgauge_shared::doctor::{Examination, Host};
+use streamgauge_shared::exit_code::Failure;
+use streamgauge_shared::test_file::Scale;
+
+use crate::cli::Doctor;
+use crate::postgres::{ConnectError, Session, Writes, schema};
+use crate::terminal;
+use crate::test_source::TestSource;
+
+/// Looks at the PostgreSQL of `--postgres` and prints what it finds; returns the exit code, 1 with findings.
+///
+/// # Errors
+/// PostgreSQL cannot be reached (107), or the options or the scenario file are wrong (104).
+pub async fn examine(options: &Doctor) -> Result<u8, Failure> {
+    let source =
+        options.test.as_deref().map(|path| TestSource::read(path, Scale::default(), Scale::default()));
+    let source = source.transpose()?;
+    let address = options.postgres.url.parse()?;
+    let session = Session { address, synchronous_commit: None, entities: [].into() };
+    let connected = session.connect().await;
+    let connection = connected.map_err(|error: ConnectError| error.failure(&session.address))?;
+    let facts = facts::ask(&connection, Clock::start()).await?;
+    let mut findings = judge::server(&facts);
+    if let Some(source) = &source {
+        let name = options.test.as_deref().map(|path| path.display().to_string()).unwrap_or_default();
+        let server = schema::server(&connection).await?;
+        let checked = schema::check(&connection, &Writes::of(&source.test), &server, &name).await;
+        let identities = facts::identities(&connection, &source.test.model.entities).await?;
+        findings.extend(judge::tables(checked.err().as_ref(), &identities));
+    }
+    connection.close().await;
+    findings.extend(Host::read().judge());
+    let subject = format!("PostgreSQL {} at {}", facts.version, session.address);
+    let found = Examination { subject, findings };
+    terminal::print(&if options.json { format!("{:#}\n", found.json()) } else { found.text() });
+    Ok(found.exit_code())
+}
