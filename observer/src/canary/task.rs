@@ -75,27 +75,29 @@ impl Canary {
         self.running = Some(Running { stop, task });
     }
 
-    /// Ends the writing and drops the collection.
+    /// Ends the writing and drops the collection, within three seconds.
     pub async fn finish(mut self) {
-        if let Some(Running { stop, mut task }) = self.running.take() {
-            drop(stop);
-            // A write that is on its way is waited for: after the drop it would make the collection anew.
-            match tokio::time::timeout(AROUND_MAX, &mut task).await {
-                Ok(Ok(())) => {}
-                Ok(Err(_)) => tracing::error!("the canary's task panicked"),
-                Err(_) => task.abort(),
+        let running = self.running.take();
+        let abort = running.as_ref().map(|running| running.task.abort_handle());
+        let cleaned = tokio::time::timeout(AROUND_MAX, async {
+            if let Some(Running { stop, task }) = running {
+                drop(stop);
+                // A write that is on its way is waited for: after the drop it would make the collection anew.
+                if task.await.is_err() {
+                    tracing::error!("the canary's task panicked");
+                }
             }
-        }
-        let dropped = tokio::time::timeout(AROUND_MAX, self.collection().drop()).await;
-        if !matches!(dropped, Ok(Ok(()))) {
+            self.collection().drop().await
+        });
+        if !matches!(cleaned.await, Ok(Ok(()))) {
             tracing::warn!(
                 "the canary's collection '{COLLECTION}' could not be dropped: the next run does it, or drop it by hand"
             );
         }
-        let closed = tokio::time::timeout(AROUND_MAX, self.database.client().clone().shutdown()).await;
-        if closed.is_err() {
-            tracing::debug!("the canary's connections did not close in time");
+        if let Some(task) = abort {
+            task.abort();
         }
+        self.database.client().clone().shutdown().immediate(true).await;
     }
 
     fn collection(&self) -> Collection<Document> {

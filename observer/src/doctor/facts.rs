@@ -12,6 +12,9 @@ use streamgauge_shared::time::{Nanos, UnixNanos};
 use crate::canary::Canary;
 use crate::stream::{MongoAddress, StartError};
 
+/// How often the server's clock is read: the reading with the shortest round trip says most.
+const CLOCK_READINGS: u32 = 5;
+
 /// What is known of a MongoDB.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Facts {
@@ -60,9 +63,17 @@ pub(super) async fn ask(address: &MongoAddress, clock: Clock) -> Result<Facts, F
     };
     let database = address.connect().await.map_err(|error| failed(&error))?;
     let info = database.run_command(doc! { "buildInfo": 1 }).await.map_err(|error| failed(&error))?;
-    let before = clock.now();
-    let hello = database.run_command(doc! { "hello": 1 }).await.map_err(|error| failed(&error))?;
-    let after = clock.now();
+    let mut hello = Document::new();
+    let mut clock_offset: Option<(Nanos, Nanos)> = None;
+    for _ in 0..CLOCK_READINGS {
+        let before = clock.now();
+        hello = database.run_command(doc! { "hello": 1 }).await.map_err(|error| failed(&error))?;
+        let after = clock.now();
+        if let Ok(local) = hello.get_datetime("localTime") {
+            let read = offset(before, after, UnixNanos::from_millis(local.timestamp_millis()));
+            clock_offset = clock_offset.into_iter().chain([read]).min_by_key(|(_, bound)| bound.0);
+        }
+    }
     let topology = topology(&hello);
     let (mut stream, mut canary) = (Ok(()), Ok(()));
     if topology == Topology::Standalone {
@@ -86,10 +97,7 @@ pub(super) async fn ask(address: &MongoAddress, clock: Clock) -> Result<Facts, F
         oplog: oplog(&database.client().database("local")).await,
         stream,
         canary,
-        clock_offset: hello
-            .get_datetime("localTime")
-            .ok()
-            .map(|local| offset(before, after, UnixNanos::from_millis(local.timestamp_millis()))),
+        clock_offset,
     };
     database.client().clone().shutdown().await;
     Ok(facts)

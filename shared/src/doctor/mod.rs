@@ -104,7 +104,7 @@ impl Examination {
         let verdict = if self.exit_code() == 0 {
             "nothing here would spoil a measurement".to_owned()
         } else {
-            format!("{errors} errors, {warnings} warnings")
+            format!("{}, {}", counted(errors, "error"), counted(warnings, "warning"))
         };
         text + &format!("\n  {verdict} (exit code {})\n", self.exit_code())
     }
@@ -116,6 +116,10 @@ impl Examination {
             self.findings.iter().partition(|finding| finding.severity == Severity::Fine);
         json!({ "subject": self.subject, "exit_code": self.exit_code(), "findings": findings, "passed": passed })
     }
+}
+
+fn counted(count: usize, what: &str) -> String {
+    format!("{count} {what}{}", if count == 1 { "" } else { "s" })
 }
 
 #[cfg(test)]
@@ -136,8 +140,7 @@ mod tests {
         assert_eq!(codes, [0, 0, 1, 1]);
         let bad = of(Severity::Error);
         let text = bad.text();
-        for part in
-            ["✓ version", "✗ wal_level", "why", "remedy  set it", "1 errors, 0 warnings (exit code 1)"]
+        for part in ["✓ version", "✗ wal_level", "why", "remedy  set it", "1 error, 0 warnings (exit code 1)"]
         {
             assert!(text.contains(part), "'{part}' is missing:\n{text}");
         }
