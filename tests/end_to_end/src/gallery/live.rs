@@ -145,13 +145,17 @@ impl Ran {
         self.report.validity.reasons.iter().map(|reason| reason.code.as_str()).collect()
     }
 
-    /// State and codes, as in "degraded: schedule_lag".
+    /// State and codes, as in "degraded: schedule_lag", and why the run ended before its time if it did.
     pub(super) fn validity(&self) -> String {
         let state = self.report.validity.state;
-        if state == ValidityState::Valid {
-            return state.name().to_owned();
+        let mut text = state.name().to_owned();
+        if state != ValidityState::Valid {
+            text += &format!(": {}", self.codes().into_iter().collect::<Vec<_>>().join(", "));
         }
-        format!("{}: {}", state.name(), self.codes().into_iter().collect::<Vec<_>>().join(", "))
+        if let Some(cause) = &self.report.verdict.cause {
+            text += &format!("; ended: {cause}");
+        }
+        text
     }
 
     /// Checks made and failed: PostgreSQL's answer, arrival, content.
