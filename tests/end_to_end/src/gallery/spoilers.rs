@@ -23,11 +23,11 @@ const HOGS: u32 = 3;
 /// MB; the smallest that takes a run's rows.
 const SMALL_OPLOG_MB: u32 = 16;
 /// What bends a program's clock, and how: its wall clock steps half a second while the run goes on.
-const TEST_CLOCK: (&str, &str) = ("STREAMGAUGE_TEST_CLOCK", "step=500ms@6s");
+const TEST_CLOCK: (&str, &str) = ("STREAMGAUGE_TEST_CLOCK", "step=500ms@5s");
 /// What a report says when it was made with such a clock.
 const TEST_CLOCK_FIELD: &str = "\"test_clock\"";
 /// Rows after which the fault begins.
-const ROWS_BEFORE: u64 = 150;
+const ROWS_BEFORE: u64 = 100;
 
 /// What spoils a measurement.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -170,7 +170,7 @@ async fn ledger_cut() -> Result<Ran> {
     let proxy = Proxy::start(&observer.address).await?;
     let near =
         Observer { process: observer.process.clone(), address: proxy.address(), runs: observer.runs.clone() };
-    let path = Load { seconds: 14, ..Load::CREATES }.write(&bed, "gallery")?;
+    let path = Load { seconds: 13, ..Load::CREATES }.write(&bed, "gallery")?;
     let run = start_run(&bed, &near, &path, &["--prepare", "--keep-rows"]).await?;
     let live = Live { bed, observer, run };
     live.entries(ROWS_BEFORE).await?;
