@@ -76,6 +76,7 @@ impl Entry {
         let times = times::ALL.map(|timed| Self { name: timed.name(), kind: Kind::Time(timed) });
         let spoilers =
             spoilers::ALL.map(|spoiler| Self { name: spoiler.name(), kind: Kind::Spoiler(spoiler) });
+        let shapes = shapes::ALL.map(|(name, shape)| Self { name, kind: Kind::Shape(shape) });
         let clean = Self { name: clean::NAME, kind: Kind::Clean };
         counts.into_iter().chain(times).chain(shapes).chain(spoilers).chain([clean]).collect()
     }
