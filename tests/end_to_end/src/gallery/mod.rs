@@ -2,12 +2,12 @@
 //!
 //! Every line starts its own databases, relay, observer and writer, injects one fault, and compares:
 //!
-//! - [`counts`]: rows dropped, duplicated, reordered, coalesced, corrupted. Counts must be equal, and be the
+//! - `counts`: rows dropped, duplicated, reordered, coalesced, corrupted. Counts must be equal, and be the
 //!   very rows that the relay hit.
-//! - [`times`]: delays, stalls and a rate limit. Times must agree within 3 ms or 1 % of what was injected.
-//! - [`shapes`]: documents as the usual sinks leave them. Everything must be delivered once, and match.
-//! - [`spoilers`]: what spoils the measurement itself. The run must end DEGRADED or INVALID with the reason.
-//! - [`clean`]: ten runs without a fault. None INVALID, and hardly one DEGRADED.
+//! - `times`: delays, stalls and a rate limit. Times must agree within 3 ms or 1 % of what was injected.
+//! - `shapes`: documents as the usual sinks leave them. Everything must be delivered once, and match.
+//! - `spoilers`: what spoils the measurement itself. The run must end DEGRADED or INVALID with the reason.
+//! - `clean`: ten runs without a fault. None INVALID, and hardly one DEGRADED.
 
 mod acks;
 mod clean;
