@@ -95,7 +95,6 @@ impl Testbed {
     /// When MongoDB refuses, or the oplog does not roll in time.
     pub async fn roll_oplog(&self) -> Result<()> {
         let client = self.mongo_client().await?;
-        let admin = client.database("admin");
         let oplog = client.database("local").collection::<Document>("oplog.rs");
         let end = async |order: i32| -> Result<Bson> {
             let entry = oplog.find_one(doc! {}).sort(doc! { "$natural": order }).await?;
@@ -107,8 +106,6 @@ impl Testbed {
         wait_for("the oplog to roll", LIMIT, || async {
             let rolled = async {
                 filler.insert_many(vec![document.clone(); FILLER_DOCUMENTS]).await?;
-                // What came after the last checkpoint is kept for a crash, so a checkpoint is made at once.
-                admin.run_command(doc! { "fsync": 1 }).await?;
                 anyhow::Ok(matches!(end(1).await?, Bson::Timestamp(first) if first > last))
             };
             match rolled.await {

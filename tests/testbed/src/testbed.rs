@@ -19,6 +19,10 @@ use crate::wait::span;
 const DATABASE: &str = "shop";
 /// Room for about a minute of a fast test; mongod allocates it as it is used.
 const OPLOG_MB: u32 = 512;
+/// MongoDB's own default.
+const CHECKPOINT_S: u32 = 60;
+/// With a small oplog, which could not roll between two checkpoints.
+const SHORT_CHECKPOINT_S: u32 = 1;
 
 /// How a testbed is to be. Made by [`Testbed::builder`].
 #[derive(Clone, Debug)]
@@ -128,10 +132,11 @@ impl Builder {
         self
     }
 
-    /// The size of MongoDB's oplog in MB; small ones roll over soon.
+    /// The size of MongoDB's oplog in MB; small ones roll over soon, with a checkpoint every second.
     #[must_use]
     pub fn oplog_mb(mut self, megabytes: u32) -> Self {
         self.mongo.oplog_mb = megabytes;
+        self.mongo.checkpoint_s = SHORT_CHECKPOINT_S;
         self
     }
 
@@ -189,7 +194,12 @@ impl Testbed {
         Builder {
             places: Places::of_this_machine(),
             settings: Vec::new(),
-            mongo: mongo::Options { replica_set: true, auth: false, oplog_mb: OPLOG_MB },
+            mongo: mongo::Options {
+                replica_set: true,
+                auth: false,
+                oplog_mb: OPLOG_MB,
+                checkpoint_s: CHECKPOINT_S,
+            },
             faults: Faults::default(),
             relay: true,
         }

@@ -25,7 +25,7 @@ const RUN_LIMIT: Duration = Duration::from_secs(90);
 const LOOK_EVERY: Duration = Duration::from_millis(100);
 /// Waiting for a core for this long in one run confirms starvation.
 const STARVED_MIN: Nanos = Nanos::from_millis(100);
-/// Reasons that a starved program has.
+/// The reasons of a starved writer and of a starved observer.
 const STARVATION: [&str; 2] = ["writer_starved", "observer_starved"];
 
 pub(super) async fn lines() -> Result<Vec<Line>> {
@@ -39,17 +39,23 @@ pub(super) async fn lines() -> Result<Vec<Line>> {
         let run = start_run(&bed, &observer, &path, &extra).await?;
         let processes = [&run, &observer.process];
         let waited = waited(&processes);
-        let (finished, [writer, observing]) = tokio::try_join!(finish(&run, RUN_LIMIT), waited)?;
+        let (finished, waited) = tokio::try_join!(finish(&run, RUN_LIMIT), waited)?;
         let ran = Ran::read(&bed, &observer, Some(&id))?;
         let state = ran.report.validity.state;
         states.push(state);
         let account = ran.report.account;
-        let starved = STARVATION.iter().any(|code| ran.codes().contains(code));
+        let named: Vec<Nanos> = STARVATION
+            .iter()
+            .zip(waited)
+            .filter(|(code, _)| ran.codes().contains(*code))
+            .map(|(_, wait)| wait)
+            .collect();
+        let starved = !named.is_empty() && named.iter().all(|wait| *wait >= STARVED_MIN);
         let verdict = if account.delivered != account.entries || finished.code != 0 {
             Verdict::Wrong(format!("{account:?}, exit code {}", finished.code))
         } else if state == ValidityState::Invalid {
             Verdict::Wrong("a clean run must not be invalid".to_owned())
-        } else if state == ValidityState::Degraded && !(starved && writer.max(observing) >= STARVED_MIN) {
+        } else if state == ValidityState::Degraded && !starved {
             Verdict::Wrong("degraded without a starved program".to_owned())
         } else {
             Verdict::Right
@@ -58,7 +64,7 @@ pub(super) async fn lines() -> Result<Vec<Line>> {
             fault: format!("{NAME} {number}"),
             injected: "nothing".to_owned(),
             reported: ran.validity(),
-            error: format!("waited {writer}, {observing}"),
+            error: format!("waited {}, {}", waited[0], waited[1]),
             verdict,
         });
     }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
@@ -35,13 +35,18 @@ pub(super) struct Load {
 }
 
 impl Load {
-    /// Creates at 100 a second for eight seconds: long enough for a median, and every row is kept.
-    pub(super) const CREATES: Self = Self { flow: CREATES, rate: 100, seconds: 8, drain_s: 20 };
+    /// Creates at 100 a second for six seconds: long enough for a median, and every row is kept.
+    pub(super) const CREATES: Self = Self { flow: CREATES, rate: 100, seconds: 6, drain_s: 20 };
 
-    /// The test file; `name` tells runs in one folder apart.
+    /// The test file over the shop's model; `name` tells runs in one folder apart.
     pub(super) fn write(self, bed: &Testbed, name: &str) -> Result<PathBuf> {
+        self.write_with(bed, name, &scenarios().join("models/shop.toml"))
+    }
+
+    /// The test file over another model.
+    pub(super) fn write_with(self, bed: &Testbed, name: &str, model: &Path) -> Result<PathBuf> {
         let Self { flow, rate, seconds, drain_s } = self;
-        let model = scenarios().join("models/shop.toml").display().to_string();
+        let model = model.display();
         let text = format!(
             r#"model = "{model}"
 
@@ -145,13 +150,17 @@ impl Ran {
         self.report.validity.reasons.iter().map(|reason| reason.code.as_str()).collect()
     }
 
-    /// State and codes, as in "degraded: schedule_lag".
+    /// State and codes, as in "degraded: schedule_lag", and why the run ended before its time if it did.
     pub(super) fn validity(&self) -> String {
         let state = self.report.validity.state;
-        if state == ValidityState::Valid {
-            return state.name().to_owned();
+        let mut text = state.name().to_owned();
+        if state != ValidityState::Valid {
+            text += &format!(": {}", self.codes().into_iter().collect::<Vec<_>>().join(", "));
         }
-        format!("{}: {}", state.name(), self.codes().into_iter().collect::<Vec<_>>().join(", "))
+        if let Some(cause) = &self.report.verdict.cause {
+            text += &format!("; ended: {cause}");
+        }
+        text
     }
 
     /// Checks made and failed: PostgreSQL's answer, arrival, content.

@@ -2,23 +2,26 @@
 //!
 //! Every line starts its own databases, relay, observer and writer, injects one fault, and compares:
 //!
-//! - [`counts`]: rows dropped, duplicated, reordered, coalesced, corrupted. Counts must be equal, and be the
+//! - `counts`: rows dropped, duplicated, reordered, coalesced, corrupted. Counts must be equal, and be the
 //!   very rows that the relay hit.
-//! - [`times`]: delays, stalls and a rate limit. Times must agree within 3 ms or 1 % of what was injected.
-//! - [`spoilers`]: what spoils the measurement itself. The run must end DEGRADED or INVALID with the reason.
-//! - [`clean`]: ten runs without a fault. None INVALID, and hardly one DEGRADED.
+//! - `times`: delays, stalls and a rate limit. Times must agree within 3 ms or 1 % of what was injected.
+//! - `shapes`: documents as the usual sinks leave them. Everything must be delivered once, and match.
+//! - `spoilers`: what spoils the measurement itself. The run must end DEGRADED or INVALID with the reason.
+//! - `clean`: ten runs without a fault. None INVALID, and hardly one DEGRADED.
 
 mod acks;
 mod clean;
 mod counts;
 mod live;
 mod proxy;
+mod shapes;
 mod spoilers;
 mod times;
 
 use std::fmt;
 
 use anyhow::Result;
+use streamgauge_testbed::Shape;
 
 pub use acks::Acks;
 
@@ -60,6 +63,7 @@ pub struct Entry {
 enum Kind {
     Count(counts::Counted),
     Time(times::Timed),
+    Shape(Shape),
     Spoiler(spoilers::Spoiler),
     Clean,
 }
@@ -72,8 +76,9 @@ impl Entry {
         let times = times::ALL.map(|timed| Self { name: timed.name(), kind: Kind::Time(timed) });
         let spoilers =
             spoilers::ALL.map(|spoiler| Self { name: spoiler.name(), kind: Kind::Spoiler(spoiler) });
+        let shapes = shapes::ALL.map(|(name, shape)| Self { name, kind: Kind::Shape(shape) });
         let clean = Self { name: clean::NAME, kind: Kind::Clean };
-        counts.into_iter().chain(times).chain(spoilers).chain([clean]).collect()
+        counts.into_iter().chain(times).chain(shapes).chain(spoilers).chain([clean]).collect()
     }
 
     /// Injects the fault; the lines, one for most. A run that cannot be carried through is a wrong line.
@@ -81,6 +86,7 @@ impl Entry {
         let lines = match self.kind {
             Kind::Count(counted) => one(Box::pin(counted.line()).await),
             Kind::Time(timed) => one(Box::pin(timed.line()).await),
+            Kind::Shape(shape) => one(Box::pin(shapes::line(self.name, shape)).await),
             Kind::Spoiler(spoiler) => one(Box::pin(spoiler.line()).await),
             Kind::Clean => Box::pin(clean::lines()).await,
         };
@@ -135,5 +141,5 @@ impl fmt::Display for Verdict {
 }
 
 fn columns(fault: &str, injected: &str, reported: &str, error: &str, verdict: &str) -> String {
-    format!("{fault:<20} {injected:<34} {reported:<52} {error:<22} {verdict}")
+    format!("{fault:<24} {injected:<34} {reported:<52} {error:<22} {verdict}")
 }

@@ -82,3 +82,53 @@ async fn link(mut near: TcpStream, target: SocketAddr) {
     // A broken connection is what this is for; both ends see it.
     drop(passed.await);
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use streamgauge_testbed::wait_for;
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+    use super::*;
+
+    /// One byte there and back.
+    async fn echoed(stream: &mut TcpStream) -> std::io::Result<u8> {
+        stream.write_all(b"x").await?;
+        stream.read_u8().await
+    }
+
+    #[tokio::test]
+    async fn a_cut_wire_drops_and_refuses_until_it_is_mended() -> Result<()> {
+        let echo = TcpListener::bind("127.0.0.1:0").await?;
+        let target = format!("http://{}", echo.local_addr()?);
+        let mut serving = JoinSet::new();
+        serving.spawn(async move {
+            let mut echoing = JoinSet::new();
+            while let Ok((mut stream, _)) = echo.accept().await {
+                echoing.spawn(async move {
+                    let (mut read, mut write) = stream.split();
+                    drop(tokio::io::copy(&mut read, &mut write).await);
+                });
+            }
+        });
+        let proxy = Proxy::start(&target).await?;
+        let mut first = TcpStream::connect(proxy.address).await?;
+        assert_eq!(echoed(&mut first).await?, b'x');
+        proxy.cut();
+        assert!(first.read_u8().await.is_err(), "dropped");
+        let limit = Duration::from_secs(10);
+        wait_for("a refused connection", limit, || async {
+            match TcpStream::connect(proxy.address).await {
+                Ok(_) => Err("accepted"),
+                Err(_) => Ok(()),
+            }
+        })
+        .await?;
+        proxy.mend();
+        let mut again =
+            wait_for("a connection", limit, || async { TcpStream::connect(proxy.address).await }).await?;
+        assert_eq!(echoed(&mut again).await?, b'x');
+        Ok(())
+    }
+}

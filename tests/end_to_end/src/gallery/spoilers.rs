@@ -23,11 +23,14 @@ const HOGS: u32 = 3;
 /// MB; the smallest that takes a run's rows.
 const SMALL_OPLOG_MB: u32 = 16;
 /// What bends a program's clock, and how: its wall clock steps half a second while the run goes on.
-const TEST_CLOCK: (&str, &str) = ("STREAMGAUGE_TEST_CLOCK", "step=500ms@6s");
+const TEST_CLOCK: (&str, &str) = ("STREAMGAUGE_TEST_CLOCK", "step=500ms@5s");
 /// What a report says when it was made with such a clock.
 const TEST_CLOCK_FIELD: &str = "\"test_clock\"";
+/// Where the load's rows land, and where a renamed one goes.
+const COLLECTION: &str = "customers";
+const RENAMED: &str = "former_customers";
 /// Rows after which the fault begins.
-const ROWS_BEFORE: u64 = 150;
+const ROWS_BEFORE: u64 = 100;
 
 /// What spoils a measurement.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,16 +41,22 @@ pub(super) enum Spoiler {
     CursorKilled,
     MongoRestarted,
     OplogRolled,
+    Election,
+    CollectionDropped,
+    CollectionRenamed,
     ClockStepped,
 }
 
-pub(super) const ALL: [Spoiler; 7] = [
+pub(super) const ALL: [Spoiler; 10] = [
     Spoiler::ObserverStopped,
     Spoiler::WriterStarved,
     Spoiler::LedgerCut,
     Spoiler::CursorKilled,
     Spoiler::MongoRestarted,
     Spoiler::OplogRolled,
+    Spoiler::Election,
+    Spoiler::CollectionDropped,
+    Spoiler::CollectionRenamed,
     Spoiler::ClockStepped,
 ];
 
@@ -60,6 +69,9 @@ impl Spoiler {
             Self::CursorKilled => "cursor-killed",
             Self::MongoRestarted => "mongod-restarted",
             Self::OplogRolled => "oplog-rolled",
+            Self::Election => "election",
+            Self::CollectionDropped => "collection-dropped",
+            Self::CollectionRenamed => "collection-renamed",
             Self::ClockStepped => "clock-stepped",
         }
     }
@@ -72,12 +84,17 @@ impl Spoiler {
             Self::CursorKilled => cursor_killed().await,
             Self::MongoRestarted => mongod_restarted().await,
             Self::OplogRolled => oplog_rolled().await,
+            Self::Election => election().await,
+            Self::CollectionDropped => collection(async |bed| bed.drop_collection(COLLECTION).await).await,
+            Self::CollectionRenamed => {
+                collection(async |bed| bed.rename_collection(COLLECTION, RENAMED).await).await
+            }
             Self::ClockStepped => clock_stepped().await,
         };
         Ok(self.judge(&ran?))
     }
 
-    /// Reasons of which one must be given, and the least grade.
+    /// Reasons of which one must be given, and the least grade. Without a reason everything must be delivered.
     fn accepted(self) -> (ValidityState, &'static [&'static str]) {
         match self {
             Self::ObserverStopped => (ValidityState::Degraded, &["unmeasured_events", "observer_starved"]),
@@ -85,6 +102,11 @@ impl Spoiler {
             Self::LedgerCut => {
                 (ValidityState::Degraded, &["ledger_interrupted", "ledger_incomplete", "ledger_overflow"])
             }
+            Self::CollectionDropped | Self::CollectionRenamed => {
+                (ValidityState::Degraded, &["collection_gone"])
+            }
+            // A stream outlives its primary's stepping down: nothing need be said, but nothing may be missed.
+            Self::Election => (ValidityState::Valid, &[]),
             Self::CursorKilled | Self::MongoRestarted => {
                 (ValidityState::Degraded, &["unmeasured_events", "stream_interrupted"])
             }
@@ -101,6 +123,9 @@ impl Spoiler {
             Self::CursorKilled => "killCursors once".to_owned(),
             Self::MongoRestarted => "kill -9 and a new start".to_owned(),
             Self::OplogRolled => "SIGSTOP until the oplog has rolled".to_owned(),
+            Self::Election => "the primary steps down".to_owned(),
+            Self::CollectionDropped => "the run's collection is dropped".to_owned(),
+            Self::CollectionRenamed => "the run's collection is renamed".to_owned(),
             Self::ClockStepped => "wall clock + 500 ms".to_owned(),
         }
     }
@@ -116,7 +141,11 @@ impl Spoiler {
             )
         } else if state < grade {
             Verdict::Wrong(format!("at least {} expected", grade.name()))
-        } else if !accepted.iter().any(|code| codes.contains(code)) {
+        } else if accepted.is_empty()
+            && (state == ValidityState::Invalid || account.delivered < account.entries)
+        {
+            Verdict::Wrong("everything delivered, and not invalid, expected".to_owned())
+        } else if !accepted.is_empty() && !accepted.iter().any(|code| codes.contains(code)) {
             Verdict::Wrong(format!("none of {}", accepted.join(", ")))
         } else if !closes || account.pending > 0 {
             Verdict::Wrong(format!("the account does not close: {account:?}"))
@@ -170,7 +199,7 @@ async fn ledger_cut() -> Result<Ran> {
     let proxy = Proxy::start(&observer.address).await?;
     let near =
         Observer { process: observer.process.clone(), address: proxy.address(), runs: observer.runs.clone() };
-    let path = Load { seconds: 14, ..Load::CREATES }.write(&bed, "gallery")?;
+    let path = Load { seconds: 13, ..Load::CREATES }.write(&bed, "gallery")?;
     let run = start_run(&bed, &near, &path, &["--prepare", "--keep-rows"]).await?;
     let live = Live { bed, observer, run };
     live.entries(ROWS_BEFORE).await?;
@@ -204,6 +233,22 @@ async fn oplog_rolled() -> Result<Ran> {
     let rolled = live.bed.roll_oplog().await;
     live.observer.process.signal(Signal::Continue)?;
     rolled?;
+    live.end().await
+}
+
+async fn election() -> Result<Ran> {
+    let live = Live::start(Testbed::builder(), Load::CREATES).await?;
+    live.entries(ROWS_BEFORE).await?;
+    live.bed.step_down().await?;
+    live.restart_relay().await?;
+    live.end().await
+}
+
+/// Something happens to the collection that the relay goes on to write to, and so makes anew.
+async fn collection(disturb: impl AsyncFnOnce(&Testbed) -> Result<()>) -> Result<Ran> {
+    let live = Live::start(Testbed::builder(), Load::CREATES).await?;
+    live.entries(ROWS_BEFORE).await?;
+    disturb(&live.bed).await?;
     live.end().await
 }
 

@@ -3,7 +3,7 @@
 use std::os::unix::process::ExitStatusExt;
 use std::process::ExitCode;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use clap::{Args, Parser, Subcommand};
 use rustix::process::{Pid, Signal, kill_process};
 use streamgauge_testbed::{Faults, Places, Testbed, guard};
@@ -45,7 +45,7 @@ struct Options {
     #[command(flatten)]
     faults: Faults,
     /// Only the servers, no relay
-    #[arg(long, conflicts_with_all = ["Faults", "RowFaults"])]
+    #[arg(long)]
     without_relay: bool,
     /// Pass over the servers that are installed: use the downloaded ones
     #[arg(long)]
@@ -131,6 +131,10 @@ fn places(only_wheels: bool) -> Places {
 }
 
 async fn bed(options: &Options) -> Result<Testbed> {
+    // By hand: clap's groups do not reach into what is flattened twice.
+    if options.without_relay && options.faults != Faults::default() {
+        bail!("--without-relay cannot be used with what the relay is to do: leave one of the two out");
+    }
     let builder = Testbed::builder().places(places(options.only_wheels));
     let builder = builder.faults(options.faults.clone());
     let builder = if options.without_relay { builder.without_relay() } else { builder };

@@ -30,6 +30,8 @@ pub(crate) struct Options {
     pub(crate) auth: bool,
     /// Size of the oplog, in MB; small ones roll over soon.
     pub(crate) oplog_mb: u32,
+    /// Seconds between checkpoints; MongoDB keeps the oplog since the last one whatever its size.
+    pub(crate) checkpoint_s: u32,
 }
 
 /// A running server.
@@ -106,6 +108,7 @@ fn program(mongod: &Path, port: u16, data: &Path, key_file: &Path, options: &Opt
         ["--bind_ip", "127.0.0.1", "--nounixsocket", "--wiredTigerCacheSizeGB", "0.25"].map(String::from),
     );
     args.extend(["--setParameter", "diagnosticDataCollectionEnabled=false"].map(String::from));
+    args.extend(["--syncdelay".into(), options.checkpoint_s.to_string()]);
     if options.replica_set {
         args.extend([
             "--replSet".into(),

@@ -118,11 +118,13 @@ async fn a_shell_gives_the_same_faults_as_options() -> Result<()> {
         command.arg("exec").args(options).args(["--", "true"]);
         anyhow::Ok(tokio::task::spawn_blocking(move || command.output()).await??)
     };
-    let all =
+    let timing =
         ["--rate-limit", "2.5", "--delay-growth-ms-per-s", "0.5", "--stall-at", "30s", "--stall-for", "20s"];
+    let all = [&timing[..], &["--jitter-ms", "5", "--drop-every", "9", "--shape", "handler"]].concat();
     let ran = exec(&all).await?;
     assert!(ran.status.success(), "{ran:?}");
-    let wrong: [(&[&str], &str); 2] = [
+    let wrong: [(&[&str], &str); 3] = [
+        (&["--without-relay", "--drop-every", "5"], "cannot be used with"),
         (&["--rate-limit", "0"], "write more than 0 rows a second"),
         (&["--without-relay", "--rate-limit", "5"], "cannot be used with"),
     ];

@@ -1,0 +1,108 @@
+//! The shapes in which sinks leave rows: in each, every create, update and delete must be delivered once and be
+//! as it was written. Where a shape's deletes never arrive, none are made.
+
+use std::fs;
+
+use anyhow::Result;
+use streamgauge_shared::report::ValidityState;
+use streamgauge_testbed::{Shape, Testbed};
+
+use super::live::{Live, Load, PAIRS, Ran};
+use super::{Line, Verdict};
+use crate::{Observer, scenarios, start_run};
+
+/// Rows that are created, updated and deleted at once.
+const LIVES: &str = r#"{ create = "customer", set = { status = "active" } },
+  { update = "customer", set = { status = "suspended" } },
+  { delete = "customer" }"#;
+/// Iterations a second, and for how long.
+const RATE: u32 = 60;
+const SECONDS: u32 = 3;
+const DRAIN_S: u32 = 3;
+/// Where the shop's model says what a document's key and the columns are called.
+const KEY: &str = "key = \"_id\"  ";
+const FIELDS: [&str; 2] = ["email", "status"];
+
+pub(super) const ALL: [(&str, Shape); 8] = [
+    ("shape-handler", Shape::Handler),
+    ("shape-unwrapped-replace", Shape::UnwrappedReplace),
+    ("shape-unwrapped-update", Shape::UnwrappedUpdate),
+    ("shape-pipeline-update", Shape::PipelineUpdate),
+    ("shape-soft-delete", Shape::SoftDelete),
+    ("shape-soft-delete-update", Shape::SoftDeleteUpdate),
+    ("shape-raw-envelope", Shape::RawEnvelope),
+    ("shape-key-as-field", Shape::KeyAsField),
+];
+
+pub(super) async fn line(name: &str, shape: Shape) -> Result<Line> {
+    let bed = Testbed::builder().shape(shape).start().await?;
+    let observer = Observer::start(&bed, &["--once"]).await?;
+    let model = bed.folder().join("model.toml");
+    fs::write(&model, model_for(shape, &fs::read_to_string(scenarios().join("models/shop.toml"))?))?;
+    let load = Load { flow: flow_of(shape), rate: RATE, seconds: SECONDS, drain_s: DRAIN_S };
+    let path = load.write_with(&bed, "gallery", &model)?;
+    let run = start_run(&bed, &observer, &path, &["--prepare", "--keep-rows"]).await?;
+    let ran = Live { bed, observer, run }.end().await?;
+    judge(name, shape, &ran)
+}
+
+fn flow_of(shape: Shape) -> &'static str {
+    match shape {
+        // A delete in the envelope is a new document, and under a key of its own one never arrives.
+        Shape::RawEnvelope | Shape::KeyAsField => PAIRS,
+        _ => LIVES,
+    }
+}
+
+/// The shop's model with the paths of this shape.
+fn model_for(shape: Shape, shop: &str) -> String {
+    match shape {
+        Shape::Handler | Shape::UnwrappedReplace | Shape::UnwrappedUpdate => {
+            shop.replacen(KEY, "key = \"_id.id\"  ", 1)
+        }
+        Shape::RawEnvelope => FIELDS.into_iter().fold(shop.to_owned(), |model, field| {
+            let column = format!("{field} = {{ type");
+            model.replacen(&column, &format!("{field} = {{ field = \"after.{field}\", type"), 1)
+        }),
+        _ => shop.to_owned(),
+    }
+}
+
+fn judge(name: &str, shape: Shape, ran: &Ran) -> Result<Line> {
+    let (account, events) = (ran.report.account, ran.report.events);
+    let operations = if flow_of(shape) == PAIRS { 2 } else { 3 };
+    let entries = u64::from(RATE * SECONDS) * operations;
+    let failed = ran.failed_checks()?;
+    let as_must_be = account.entries == entries
+        && account.delivered == entries
+        && (events.total, events.first) == (entries, entries)
+        && failed == 0;
+    let verdict = if !as_must_be {
+        Verdict::Wrong(format!("{account:?}, {events:?}, {failed} failed checks"))
+    } else if ran.report.validity.state == ValidityState::Invalid {
+        Verdict::Wrong(ran.validity())
+    } else {
+        Verdict::Right
+    };
+    Ok(Line {
+        fault: name.to_owned(),
+        injected: format!("{entries} rows in this shape"),
+        reported: format!("{} delivered", account.delivered),
+        error: entries.abs_diff(account.delivered).to_string(),
+        verdict,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_models_paths_are_found_and_replaced() -> Result<()> {
+        let shop = fs::read_to_string(scenarios().join("models/shop.toml"))?;
+        assert!(model_for(Shape::Handler, &shop).contains("key = \"_id.id\""));
+        let raw = model_for(Shape::RawEnvelope, &shop);
+        assert!(FIELDS.iter().all(|field| raw.contains(&format!("field = \"after.{field}\""))), "{raw}");
+        Ok(())
+    }
+}
