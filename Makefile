@@ -6,7 +6,7 @@ PROGRAMS = -p streamgauge-writer -p streamgauge-observer -p streamgauge-testbed
 # Which lines of the gallery: all when empty.
 GALLERY ?=
 
-.PHONY: help demo scenarios accuracy test lint unit end-to-end simulate bench deny doc
+.PHONY: help demo scenarios accuracy test lint unit end-to-end simulate fuzz bench deny doc
 
 help: ## what can be made
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -39,6 +39,12 @@ end-to-end: ## the real programs against real databases; one test at a time, bec
 
 simulate: ## histories with a known truth on virtual time: SEEDS=10000 of them, or SEED=1234 alone
 	SEEDS=$${SEEDS:-10000} $(CARGO) test --release -p streamgauge-simulation --test seeds -- --nocapture
+
+FUZZ_SECONDS ?= 60
+fuzz: ## each fuzz target for FUZZ_SECONDS (needs cargo-fuzz: cargo install cargo-fuzz)
+	@$(CARGO) fuzz --version >/dev/null 2>&1 || { echo "make fuzz needs cargo-fuzz: cargo install cargo-fuzz"; exit 1; }
+	for target in stamp ledger_frame change_event scenario_file; do \
+	  RUSTC_BOOTSTRAP=1 $(CARGO) fuzz run --sanitizer none $$target -- -max_total_time=$(FUZZ_SECONDS) || exit 1; done
 
 bench: ## the pacer's lag: 1,000 ticks a second for 10 s, beside a tokio interval in the same run
 	$(CARGO) bench -p streamgauge-writer --bench pacer

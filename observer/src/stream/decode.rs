@@ -123,6 +123,15 @@ impl Decoder {
         decoded
     }
 
+    /// What one change document says of a row; nothing for one that is not a row's.
+    #[must_use]
+    pub fn change(&self, document: &RawDocument) -> Option<Change> {
+        match self.document(document) {
+            Document::Row(change) => Some(change),
+            _ => None,
+        }
+    }
+
     fn document(&self, document: &RawDocument) -> Document {
         let Ok(operation) = document.get_str("operationType") else {
             return Document::Row(Change::Undecodable);
