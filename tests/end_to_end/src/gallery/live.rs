@@ -150,12 +150,17 @@ impl Ran {
         self.report.validity.reasons.iter().map(|reason| reason.code.as_str()).collect()
     }
 
-    /// State and codes, as in "degraded: schedule_lag", and why the run ended before its time if it did.
+    /// State and codes, as in "degraded: unmeasured_events (3 rows)" with the rows left unmeasured, and why the run ended before its time if it did.
     pub(super) fn validity(&self) -> String {
         let state = self.report.validity.state;
         let mut text = state.name().to_owned();
         if state != ValidityState::Valid {
             text += &format!(": {}", self.codes().into_iter().collect::<Vec<_>>().join(", "));
+        }
+        let unmeasured =
+            self.report.latency.get("cdc_e2e_latency").map_or(0, |latency| latency.all.unmeasured);
+        if unmeasured > 0 {
+            text += &format!(" ({unmeasured} rows)");
         }
         if let Some(cause) = &self.report.verdict.cause {
             text += &format!("; ended: {cause}");
