@@ -111,6 +111,8 @@ pub struct Brief {
 struct Peer {
     outbox: Option<mpsc::Sender<ToWriter>>,
     away_since: Option<UnixNanos>,
+    interruptions: u64,
+    away_max: Nanos,
     status: Status,
     clock: Standing,
     /// Operations opened, once it has said that its load is over.
@@ -233,7 +235,11 @@ impl Run {
         match input {
             Input::Attached { writer, outbox } => {
                 let peer = &mut self.peers[usize::from(writer)];
-                (peer.outbox, peer.away_since) = (Some(outbox), None);
+                peer.outbox = Some(outbox);
+                if let Some(since) = peer.away_since.take() {
+                    peer.interruptions += 1;
+                    peer.away_max = peer.away_max.max(now - since);
+                }
                 if let Some((number, probe)) = self.probing.as_ref().and_then(Probing::last) {
                     peer.send(ToWriter::Probed { number, probe });
                 }
@@ -485,6 +491,8 @@ impl Peer {
         WriterFacts {
             up: self.outbox.is_some(),
             gone: closed && self.ended.is_none() && self.outbox.is_none(),
+            interruptions: self.interruptions,
+            away_max: self.away_max,
             pg_write_errors: self.status.pg_write_errors,
             records_lost: self.status.records_lost,
             process: self.status.process,

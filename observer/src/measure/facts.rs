@@ -62,6 +62,10 @@ pub struct WriterFacts {
     pub up: bool,
     /// Whether it left before its load had ended and did not come back.
     pub gone: bool,
+    /// How often its connection broke and came back.
+    pub interruptions: u64,
+    /// The longest that it was away.
+    pub away_max: Nanos,
     /// Failed attempts to write.
     pub pg_write_errors: u64,
     /// Records that its buffer could not hold.

@@ -21,19 +21,26 @@ const BACKLOG_DELAY_MAX: Nanos = Nanos::from_secs(1);
 const STARVED_SHARE_MAX: f64 = 0.1;
 /// The most of it in one second.
 const STARVED_SECOND_MAX: Nanos = Nanos::from_millis(400);
+/// How long a writer's connection may be away: users that await are told a little late, no more.
+const LEDGER_AWAY_MAX: Nanos = Nanos::from_secs(1);
+/// Run-queue delay of the observer in one second that can explain an event which waited for it: as long as an event
+/// may wait.
+const WAIT_EXPLAINED: Nanos = crate::stream::WAIT_MAX;
 /// How late a program's own heartbeat may be, and how long events may wait for the reader: beyond this it did not
 /// run at all.
 const PAUSE_MAX: Nanos = Nanos::from_secs(1);
 
 /// Every code that a reason can have: the closed list. `docs/measurement.md` explains each.
-pub(super) const CODES: [&str; 18] = [
+pub(super) const CODES: [&str; 20] = [
     "ledger_incomplete",
     "ledger_overflow",
     "writer_gone",
+    "ledger_interrupted",
     "clock_unbounded",
     "clock_contradiction",
     "clock_bound_too_wide",
     "stream_gap",
+    "stream_interrupted",
     "unmeasured_events",
     "writer_starved",
     "observer_starved",
@@ -103,6 +110,19 @@ fn ledger(moment: &Moment<'_>, add: &mut impl Add) {
             "look at the writer's output, and run again",
         );
     }
+    let interruptions: u64 = facts.writers.iter().map(|writer| writer.interruptions).sum();
+    let away = facts.writers.iter().map(|writer| writer.away_max).max().unwrap_or_default();
+    if away > LEDGER_AWAY_MAX {
+        add(
+            Degraded,
+            "ledger_interrupted",
+            format!(
+                "a writer's connection was away {interruptions} times, at most for {away} (bound {LEDGER_AWAY_MAX}); its records came afterwards and none is missing"
+            ),
+            "the network between writer and observer, or an observer that was restarted or stopped",
+            "look at iterations that await: they were told late, so a closed loop sent less than it would have; latencies are right",
+        );
+    }
     if limits.early_let_go + limits.lost_forgotten > 0 {
         add(
             Degraded,
@@ -129,6 +149,18 @@ fn stream(moment: &Moment<'_>, add: &mut impl Add) {
             ),
             "the oplog rolled past the resume token while the observer was away",
             "enlarge the oplog, or find out why the observer was away so long",
+        );
+    }
+    if evidence.stream_resumed > 0 {
+        add(
+            Degraded,
+            "stream_interrupted",
+            format!(
+                "the change stream broke and was resumed {} times; nothing is missing, and events from before each resumption are in no latency",
+                evidence.stream_resumed
+            ),
+            "mongod was restarted or elected anew, its cursor was killed, or the network broke",
+            "look at the observer's log for the error; run again if the pipeline was to be measured without it",
         );
     }
     let unmeasured = moment.unmeasured(Latency::CdcE2eLatency, Tags::default());
@@ -229,7 +261,19 @@ fn starvation(moment: &Moment<'_>, add: &mut impl Add) {
     }
     let mut observer = facts.observer_starved;
     observer.longest_pause = observer.longest_pause.max(facts.evidence.read_wait_max);
-    if let Some(seen) = starved(&observer) {
+    // Events waited for the observer, and the kernel says that the observer waited for a CPU.
+    let waited = moment.unmeasured(Latency::CdcE2eLatency, Tags::default()) > 0
+        && facts.evidence.stream_resumed == 0
+        && observer.worst_second > WAIT_EXPLAINED;
+    let explained = || {
+        format!(
+            "was ready to run and had no CPU for {} of {}, worst second {}, while events waited for it",
+            observer.waited.unwrap_or_default(),
+            observer.watched,
+            observer.worst_second
+        )
+    };
+    if let Some(seen) = starved(&observer).or_else(|| waited.then(explained)) {
         add(
             Degraded,
             "observer_starved",

@@ -17,7 +17,7 @@ pub(super) const LOOK_EVERY: Nanos = Nanos::from_millis(2);
 /// How long events may have waited for the reader before their time is not honest: five looks. An idle machine
 /// shows 2 to 4 ms, of which all but some microseconds are the distance of two looks. What is below is in the
 /// latencies, which are then too large by less than this and never too small.
-pub(super) const WAIT_MAX: Nanos = Nanos::from_millis(10);
+pub(crate) const WAIT_MAX: Nanos = Nanos::from_millis(10);
 
 /// What the reader knows about its own absences.
 #[derive(Clone, Copy, Debug)]

@@ -13,6 +13,7 @@ mod reader;
 mod server;
 mod value;
 
+pub(crate) use attention::WAIT_MAX;
 pub use decode::{Decoded, Decoder};
 pub use mongod_clock::follow_mongod;
 pub use pipeline::Watched;

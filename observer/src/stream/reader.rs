@@ -2,7 +2,8 @@
 //! over. It has a runtime and a MongoDB client of its own, so that nothing else delays the stamp.
 //!
 //! Resumable errors (the driver's own test for them is private): the network, 43 `CursorNotFound`,
-//! 237 `CursorKilled`, and whatever carries the label `ResumableChangeStreamError`. Lost history (286) is a
+//! 237 `CursorKilled`, 136 `CappedPositionLost` (the oplog rolled over an open cursor: the resume says whether the
+//! token is lost too), and whatever carries the label `ResumableChangeStreamError`. Lost history (286) is a
 //! gap, recorded once, after which the stream starts from now: never a loop with the same token.
 
 use std::sync::Arc;
@@ -288,6 +289,6 @@ fn resumable(error: &Error) -> bool {
             | ErrorKind::DnsResolve { .. }
     );
     let cursor =
-        matches!(error.kind.as_ref(), ErrorKind::Command(command) if matches!(command.code, 43 | 237));
+        matches!(error.kind.as_ref(), ErrorKind::Command(command) if matches!(command.code, 43 | 136 | 237));
     network || cursor || error.contains_label("ResumableChangeStreamError")
 }
