@@ -6,7 +6,7 @@ use mongodb::bson::{RawBsonRef, RawDocument, Timestamp};
 use streamgauge_shared::canonical as form;
 use streamgauge_shared::digest::Digest;
 use streamgauge_shared::stamp::Stamp;
-use streamgauge_shared::test_file::{Check, Column, ColumnType, Entity, Test};
+use streamgauge_shared::test_file::{Check, Column, ColumnType, DELETED_MARK, Entity, Test};
 use streamgauge_shared::time::UnixNanos;
 
 use super::reader::Reply;
@@ -147,13 +147,16 @@ impl Decoder {
         };
         Document::Row(match operation {
             "insert" | "replace" => {
-                document.get_document("fullDocument").map_or(Change::Undecodable, |row| landing.row(row))
+                let key = document.get_document("documentKey").ok();
+                let row = document.get_document("fullDocument");
+                row.map_or(Change::Undecodable, |row| landing.row_or_mark(row, key))
             }
             "update" => {
                 let updated = document
                     .get_document("updateDescription")
                     .and_then(|update| update.get_document("updatedFields"));
-                updated.map_or(Change::Undecodable, |row| landing.row(row))
+                let key = document.get_document("documentKey").ok();
+                updated.map_or(Change::Undecodable, |row| landing.row_or_mark(row, key))
             }
             "delete" => {
                 document.get_document("documentKey").map_or(Change::Undecodable, |key| landing.deleted(key))
@@ -164,6 +167,24 @@ impl Decoder {
 }
 
 impl Landing {
+    /// A row, or a document that is marked as that of a deleted row. The mark is looked at first: the stamp beside
+    /// it is that of the write before.
+    fn row_or_mark(&self, row: &RawDocument, document_key: Option<&RawDocument>) -> Change {
+        let marked = match at(row, DELETED_MARK) {
+            Some(RawBsonRef::Boolean(marked)) => marked,
+            Some(RawBsonRef::String(text)) => text == "true",
+            _ => false,
+        };
+        if !marked {
+            return self.row(row);
+        }
+        // Where the key is a field of the document, `documentKey` does not have it.
+        match document_key.map(|key| self.deleted(key)) {
+            Some(deleted @ Change::Deleted { .. }) => deleted,
+            _ => self.deleted(row),
+        }
+    }
+
     /// A row, or the part of it that an update changed.
     fn row(&self, row: &RawDocument) -> Change {
         let texts = self.stamp_paths.iter().filter_map(|path| match at(row, path) {
@@ -250,7 +271,7 @@ impl Reply {
 #[cfg(test)]
 mod tests {
     use mongodb::bson::spec::BinarySubtype;
-    use mongodb::bson::{Binary, RawDocumentBuf, doc};
+    use mongodb::bson::{Binary, Bson, RawDocumentBuf, doc};
     use streamgauge_shared::digest;
     use streamgauge_shared::test_file::{Scale, Source, parse};
 
@@ -333,6 +354,35 @@ mod tests {
         let other =
             doc! { "operationType": "delete", "ns": { "coll": "customers" }, "documentKey": { "_id": 5 } };
         assert_eq!(change(other), Some(Change::Unstamped));
+    }
+
+    #[test]
+    fn a_marked_document_is_a_delete_whatever_stamp_it_still_carries() {
+        let deleted = Some(Change::Deleted { entity: 0, key: ID.to_owned() });
+        let event = |operation: &str, row: mongodb::bson::Document, key: mongodb::bson::Document| {
+            let mut event =
+                doc! { "operationType": operation, "ns": { "coll": "customers" }, "documentKey": key };
+            match operation {
+                "update" => event.insert("updateDescription", doc! { "updatedFields": row }),
+                _ => event.insert("fullDocument", row),
+            };
+            change(event)
+        };
+        for mark in [Bson::Boolean(true), "true".into()] {
+            let row = doc! { "_id": ID, "cdc_stamp": STAMP, "__deleted": mark.clone() };
+            assert_eq!(event("replace", row, doc! { "_id": ID }), deleted);
+            assert_eq!(event("update", doc! { "__deleted": mark }, doc! { "_id": ID }), deleted);
+        }
+        for mark in [Bson::Boolean(false), "false".into(), Bson::Null] {
+            let row = doc! { "_id": ID, "cdc_stamp": STAMP, "__deleted": mark };
+            assert!(matches!(event("replace", row, doc! { "_id": ID }), Some(Change::Stamped { .. })));
+        }
+        // A sink that makes its own `_id` keeps the key as a field.
+        let mut test = test();
+        test.model.entities[0].landing.key_paths = vec!["id".into()];
+        let row = doc! { "_id": 5, "id": ID, "cdc_stamp": STAMP, "__deleted": true };
+        let event = doc! { "operationType": "replace", "ns": { "coll": "customers" }, "documentKey": { "_id": 5 }, "fullDocument": row };
+        assert_eq!(change_in(&test, event), deleted);
     }
 
     #[test]

@@ -2,7 +2,7 @@
 //! are needed and no others.
 
 use mongodb::bson::{Bson, Document, RawDocumentBuf, doc};
-use streamgauge_shared::test_file::Model;
+use streamgauge_shared::test_file::{DELETED_MARK, Model};
 
 use crate::canary;
 
@@ -38,10 +38,17 @@ pub(super) fn stages(
         "operationType": 1, "ns": 1, "documentKey": 1, "clusterTime": 1, "wallTime": 1, "updateDescription.updatedFields": 1,
     };
     for entity in &model.entities {
-        let verified = entity.verified().map(|(_, column)| column.field.clone());
-        for path in entity.stamp_paths().into_iter().chain(verified) {
+        for (_, column) in entity.verified() {
+            // Debezium's envelope holds the row under `after`.
+            fields.insert(format!("fullDocument.{}", column.field), 1);
+            fields.insert(format!("fullDocument.after.{}", column.field), 1);
+        }
+        // Of a document that is marked as deleted, and has its key beside `_id`.
+        let beside_id = |path: &&String| path.as_str() != "_id" && !path.starts_with("_id.");
+        for path in entity.stamp_paths().iter().chain(entity.landing.key_paths.iter().filter(beside_id)) {
             fields.insert(format!("fullDocument.{path}"), 1);
         }
+        fields.insert(format!("fullDocument.{DELETED_MARK}"), 1);
     }
     if watched.canary {
         // Not its drop: the canary's collection goes at the end of a run, its own or another observer's.
@@ -58,6 +65,18 @@ mod tests {
     use streamgauge_shared::test_file::{Scale, Source, parse};
 
     use super::*;
+
+    #[test]
+    fn no_later_document_is_ever_looked_up() {
+        let source = |name: &str, text: &str| Source { name: name.into(), text: text.into() };
+        let test = source("t.toml", include_str!("../../../scenarios/mixed.toml"));
+        let model = source("m.toml", include_str!("../../../scenarios/models/shop.toml"));
+        let parsed =
+            parse(&test, Scale::default(), Scale::default(), |_| Ok(model)).expect("the shipped test");
+        let watched = Watched { model: parsed.0.model, canary: true };
+        let text = format!("{:?}", stages(&watched, None).expect("stages"));
+        assert!(!text.contains("updateLookup") && !text.contains("\"fullDocument\":"), "{text}");
+    }
 
     #[test]
     fn the_canarys_collection_is_watched_only_where_there_is_one_and_its_drop_never() {

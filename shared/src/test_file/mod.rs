@@ -19,7 +19,7 @@ pub use executor::{
 };
 pub use flow::{Action, Alternative, Check, Pick, Pool, RowFrom, Scope, Setting, Step, Timeout};
 pub use mistake::{Mistake, Mistakes};
-pub use model::{Column, ColumnType, Deletes, Entity, Generator, Landing, Literal, Model};
+pub use model::{Column, ColumnType, DELETED_MARK, Deletes, Entity, Generator, Landing, Literal, Model};
 pub use parse::parse;
 pub use plan::{CONNECTIONS_MAX, Count, Memory, Operations, Plan, ScenarioPlan};
 pub use scale::{Scale, ScaleError};

@@ -146,7 +146,13 @@ pub struct Landing {
 pub enum Deletes {
     /// The document is removed.
     Remove,
+    /// The document stays and is marked with [`DELETED_MARK`].
+    Soft,
 }
+
+/// The field that marks a document whose row is gone, `true` or `"true"`: Debezium's `ExtractNewRecordState` with
+/// deletes rewritten adds it.
+pub const DELETED_MARK: &str = "__deleted";
 
 impl ColumnType {
     /// The type's name in PostgreSQL, as `format_type` writes it without modifiers.

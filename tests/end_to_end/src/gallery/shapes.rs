@@ -64,6 +64,9 @@ fn model_for(shape: Shape, shop: &str) -> String {
             let column = format!("{field} = {{ type");
             model.replacen(&column, &format!("{field} = {{ field = \"after.{field}\", type"), 1)
         }),
+        Shape::SoftDelete | Shape::SoftDeleteUpdate => {
+            shop.replace("deletes = \"remove\"", "deletes = \"soft\"")
+        }
         _ => shop.to_owned(),
     }
 }
