@@ -20,8 +20,8 @@ use tokio::time::MissedTickBehavior;
 
 use crate::canary::{Canary, Floor};
 use crate::intake::{Admission, Decision, Slot};
-use crate::matcher::thread::{self, Brief, Closed, INPUTS_MAX, Input};
-use crate::measure::Snapshot;
+use crate::matcher::thread::{self, Brief, Closed, INPUTS_MAX, INTERVALS_MAX, Input};
+use crate::measure::{Interval, Snapshot};
 use crate::report::Folder;
 use crate::stream::{Decoder, MongoAddress, Reader, Server, StartError, Watched, follow_mongod};
 
@@ -57,6 +57,12 @@ pub struct Active {
     slot: Arc<Mutex<Slot>>,
     peer_clock: Arc<Mutex<PeerClock>>,
     clock: Clock,
+}
+
+/// What a run's thread tells the task that goes along with it.
+struct Told {
+    closed: oneshot::Receiver<Closed>,
+    intervals: mpsc::Receiver<Interval>,
 }
 
 /// The run that ended last, for a writer that lost its connection before the verdict.
@@ -159,6 +165,7 @@ impl Observer {
             ("postgres", &hello.postgres_version),
             ("mongodb", &mongodb),
         ];
+        let (intervals, logged) = mpsc::channel(INTERVALS_MAX);
         let brief = Brief {
             run: hello.run,
             test: Arc::clone(&test),
@@ -172,8 +179,10 @@ impl Observer {
             clock: self.clock,
             decoder: Decoder::new(&test),
             floor: Floor::new(hello.run, no_canary),
+            intervals,
         };
         let (closed, over) = oneshot::channel();
+        let told = Told { closed: over, intervals: logged };
         let snapshots = self.snapshots.clone();
         let matcher = std::thread::Builder::new().name("matcher".to_owned()).spawn(move || {
             let outcome = thread::run(brief, received, &snapshots);
@@ -194,7 +203,7 @@ impl Observer {
             canary.start(self.address.clone(), inputs.clone());
         }
         let observer = Arc::clone(self);
-        self.spawn_session(async move { observer.carry(&test, inputs, over, reader, canary, folder).await });
+        self.spawn_session(async move { observer.carry(&test, inputs, told, reader, canary, folder).await });
         Ok(active)
     }
 
@@ -238,7 +247,7 @@ impl Observer {
         &self,
         test: &Arc<Test>,
         inputs: mpsc::Sender<Input>,
-        mut over: oneshot::Receiver<Closed>,
+        mut told: Told,
         reader: Reader,
         canary: Option<Canary>,
         folder: Folder,
@@ -252,7 +261,7 @@ impl Observer {
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let closed = loop {
             tokio::select! {
-                closed = &mut over => break closed,
+                closed = &mut told.closed => break closed,
                 () = &mut following, if follows => {
                     follows = false;
                     continue;
@@ -261,6 +270,7 @@ impl Observer {
             }
             // A run with a full queue knows that time passes.
             drop(inputs.try_send(Input::Tick));
+            self.log(&folder, told.waiting()).await;
             if self.clock.now() >= next_refresh {
                 next_refresh = self.clock.now() + REFRESH;
                 self.refresh(&folder).await;
@@ -274,6 +284,7 @@ impl Observer {
             // Before the verdict: who hears of the end finds nothing of ours left.
             canary.finish().await;
         }
+        self.log(&folder, told.waiting()).await;
         let code = match closed {
             Ok(closed) => self.hand_out(test, closed, &folder).await,
             Err(_) => {
@@ -286,6 +297,18 @@ impl Observer {
         };
         if self.ended.send(code).await.is_err() {
             tracing::debug!("the observer is ending and counts no more runs");
+        }
+    }
+
+    /// Adds to the run's interval log.
+    async fn log(&self, folder: &Arc<Folder>, intervals: Vec<Interval>) {
+        if intervals.is_empty() {
+            return;
+        }
+        let folder = Arc::clone(folder);
+        let written = tokio::task::spawn_blocking(move || folder.log(intervals)).await;
+        if let Ok(Err(error)) = written {
+            tracing::warn!("latency.hlog could not be written and will be with the next interval: {error}");
         }
     }
 
@@ -302,7 +325,8 @@ impl Observer {
 
     /// Writes the run folder and gives every writer its verdict, at once or when it comes back for it.
     async fn hand_out(&self, test: &Arc<Test>, closed: Closed, folder: &Arc<Folder>) -> ExitCode {
-        let Closed { snapshot, rows, outboxes } = closed;
+        let Closed { snapshot, rows, interval, outboxes } = closed;
+        self.log(folder, vec![interval]).await;
         if rows.left_out() > 0 {
             tracing::info!("rows.jsonl leaves out {} rows beyond its bounds", rows.left_out());
         }
@@ -332,6 +356,13 @@ impl Observer {
             }
         }
         snapshot.exit_code
+    }
+}
+
+impl Told {
+    /// The intervals that wait to be written.
+    fn waiting(&mut self) -> Vec<Interval> {
+        std::iter::from_fn(|| self.intervals.try_recv().ok()).collect()
     }
 }
 

@@ -19,8 +19,8 @@ use tokio::sync::{mpsc, watch};
 use super::{Matcher, Parts, Slices};
 use crate::canary::{Floor, News};
 use crate::measure::{
-    ClockFacts, Evidence, Facts, MongodClock, Probing, Recorder, Rows, Snapshot, Starvation, Totals,
-    WriterClock, WriterFacts, snapshot, watch as watch_thresholds,
+    ClockFacts, Evidence, Facts, Interval, MongodClock, Probing, Recorder, Rows, Snapshot, Starvation,
+    Totals, WriterClock, WriterFacts, snapshot, watch as watch_thresholds,
 };
 use crate::stream::{Decoder, Reply};
 
@@ -30,6 +30,9 @@ pub const INPUTS_MAX: usize = 1_024;
 /// Messages that may wait for a writer's connection. Past it the connection is closed and the writer,
 /// reconnecting, asks again for what it still waits for.
 pub const OUTBOX_MAX: usize = 65_536;
+/// Intervals that may wait to be written to the interval log. Past it nothing is lost: the interval goes on,
+/// and its line stands for more than a second.
+pub const INTERVALS_MAX: usize = 16;
 /// How often a snapshot is taken.
 const SNAPSHOT_EVERY: Nanos = Nanos::from_secs(1);
 /// How long a writer may be away before its run is closed without it. Longer than the 30 s for which a
@@ -104,6 +107,8 @@ pub struct Brief {
     pub decoder: Decoder,
     /// The canary's account, with nothing in it.
     pub floor: Floor,
+    /// Takes the intervals of the interval log.
+    pub intervals: mpsc::Sender<Interval>,
 }
 
 /// A writer as the thread sees it.
@@ -125,6 +130,8 @@ pub struct Closed {
     pub snapshot: Arc<Snapshot>,
     /// The single rows that were kept.
     pub rows: Rows,
+    /// The last one of the interval log.
+    pub interval: Interval,
     /// Of the writers that are there.
     pub outboxes: Vec<mpsc::Sender<ToWriter>>,
 }
@@ -136,6 +143,8 @@ struct Run {
     peers: Vec<Peer>,
     evidence: Evidence,
     started_at: UnixNanos,
+    /// Up to here the interval log has been told.
+    logged_until: UnixNanos,
     starvation: Starvation,
     observer_errors: u64,
     wall: WallWatch,
@@ -175,6 +184,7 @@ pub fn run(
             let progress = Box::new(snapshot.report.progress());
             run.peers.iter_mut().for_each(|peer| peer.send(ToWriter::Snapshot(progress.clone())));
             snapshots.send_replace(Some(snapshot));
+            run.log(now);
             // From the schedule, not from now: a slow snapshot does not shift the next one.
             while next_snapshot <= now {
                 next_snapshot += SNAPSHOT_EVERY;
@@ -189,6 +199,7 @@ pub fn run(
     snapshots.send_replace(Some(Arc::clone(&snapshot)));
     Closed {
         snapshot,
+        interval: run.recorder.take_interval(run.logged_until, now),
         rows: run.recorder.into_rows(),
         outboxes: run.peers.into_iter().filter_map(|peer| peer.outbox).collect(),
     }
@@ -209,12 +220,14 @@ impl Peer {
 impl Run {
     fn new(brief: Brief) -> Self {
         let (parts, slices) = (Parts::of(&brief.test), Slices::of(&brief.test));
+        let started_at = brief.clock.now();
         Self {
             matcher: Matcher::new(brief.run, parts, slices, brief.writers, brief.test.lost_after),
             recorder: Recorder::new(&brief.test),
             peers: (0..brief.writers).map(|_| Peer::default()).collect(),
             evidence: Evidence::default(),
-            started_at: brief.clock.now(),
+            started_at,
+            logged_until: started_at,
             starvation: Starvation::default(),
             observer_errors: 0,
             wall: WallWatch::default(),
@@ -410,6 +423,14 @@ impl Run {
     fn settle(&mut self) {
         for (writer, sequence, arrived) in self.recorder.take_settled() {
             self.peers[usize::from(writer)].send(ToWriter::Settled { sequence, arrived });
+        }
+    }
+
+    /// Hands the latencies since the last time to the interval log, if it has room.
+    fn log(&mut self, now: UnixNanos) {
+        if let Ok(place) = self.brief.intervals.try_reserve() {
+            place.send(self.recorder.take_interval(self.logged_until, now));
+            self.logged_until = now;
         }
     }
 

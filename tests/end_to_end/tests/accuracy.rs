@@ -2,10 +2,11 @@
 
 use std::time::Duration;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
+use hdrhistogram::Histogram;
 use streamgauge_end_to_end::gallery::Acks;
 use streamgauge_end_to_end::{Observer, finish, scenario, start_run};
-use streamgauge_shared::report::Figure;
+use streamgauge_shared::report::{Figure, Report};
 use streamgauge_testbed::Testbed;
 
 /// What the headline may differ from the relay's own figure, milliseconds.
@@ -66,7 +67,28 @@ async fn known_delay(delay_ms: u32) -> Result<()> {
     assert!((reported - relay).abs() <= ACCURACY_MS, "reported {reported} ms, the relay's {relay} ms");
     assert!(min >= f64::from(delay_ms), "{min} ms is below the delay");
     assert_eq!(finished.code, i32::from(report.verdict.exit_code));
+    interval_log(&observer, &report)?;
     bed.stop()
+}
+
+/// The seconds of `latency.hlog` together are what the report says: every value, and the same percentile.
+fn interval_log(observer: &Observer, report: &Report) -> Result<()> {
+    let sums = observer.interval_sums()?;
+    for (latency, figures) in &report.latency {
+        for by in &figures.by {
+            let tag = format!("{latency}.{}", by.operation);
+            let count = |tag: &str| sums.get(tag).map_or(0, Histogram::len);
+            let counted = count(&tag) + count(&format!("{tag}.early"));
+            assert_eq!(counted, by.stats.count, "{tag}");
+        }
+    }
+    // The test has one entity; nothing of its values is below zero.
+    let by = report.latency["cdc_e2e_latency"].by.iter().find(|by| by.operation == "create");
+    let (sum, by) = (&sums["cdc_e2e_latency.create"], by.context("no creates")?);
+    let Figure::Value(p99) = by.stats.p99 else { bail!("no p99 of creates") };
+    let logged = millis(i64::try_from(sum.value_at_quantile(0.99))?);
+    assert!((logged - p99).abs() <= p99 * 0.002, "p99 {logged} ms in the log, {p99} ms in the report");
+    Ok(())
 }
 
 #[expect(clippy::cast_precision_loss, reason = "differences of minutes are exact")]
