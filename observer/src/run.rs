@@ -21,7 +21,7 @@ use tokio::time::MissedTickBehavior;
 use crate::canary::{Canary, Floor};
 use crate::intake::{Admission, Decision, Slot};
 use crate::matcher::thread::{self, Brief, Closed, INPUTS_MAX, INTERVALS_MAX, Input};
-use crate::measure::{Interval, Snapshot};
+use crate::measure::{Interval, KeptRows, Snapshot};
 use crate::report::Folder;
 use crate::stream::{Decoder, MongoAddress, Reader, Server, StartError, Watched, follow_mongod};
 
@@ -43,6 +43,8 @@ pub struct Observer {
     /// Held while a run is admitted, so that two writers cannot begin at once.
     pub(crate) active: tokio::sync::Mutex<Option<Active>>,
     pub(crate) last: Mutex<Option<Over>>,
+    /// The single rows of the run that ended last.
+    pub(crate) kept: Mutex<Option<Arc<KeptRows>>>,
     /// Sessions and runs; nothing runs that is not in here.
     pub(crate) tasks: Mutex<JoinSet<()>>,
     /// The exit code of each run that ends.
@@ -77,6 +79,17 @@ impl Observer {
     #[must_use]
     pub fn snapshot(&self) -> Option<Arc<Snapshot>> {
         self.snapshots.borrow().clone()
+    }
+
+    /// The queue of the run that goes on.
+    pub async fn inputs(&self) -> Option<mpsc::Sender<Input>> {
+        self.active.lock().await.as_ref().map(|active| active.inputs.clone())
+    }
+
+    /// The single rows of the last run, until the next one begins.
+    #[must_use]
+    pub fn kept_rows(&self) -> Option<Arc<KeptRows>> {
+        self.kept.lock().clone()
     }
 
     /// The token that requests must carry, if any.
@@ -191,6 +204,7 @@ impl Observer {
         });
         matcher.map_err(|error| Failure::run(format!("no thread for the matcher: {error}")))?;
         tracing::info!("run {} of test '{}' begins", hello.run, test.name);
+        *self.kept.lock() = None;
         let active = Active {
             run: hello.run,
             test: test.name.clone(),
@@ -330,10 +344,12 @@ impl Observer {
         if rows.left_out() > 0 {
             tracing::info!("rows.jsonl leaves out {} rows beyond its bounds", rows.left_out());
         }
+        let rows = Arc::new(rows.close(Arc::clone(test)));
+        *self.kept.lock() = Some(Arc::clone(&rows));
         let mut report = snapshot.report.clone();
         report.run.folder = Some(folder.path().display().to_string());
-        let (complete, test, target) = (report.clone(), Arc::clone(test), Arc::clone(folder));
-        let written = tokio::task::spawn_blocking(move || target.finish(&complete, rows, &test)).await;
+        let (complete, target) = (report.clone(), Arc::clone(folder));
+        let written = tokio::task::spawn_blocking(move || target.finish(&complete, &rows)).await;
         if !matches!(written, Ok(Ok(()))) {
             tracing::error!("the run folder could not be written: {written:?}");
             report.run.folder = None;

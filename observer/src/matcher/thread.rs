@@ -14,12 +14,12 @@ use streamgauge_shared::process;
 use streamgauge_shared::stamp::RunId;
 use streamgauge_shared::test_file::Test;
 use streamgauge_shared::time::{Nanos, UnixNanos};
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{mpsc, oneshot, watch};
 
-use super::{Matcher, Parts, Slices};
+use super::{Found, Matcher, Parts, Slices};
 use crate::canary::{Floor, News};
 use crate::measure::{
-    ClockFacts, Evidence, Facts, Interval, MongodClock, Probing, Recorder, Rows, Snapshot, Starvation,
+    ClockFacts, Evidence, Facts, Interval, MongodClock, Probing, Recorder, Row, Rows, Snapshot, Starvation,
     Totals, WriterClock, WriterFacts, snapshot, watch as watch_thresholds,
 };
 use crate::stream::{Decoder, Reply};
@@ -81,6 +81,15 @@ pub enum Input {
     StreamFailed(Failure),
     /// The canary's task speaks.
     Canary(News),
+    /// Somebody wants to see a row.
+    Row {
+        /// The writer's index.
+        writer: u16,
+        /// The operation's number within the writer.
+        sequence: u64,
+        /// Takes a line as in `rows.jsonl`, or the sentence that says why there is none.
+        answer: oneshot::Sender<Result<serde_json::Value, String>>,
+    },
     /// Time passes.
     Tick,
     /// The observer is to end.
@@ -271,6 +280,10 @@ impl Run {
                 self.end_early(failure, now);
             }
             Input::Canary(news) => self.brief.floor.hear(news),
+            Input::Row { writer, sequence, answer } => {
+                // Who asked may have gone.
+                drop(answer.send(self.row(writer, sequence)));
+            }
             Input::Tick => self.tick(now),
             Input::Shutdown(failure) => {
                 self.end_early(failure, now);
@@ -423,6 +436,27 @@ impl Run {
     fn settle(&mut self) {
         for (writer, sequence, arrived) in self.recorder.take_settled() {
             self.peers[usize::from(writer)].send(ToWriter::Settled { sequence, arrived });
+        }
+    }
+
+    /// One row as far as it is known. Looks through at most all rows kept: a few milliseconds, and no event's time
+    /// depends on it.
+    fn row(&self, writer: u16, sequence: u64) -> Result<serde_json::Value, String> {
+        let (rows, test) = (self.recorder.rows(), &self.brief.test);
+        match self.matcher.find(writer, sequence) {
+            Found::Entry(entry) => {
+                let duplicates = rows.duplicates(writer, sequence);
+                Ok(Row { duplicates, ..Row::of(writer, sequence, entry) }.to_json(test))
+            }
+            Found::Left(Phase::Run) => {
+                let kept = rows.find(writer, sequence);
+                kept.map(|row| row.to_json(test)).ok_or_else(|| Rows::why_not_kept().to_owned())
+            }
+            Found::Left(phase) => {
+                Err(format!("it was of the phase {}: only rows of the measured phase are kept", phase.name()))
+            }
+            Found::NotYet => Err("no record of this operation has come yet".to_owned()),
+            Found::NoWriter => Err(format!("the run has {} writers, numbered from 0", self.brief.writers)),
         }
     }
 

@@ -186,6 +186,12 @@ impl Recorder {
         self.last_arrival
     }
 
+    /// The single rows that were kept so far.
+    #[must_use]
+    pub fn rows(&self) -> &Rows {
+        &self.rows
+    }
+
     /// The single rows that were kept; the recorder is of no use afterwards.
     #[must_use]
     pub fn into_rows(self) -> Rows {
@@ -237,6 +243,10 @@ impl Sink for Recorder {
 
     fn settled(&mut self, writer: u16, sequence: u64, arrived: bool) {
         self.settled.push((writer, sequence, arrived));
+    }
+
+    fn duplicate(&mut self, writer: u16, sequence: u64) {
+        self.rows.duplicate(writer, sequence);
     }
 
     fn done(&mut self, writer: u16, sequence: u64, entry: &Entry) {

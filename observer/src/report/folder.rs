@@ -9,11 +9,11 @@ use std::path::{Path, PathBuf};
 
 use parking_lot::Mutex;
 use streamgauge_shared::report::{Report, render};
-use streamgauge_shared::test_file::{Source, Test};
+use streamgauge_shared::test_file::Source;
 use streamgauge_shared::time::UnixNanos;
 
 use super::IntervalLog;
-use crate::measure::{Interval, Rows};
+use crate::measure::{Interval, KeptRows};
 
 /// What the folder is called until it is whole.
 const PARTIAL: &str = ".partial";
@@ -92,12 +92,12 @@ impl Folder {
     ///
     /// # Errors
     /// The file system's; what was written stays under the temporary name.
-    pub fn finish(&self, report: &Report, rows: Rows, test: &Test) -> io::Result<()> {
+    pub fn finish(&self, report: &Report, rows: &KeptRows) -> io::Result<()> {
         self.refresh(report)?;
         self.latencies.lock().flush()?;
         let mut lines = io::BufWriter::new(fs::File::create(self.partial.join("rows.jsonl"))?);
-        for row in rows.into_vec() {
-            writeln!(lines, "{}", row.to_json(test))?;
+        for line in rows.lines() {
+            writeln!(lines, "{line}")?;
         }
         lines.flush()?;
         fs::rename(&self.partial, &self.path)
