@@ -52,6 +52,7 @@ pub async fn serve(options: Serve) -> Result<ExitCode, Failure> {
         snapshots: watch::Sender::new(None),
         active: tokio::sync::Mutex::new(None),
         last: Mutex::new(None),
+        kept: Mutex::new(None),
         tasks: Mutex::new(JoinSet::new()),
         ended,
     });

@@ -20,8 +20,8 @@ use tokio::time::MissedTickBehavior;
 
 use crate::canary::{Canary, Floor};
 use crate::intake::{Admission, Decision, Slot};
-use crate::matcher::thread::{self, Brief, Closed, INPUTS_MAX, Input};
-use crate::measure::Snapshot;
+use crate::matcher::thread::{self, Brief, Closed, INPUTS_MAX, INTERVALS_MAX, Input};
+use crate::measure::{Interval, KeptRows, Snapshot};
 use crate::report::Folder;
 use crate::stream::{Decoder, MongoAddress, Reader, Server, StartError, Watched, follow_mongod};
 
@@ -43,6 +43,8 @@ pub struct Observer {
     /// Held while a run is admitted, so that two writers cannot begin at once.
     pub(crate) active: tokio::sync::Mutex<Option<Active>>,
     pub(crate) last: Mutex<Option<Over>>,
+    /// The single rows of the run that ended last.
+    pub(crate) kept: Mutex<Option<Arc<KeptRows>>>,
     /// Sessions and runs; nothing runs that is not in here.
     pub(crate) tasks: Mutex<JoinSet<()>>,
     /// The exit code of each run that ends.
@@ -59,6 +61,12 @@ pub struct Active {
     clock: Clock,
 }
 
+/// What a run's thread tells the task that goes along with it.
+struct Told {
+    closed: oneshot::Receiver<Closed>,
+    intervals: mpsc::Receiver<Interval>,
+}
+
 /// The run that ended last, for a writer that lost its connection before the verdict.
 pub struct Over {
     run: RunId,
@@ -71,6 +79,17 @@ impl Observer {
     #[must_use]
     pub fn snapshot(&self) -> Option<Arc<Snapshot>> {
         self.snapshots.borrow().clone()
+    }
+
+    /// The queue of the run that goes on.
+    pub async fn inputs(&self) -> Option<mpsc::Sender<Input>> {
+        self.active.lock().await.as_ref().map(|active| active.inputs.clone())
+    }
+
+    /// The single rows of the last run, until the next one begins.
+    #[must_use]
+    pub fn kept_rows(&self) -> Option<Arc<KeptRows>> {
+        self.kept.lock().clone()
     }
 
     /// The token that requests must carry, if any.
@@ -159,6 +178,7 @@ impl Observer {
             ("postgres", &hello.postgres_version),
             ("mongodb", &mongodb),
         ];
+        let (intervals, logged) = mpsc::channel(INTERVALS_MAX);
         let brief = Brief {
             run: hello.run,
             test: Arc::clone(&test),
@@ -172,8 +192,10 @@ impl Observer {
             clock: self.clock,
             decoder: Decoder::new(&test),
             floor: Floor::new(hello.run, no_canary),
+            intervals,
         };
         let (closed, over) = oneshot::channel();
+        let told = Told { closed: over, intervals: logged };
         let snapshots = self.snapshots.clone();
         let matcher = std::thread::Builder::new().name("matcher".to_owned()).spawn(move || {
             let outcome = thread::run(brief, received, &snapshots);
@@ -182,6 +204,7 @@ impl Observer {
         });
         matcher.map_err(|error| Failure::run(format!("no thread for the matcher: {error}")))?;
         tracing::info!("run {} of test '{}' begins", hello.run, test.name);
+        *self.kept.lock() = None;
         let active = Active {
             run: hello.run,
             test: test.name.clone(),
@@ -194,7 +217,7 @@ impl Observer {
             canary.start(self.address.clone(), inputs.clone());
         }
         let observer = Arc::clone(self);
-        self.spawn_session(async move { observer.carry(&test, inputs, over, reader, canary, folder).await });
+        self.spawn_session(async move { observer.carry(&test, inputs, told, reader, canary, folder).await });
         Ok(active)
     }
 
@@ -238,7 +261,7 @@ impl Observer {
         &self,
         test: &Arc<Test>,
         inputs: mpsc::Sender<Input>,
-        mut over: oneshot::Receiver<Closed>,
+        mut told: Told,
         reader: Reader,
         canary: Option<Canary>,
         folder: Folder,
@@ -252,7 +275,7 @@ impl Observer {
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let closed = loop {
             tokio::select! {
-                closed = &mut over => break closed,
+                closed = &mut told.closed => break closed,
                 () = &mut following, if follows => {
                     follows = false;
                     continue;
@@ -261,6 +284,7 @@ impl Observer {
             }
             // A run with a full queue knows that time passes.
             drop(inputs.try_send(Input::Tick));
+            self.log(&folder, told.waiting()).await;
             if self.clock.now() >= next_refresh {
                 next_refresh = self.clock.now() + REFRESH;
                 self.refresh(&folder).await;
@@ -274,6 +298,7 @@ impl Observer {
             // Before the verdict: who hears of the end finds nothing of ours left.
             canary.finish().await;
         }
+        self.log(&folder, told.waiting()).await;
         let code = match closed {
             Ok(closed) => self.hand_out(test, closed, &folder).await,
             Err(_) => {
@@ -286,6 +311,18 @@ impl Observer {
         };
         if self.ended.send(code).await.is_err() {
             tracing::debug!("the observer is ending and counts no more runs");
+        }
+    }
+
+    /// Adds to the run's interval log.
+    async fn log(&self, folder: &Arc<Folder>, intervals: Vec<Interval>) {
+        if intervals.is_empty() {
+            return;
+        }
+        let folder = Arc::clone(folder);
+        let written = tokio::task::spawn_blocking(move || folder.log(intervals)).await;
+        if let Ok(Err(error)) = written {
+            tracing::warn!("latency.hlog could not be written and will be with the next interval: {error}");
         }
     }
 
@@ -302,14 +339,17 @@ impl Observer {
 
     /// Writes the run folder and gives every writer its verdict, at once or when it comes back for it.
     async fn hand_out(&self, test: &Arc<Test>, closed: Closed, folder: &Arc<Folder>) -> ExitCode {
-        let Closed { snapshot, rows, outboxes } = closed;
+        let Closed { snapshot, rows, interval, outboxes } = closed;
+        self.log(folder, vec![interval]).await;
         if rows.left_out() > 0 {
             tracing::info!("rows.jsonl leaves out {} rows beyond its bounds", rows.left_out());
         }
+        let rows = Arc::new(rows.close(Arc::clone(test)));
+        *self.kept.lock() = Some(Arc::clone(&rows));
         let mut report = snapshot.report.clone();
         report.run.folder = Some(folder.path().display().to_string());
-        let (complete, test, target) = (report.clone(), Arc::clone(test), Arc::clone(folder));
-        let written = tokio::task::spawn_blocking(move || target.finish(&complete, rows, &test)).await;
+        let (complete, target) = (report.clone(), Arc::clone(folder));
+        let written = tokio::task::spawn_blocking(move || target.finish(&complete, &rows)).await;
         if !matches!(written, Ok(Ok(()))) {
             tracing::error!("the run folder could not be written: {written:?}");
             report.run.folder = None;
@@ -332,6 +372,13 @@ impl Observer {
             }
         }
         snapshot.exit_code
+    }
+}
+
+impl Told {
+    /// The intervals that wait to be written.
+    fn waiting(&mut self) -> Vec<Interval> {
+        std::iter::from_fn(|| self.intervals.try_recv().ok()).collect()
     }
 }
 

@@ -7,6 +7,7 @@
 //! Percentiles are HdrHistogram's: the highest value that is equivalent, at the histogram's resolution, to
 //! the sample of rank ⌈q·n⌉. No interpolation, so they differ from k6's for small n.
 
+pub mod interval_log;
 mod sparse;
 
 pub use sparse::SparseHistogram;

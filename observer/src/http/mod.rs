@@ -11,6 +11,7 @@
 //! Limits: connections at a time ([`CONNECTIONS_MAX`]), time for a request's head ([`HEAD_MAX`]), no bodies.
 
 mod routes;
+mod rows;
 
 use std::convert::Infallible;
 use std::sync::Arc;

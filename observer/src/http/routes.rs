@@ -10,6 +10,7 @@ use hyper::{Method, Request, Response, StatusCode};
 use hyper_util::rt::TokioIo;
 use streamgauge_shared::ledger;
 
+use super::rows::{self, NoRow};
 use crate::run::Observer;
 use crate::{intake, metrics};
 
@@ -59,9 +60,29 @@ pub(super) async fn answer(request: Request<Incoming>, observer: Arc<Observer>) 
                 ),
             },
         },
+        path if path.starts_with(rows::PATH) => row(&observer, path).await,
         ledger::PATH => upgrade(request, observer),
-        _ => text(StatusCode::NOT_FOUND, "there is: /metrics /api/snapshot /livez /readyz /ledger\n"),
+        _ => text(
+            StatusCode::NOT_FOUND,
+            "there is: /metrics /api/snapshot /api/rows/<writer>/<sequence> /livez /readyz /ledger\n",
+        ),
     }
+}
+
+/// One row, or a sentence that says why there is none.
+async fn row(observer: &Observer, path: &str) -> Answer {
+    let (status, sentence) = match rows::row(observer, path).await {
+        Ok(row) => return with_type(StatusCode::OK, JSON, row.to_string()),
+        Err(NoRow::Malformed) => (
+            StatusCode::BAD_REQUEST,
+            "a row is named by its writer's index and its sequence: /api/rows/0/17".to_owned(),
+        ),
+        Err(NoRow::Unknown(sentence)) => (StatusCode::NOT_FOUND, sentence),
+        Err(NoRow::Closing) => {
+            (StatusCode::SERVICE_UNAVAILABLE, "the run is being closed: ask again in a moment".to_owned())
+        }
+    };
+    with_type(status, JSON, format!("{}\n", serde_json::json!({ "error": sentence })))
 }
 
 fn allowed(request: &Request<Incoming>, observer: &Observer) -> bool {

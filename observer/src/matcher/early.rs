@@ -52,10 +52,11 @@ impl Matcher {
         }
     }
 
-    pub(super) fn unmatched_delete(&mut self, event: Event) {
+    pub(super) fn unmatched_delete(&mut self, event: Event, sink: &mut impl Sink) {
         let Change::Deleted { entity, key } = &event.change else { return };
-        if let Some(phase) = self.keys.matched_delete(*entity, key) {
+        if let Some((phase, id)) = self.keys.matched_delete(*entity, key) {
             self.events[phase as usize].see(EventKind::Duplicate);
+            super::duplicate(id, phase, sink);
             return;
         }
         self.events[Phase::Run as usize].see(EventKind::Early);

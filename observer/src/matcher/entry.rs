@@ -35,6 +35,8 @@ pub struct Entry {
     pub check: Option<(u16, u64)>,
     /// Whether what arrived is what the check expects; absent until it arrived, and where it cannot be told.
     pub as_checked: Option<bool>,
+    /// Whether its verified columns arrived as written; absent until it arrived, and where it cannot be told.
+    pub data_matches: Option<bool>,
     /// Its times, on the observer's time line.
     pub timeline: Timeline,
     /// When it was sent, as its stamp has it: tells the attempts of a retried operation apart.
@@ -76,6 +78,7 @@ impl Entry {
             digest: opened.digest,
             check: opened.check,
             as_checked: None,
+            data_matches: None,
             timeline,
             stamped: opened.stamped,
             deadline: opened.deadline,
@@ -104,6 +107,11 @@ impl Entry {
         self.timeline.observed = Some(event.observed);
         self.timeline.wall = event.wall;
         self.measured = event.measured;
+        if let (Some(expected), Change::Stamped { content: Content::Digest(found), .. }) =
+            (self.digest, &event.change)
+        {
+            self.data_matches = Some(*found == expected);
+        }
         if let (Some((check, expected)), Change::Stamped { checks, .. }) = (self.check, &event.change) {
             let content = checks.iter().find(|(index, _)| *index == check).map(|(_, content)| *content);
             self.as_checked = match content {

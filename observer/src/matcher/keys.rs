@@ -16,7 +16,7 @@ type Key = (u16, Box<str>);
 #[derive(Default)]
 pub(super) struct Keys {
     rows: HashMap<Key, Row>,
-    deleted: HashMap<Key, Phase>,
+    deleted: HashMap<Key, (Phase, Id)>,
     deleted_order: VecDeque<Key>,
 }
 
@@ -103,9 +103,9 @@ impl Keys {
     }
 
     /// A delete was matched: one more event of it will be a duplicate.
-    pub(super) fn remember_delete(&mut self, entity: u16, key: &str, phase: Phase) {
+    pub(super) fn remember_delete(&mut self, entity: u16, key: &str, phase: Phase, id: Id) {
         let key: Key = (entity, key.into());
-        if self.deleted.insert(key.clone(), phase).is_none() {
+        if self.deleted.insert(key.clone(), (phase, id)).is_none() {
             self.deleted_order.push_back(key);
         }
         while self.deleted_order.len() > DELETES_KEPT_MAX {
@@ -114,8 +114,8 @@ impl Keys {
         }
     }
 
-    /// The phase of a delete that was matched before, if it is remembered.
-    pub(super) fn matched_delete(&self, entity: u16, key: &str) -> Option<Phase> {
+    /// The phase and the id of a delete that was matched before, if it is remembered.
+    pub(super) fn matched_delete(&self, entity: u16, key: &str) -> Option<(Phase, Id)> {
         self.deleted.get(&(entity, key.into())).copied()
     }
 }

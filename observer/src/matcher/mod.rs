@@ -11,12 +11,14 @@ mod early;
 mod entry;
 mod figures;
 mod keys;
+mod lookup;
 mod part;
 mod tally;
 pub mod thread;
 mod window;
 
 pub use entry::{Content, Entry};
+pub use lookup::Found;
 pub use part::{Part, Parts, Place};
 pub use tally::{Checks, Slices, Tally};
 
@@ -93,6 +95,8 @@ pub trait Sink {
     fn arrived(&mut self, sent: UnixNanos, observed: Option<UnixNanos>);
     /// An awaited operation arrived, or never will.
     fn settled(&mut self, writer: u16, sequence: u64, arrived: bool);
+    /// One more event of an operation of the measured phase that had arrived.
+    fn duplicate(&mut self, writer: u16, sequence: u64);
     /// Nothing more is expected of an operation of the measured phase.
     fn done(&mut self, writer: u16, sequence: u64, entry: &Entry);
 }
@@ -293,7 +297,7 @@ impl Matcher {
                     Some((id, true)) => self.arrive(id, &event, sink),
                     // It carries no stamp: only PostgreSQL's answer says that it is of this attempt, or of this delete.
                     Some((id, false)) => self.hold(id, event),
-                    None => self.unmatched_delete(event),
+                    None => self.unmatched_delete(event, sink),
                 }
             }
             Change::Stamped { .. } | Change::Unstamped => {
@@ -311,6 +315,7 @@ impl Matcher {
             Some(window::Knows::Open) => self.arrive(id, &event, sink),
             Some(window::Knows::Retired(phase)) if !self.lost.contains_key(&id) => {
                 self.events[phase as usize].see(EventKind::Duplicate);
+                duplicate(id, phase, sink);
             }
             Some(window::Knows::Retired(_)) => self.arrive(id, &event, sink),
             Some(window::Knows::Nothing | window::Knows::TooFarAhead) | None => {
@@ -338,6 +343,7 @@ impl Matcher {
         let events = &mut self.events[entry.phase as usize];
         if entry.arrived() {
             events.see(EventKind::Duplicate);
+            duplicate(id, entry.phase, sink);
             return;
         }
         let overtaken = self.keys.arrived(entry.part.entity, &entry.key, id);
@@ -355,7 +361,7 @@ impl Matcher {
             sink.settled(writer, sequence, true);
         }
         if entry.part.operation == Operation::Delete {
-            self.keys.remember_delete(entry.part.entity, &entry.key, entry.phase);
+            self.keys.remember_delete(entry.part.entity, &entry.key, entry.phase, id);
         }
         if let Some(entry) = self.forget_lost(id) {
             done(id, &entry, sink);
@@ -453,6 +459,12 @@ impl Matcher {
 fn done((writer, sequence): (u16, u64), entry: &Entry, sink: &mut impl Sink) {
     if entry.phase == Phase::Run {
         sink.done(writer, sequence, entry);
+    }
+}
+
+fn duplicate((writer, sequence): (u16, u64), phase: Phase, sink: &mut impl Sink) {
+    if phase == Phase::Run {
+        sink.duplicate(writer, sequence);
     }
 }
 

@@ -20,6 +20,7 @@ struct Heard {
     unmeasured: u64,
     propagation: Vec<i64>,
     settled: HashMap<u64, bool>,
+    duplicates: BTreeMap<u64, u32>,
     done: BTreeMap<u64, Outcome>,
 }
 
@@ -37,6 +38,9 @@ impl Sink for Heard {
     fn arrived(&mut self, _: UnixNanos, _: Option<UnixNanos>) {}
     fn settled(&mut self, _: u16, sequence: u64, arrived: bool) {
         self.settled.insert(sequence, arrived);
+    }
+    fn duplicate(&mut self, _: u16, sequence: u64) {
+        *self.duplicates.entry(sequence).or_default() += 1;
     }
     fn done(&mut self, _: u16, sequence: u64, entry: &Entry) {
         assert_eq!(self.done.insert(sequence, entry.outcome), None, "an operation is done once");

@@ -14,13 +14,13 @@ use streamgauge_shared::process;
 use streamgauge_shared::stamp::RunId;
 use streamgauge_shared::test_file::Test;
 use streamgauge_shared::time::{Nanos, UnixNanos};
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{mpsc, oneshot, watch};
 
-use super::{Matcher, Parts, Slices};
+use super::{Found, Matcher, Parts, Slices};
 use crate::canary::{Floor, News};
 use crate::measure::{
-    ClockFacts, Evidence, Facts, MongodClock, Probing, Recorder, Rows, Snapshot, Starvation, Totals,
-    WriterClock, WriterFacts, snapshot, watch as watch_thresholds,
+    ClockFacts, Evidence, Facts, Interval, MongodClock, Probing, Recorder, Row, Rows, Snapshot, Starvation,
+    Totals, WriterClock, WriterFacts, snapshot, watch as watch_thresholds,
 };
 use crate::stream::{Decoder, Reply};
 
@@ -30,6 +30,9 @@ pub const INPUTS_MAX: usize = 1_024;
 /// Messages that may wait for a writer's connection. Past it the connection is closed and the writer,
 /// reconnecting, asks again for what it still waits for.
 pub const OUTBOX_MAX: usize = 65_536;
+/// Intervals that may wait to be written to the interval log. Past it nothing is lost: the interval goes on,
+/// and its line stands for more than a second.
+pub const INTERVALS_MAX: usize = 16;
 /// How often a snapshot is taken.
 const SNAPSHOT_EVERY: Nanos = Nanos::from_secs(1);
 /// How long a writer may be away before its run is closed without it. Longer than the 30 s for which a
@@ -78,6 +81,15 @@ pub enum Input {
     StreamFailed(Failure),
     /// The canary's task speaks.
     Canary(News),
+    /// Somebody wants to see a row.
+    Row {
+        /// The writer's index.
+        writer: u16,
+        /// The operation's number within the writer.
+        sequence: u64,
+        /// Takes a line as in `rows.jsonl`, or the sentence that says why there is none.
+        answer: oneshot::Sender<Result<serde_json::Value, String>>,
+    },
     /// Time passes.
     Tick,
     /// The observer is to end.
@@ -104,6 +116,8 @@ pub struct Brief {
     pub decoder: Decoder,
     /// The canary's account, with nothing in it.
     pub floor: Floor,
+    /// Takes the intervals of the interval log.
+    pub intervals: mpsc::Sender<Interval>,
 }
 
 /// A writer as the thread sees it.
@@ -127,6 +141,8 @@ pub struct Closed {
     pub snapshot: Arc<Snapshot>,
     /// The single rows that were kept.
     pub rows: Rows,
+    /// The last one of the interval log.
+    pub interval: Interval,
     /// Of the writers that are there.
     pub outboxes: Vec<mpsc::Sender<ToWriter>>,
 }
@@ -138,6 +154,8 @@ struct Run {
     peers: Vec<Peer>,
     evidence: Evidence,
     started_at: UnixNanos,
+    /// Up to here the interval log has been told.
+    logged_until: UnixNanos,
     starvation: Starvation,
     observer_errors: u64,
     wall: WallWatch,
@@ -177,6 +195,7 @@ pub fn run(
             let progress = Box::new(snapshot.report.progress());
             run.peers.iter_mut().for_each(|peer| peer.send(ToWriter::Snapshot(progress.clone())));
             snapshots.send_replace(Some(snapshot));
+            run.log(now);
             // From the schedule, not from now: a slow snapshot does not shift the next one.
             while next_snapshot <= now {
                 next_snapshot += SNAPSHOT_EVERY;
@@ -191,6 +210,7 @@ pub fn run(
     snapshots.send_replace(Some(Arc::clone(&snapshot)));
     Closed {
         snapshot,
+        interval: run.recorder.take_interval(run.logged_until, now),
         rows: run.recorder.into_rows(),
         outboxes: run.peers.into_iter().filter_map(|peer| peer.outbox).collect(),
     }
@@ -211,12 +231,14 @@ impl Peer {
 impl Run {
     fn new(brief: Brief) -> Self {
         let (parts, slices) = (Parts::of(&brief.test), Slices::of(&brief.test));
+        let started_at = brief.clock.now();
         Self {
             matcher: Matcher::new(brief.run, parts, slices, brief.writers, brief.test.lost_after),
             recorder: Recorder::new(&brief.test),
             peers: (0..brief.writers).map(|_| Peer::default()).collect(),
             evidence: Evidence::default(),
-            started_at: brief.clock.now(),
+            started_at,
+            logged_until: started_at,
             starvation: Starvation::default(),
             observer_errors: 0,
             wall: WallWatch::default(),
@@ -264,6 +286,10 @@ impl Run {
                 self.end_early(failure, now);
             }
             Input::Canary(news) => self.brief.floor.hear(news),
+            Input::Row { writer, sequence, answer } => {
+                // Who asked may have gone.
+                drop(answer.send(self.row(writer, sequence)));
+            }
             Input::Tick => self.tick(now),
             Input::Shutdown(failure) => {
                 self.end_early(failure, now);
@@ -416,6 +442,35 @@ impl Run {
     fn settle(&mut self) {
         for (writer, sequence, arrived) in self.recorder.take_settled() {
             self.peers[usize::from(writer)].send(ToWriter::Settled { sequence, arrived });
+        }
+    }
+
+    /// One row as far as it is known. Looks through at most all rows kept: a few milliseconds, and no event's time
+    /// depends on it.
+    fn row(&self, writer: u16, sequence: u64) -> Result<serde_json::Value, String> {
+        let (rows, test) = (self.recorder.rows(), &self.brief.test);
+        match self.matcher.find(writer, sequence) {
+            Found::Entry(entry) => {
+                let duplicates = rows.duplicates(writer, sequence);
+                Ok(Row { duplicates, ..Row::of(writer, sequence, entry) }.to_json(test))
+            }
+            Found::Left(Phase::Run) => {
+                let kept = rows.find(writer, sequence);
+                kept.map(|row| row.to_json(test)).ok_or_else(|| Rows::why_not_kept().to_owned())
+            }
+            Found::Left(phase) => {
+                Err(format!("it was of the phase {}: only rows of the measured phase are kept", phase.name()))
+            }
+            Found::NotYet => Err("no record of this operation has come yet".to_owned()),
+            Found::NoWriter => Err(format!("the run has {} writers, numbered from 0", self.brief.writers)),
+        }
+    }
+
+    /// Hands the latencies since the last time to the interval log, if it has room.
+    fn log(&mut self, now: UnixNanos) {
+        if let Ok(place) = self.brief.intervals.try_reserve() {
+            place.send(self.recorder.take_interval(self.logged_until, now));
+            self.logged_until = now;
         }
     }
 

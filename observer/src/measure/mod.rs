@@ -1,6 +1,6 @@
 //! The figures: what the matcher tells, counted; and snapshots, of which everything shown is a rendering.
 //!
-//! `recorder` counts, `seconds` keeps the course of time, `windows` what happened lately, `rows` single rows,
+//! `recorder` counts, `seconds` keeps the course of time, `windows` what happened lately, `intervals` what came since the interval log was last told, `rows` single rows,
 //! `figures` answers thresholds, `watcher` follows those judged each second, `probe` the probes of a capacity
 //! search, `course` puts the course of time together for the `findings`, `validity` doubts, `floor` says what the canary found, `snapshot` puts all of it together as of one
 //! moment. Pure: time is an argument.
@@ -13,9 +13,11 @@ pub mod findings;
 #[cfg(test)]
 pub(crate) mod fixture;
 mod floor;
+mod intervals;
 mod probe;
 mod recorder;
 mod rows;
+mod rows_kept;
 mod seconds;
 mod snapshot;
 mod starvation;
@@ -29,9 +31,11 @@ mod windows;
 
 pub use clock::{ClockFacts, MongodClock, WriterClock};
 pub use facts::{Evidence, Facts, WriterFacts};
+pub use intervals::{Interval, Intervals};
 pub use probe::{Probing, Totals};
 pub use recorder::{Measured, Recorder};
 pub use rows::{Row, Rows};
+pub use rows_kept::KeptRows;
 pub use seconds::Seconds;
 pub use snapshot::{LatencySeries, ScenarioGauges, Snapshot, snapshot};
 pub use starvation::{Starvation, Starved};

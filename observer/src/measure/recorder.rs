@@ -8,6 +8,7 @@ use streamgauge_shared::threshold::{Metric, Tags};
 use streamgauge_shared::time::{Nanos, UnixNanos};
 use streamgauge_shared::timeline::Latency;
 
+use super::intervals::{Interval, Intervals};
 use super::rows::{Row, Rows};
 use super::seconds::Seconds;
 use super::watcher::Watcher;
@@ -39,6 +40,7 @@ pub struct Recorder {
     windows: Windows,
     watcher: Watcher,
     seconds: Seconds,
+    intervals: Intervals,
     rows: Rows,
     settled: Vec<(u16, u64, bool)>,
     first_sent: Option<UnixNanos>,
@@ -68,6 +70,7 @@ impl Recorder {
             windows,
             watcher,
             seconds: Seconds::default(),
+            intervals: Intervals::default(),
             rows: Rows::default(),
             settled: Vec::new(),
             first_sent: None,
@@ -166,6 +169,11 @@ impl Recorder {
         &self.seconds
     }
 
+    /// The latencies counted since the last call, for the interval log; `now` ends their interval.
+    pub fn take_interval(&mut self, start: UnixNanos, now: UnixNanos) -> Interval {
+        self.intervals.take(start, now)
+    }
+
     /// When the measured phase sent its first row.
     #[must_use]
     pub fn first_sent(&self) -> Option<UnixNanos> {
@@ -176,6 +184,12 @@ impl Recorder {
     #[must_use]
     pub fn last_arrival(&self) -> Option<UnixNanos> {
         self.last_arrival
+    }
+
+    /// The single rows that were kept so far.
+    #[must_use]
+    pub fn rows(&self) -> &Rows {
+        &self.rows
     }
 
     /// The single rows that were kept; the recorder is of no use afterwards.
@@ -207,6 +221,7 @@ impl Sink for Recorder {
         slices.for_each(|slice| slice.measured.count(value));
         if let Some(value) = value {
             self.windows.latency(place, latency, value, at);
+            self.intervals.record(latency, place.part.operation, value);
         }
     }
 
@@ -228,6 +243,10 @@ impl Sink for Recorder {
 
     fn settled(&mut self, writer: u16, sequence: u64, arrived: bool) {
         self.settled.push((writer, sequence, arrived));
+    }
+
+    fn duplicate(&mut self, writer: u16, sequence: u64) {
+        self.rows.duplicate(writer, sequence);
     }
 
     fn done(&mut self, writer: u16, sequence: u64, entry: &Entry) {

@@ -2,13 +2,15 @@
 //! slowest of those that did. Bounded; what did not fit is counted.
 
 use std::cmp::Reverse;
-use std::collections::BinaryHeap;
+use std::collections::{BinaryHeap, HashMap};
+use std::sync::Arc;
 
 use streamgauge_shared::account::{EventKind, Outcome};
 use streamgauge_shared::test_file::Test;
 use streamgauge_shared::time::Nanos;
 use streamgauge_shared::timeline::{Latency, Timeline};
 
+use super::rows_kept::KeptRows;
 use crate::matcher::{Entry, Part};
 
 /// Delivered rows kept at most, the slowest: about 2 MB.
@@ -16,11 +18,16 @@ const DELIVERED_MAX: usize = 10_000;
 /// Rows of every other kind kept at most, the first that came.
 const OTHERS_MAX: usize = 100_000;
 
+/// Rows whose duplicates are counted one by one, the first that came.
+const DUPLICATED_MAX: usize = 100_000;
+
 /// Rows kept so far.
 #[derive(Default)]
 pub struct Rows {
     delivered: BinaryHeap<Reverse<Kept>>,
     others: Vec<Row>,
+    /// Events beyond the first, by writer and sequence.
+    duplicates: HashMap<(u16, u64), u32>,
     left_out: u64,
 }
 
@@ -41,6 +48,12 @@ pub struct Row {
     pub event: Option<EventKind>,
     /// Lost, because the row it deletes never arrived.
     pub no_row: bool,
+    /// Events of it beyond the first.
+    pub duplicates: u32,
+    /// Whether its verified columns arrived as written; absent where it cannot be told.
+    pub data_matches: Option<bool>,
+    /// What its `check` step says; absent where it has none, or none yet.
+    pub check_passed: Option<bool>,
     /// Whether the time of its arrival is to be believed.
     pub measured: bool,
     /// Its times.
@@ -74,6 +87,14 @@ impl Row {
             put("event", event.name().into());
             put("measured", self.measured.into());
         }
+        if self.duplicates > 0 {
+            put("duplicates", self.duplicates.into());
+        }
+        for (name, passed) in [("data_matches", self.data_matches), ("check_passed", self.check_passed)] {
+            if let Some(passed) = passed {
+                put(name, passed.into());
+            }
+        }
         let Timeline { intended, sent, committed, observed, wall, .. } = self.timeline;
         let points = [
             ("intended_ns", Some(intended)),
@@ -106,37 +127,105 @@ impl Row {
             outcome: entry.outcome,
             event: entry.event,
             no_row: entry.no_row,
+            duplicates: 0,
+            data_matches: entry.data_matches,
+            check_passed: entry.step(),
             measured: entry.measured,
             timeline: entry.timeline,
         }
+    }
+
+    /// Whether it simply arrived: nothing about it is worth a second look but how long it took.
+    fn is_plain(&self) -> bool {
+        let passed = |check: Option<bool>| check != Some(false);
+        self.outcome == Outcome::Delivered
+            && self.event == Some(EventKind::First)
+            && self.measured
+            && passed(self.data_matches)
+            && passed(self.check_passed)
     }
 }
 
 impl Rows {
     /// A row of the measured phase has its outcome.
     pub fn keep(&mut self, row: Row) {
-        let plain = row.outcome == Outcome::Delivered && row.event == Some(EventKind::First) && row.measured;
+        let plain = row.is_plain() && self.duplicates(row.writer, row.sequence) == 0;
         let e2e = row.timeline.latency(Latency::CdcE2eLatency);
         match e2e.filter(|_| plain) {
             Some(e2e) => {
                 self.delivered.push(Reverse(Kept { e2e, row }));
-                if self.delivered.len() > DELIVERED_MAX {
-                    self.delivered.pop();
-                    self.left_out += 1;
+                if self.delivered.len() > DELIVERED_MAX
+                    && let Some(Reverse(Kept { row, .. })) = self.delivered.pop()
+                {
+                    // One that came twice since is none of the plain ones any more.
+                    match self.duplicates(row.writer, row.sequence) {
+                        0 => self.left_out += 1,
+                        _ => self.keep_other(row),
+                    }
                 }
             }
-            None if self.others.len() < OTHERS_MAX => self.others.push(row),
+            None => self.keep_other(row),
+        }
+    }
+
+    fn keep_other(&mut self, row: Row) {
+        if self.others.len() < OTHERS_MAX {
+            self.others.push(row);
+        } else {
+            self.left_out += 1;
+        }
+    }
+
+    /// One more event of a row that had arrived.
+    pub fn duplicate(&mut self, writer: u16, sequence: u64) {
+        let room = self.duplicates.len() < DUPLICATED_MAX;
+        match self.duplicates.get_mut(&(writer, sequence)) {
+            Some(count) => *count += 1,
+            None if room => drop(self.duplicates.insert((writer, sequence), 1)),
             None => self.left_out += 1,
         }
     }
 
-    /// All rows kept: first those that did not simply arrive, then the others, slowest first.
+    /// Events of a row beyond the first.
     #[must_use]
-    pub fn into_vec(mut self) -> Vec<Row> {
+    pub fn duplicates(&self, writer: u16, sequence: u64) -> u32 {
+        self.duplicates.get(&(writer, sequence)).copied().unwrap_or(0)
+    }
+
+    /// One row, if it is among those kept.
+    #[must_use]
+    pub fn find(&self, writer: u16, sequence: u64) -> Option<Row> {
+        let delivered = self.delivered.iter().map(|Reverse(kept)| &kept.row);
+        let row = self
+            .others
+            .iter()
+            .chain(delivered)
+            .find(|row| (row.writer, row.sequence) == (writer, sequence))?;
+        Some(Row { duplicates: self.duplicates(writer, sequence), ..row.clone() })
+    }
+
+    /// Why a row of the run is not here.
+    #[must_use]
+    pub fn why_not_kept() -> &'static str {
+        "the row is not kept: of rows that simply arrived the slowest 10000 are, of all others the first 100000"
+    }
+
+    /// The end of the run: all rows kept, first those that did not simply arrive, then the others, slowest first.
+    #[must_use]
+    pub fn close(mut self, test: Arc<Test>) -> KeptRows {
         let mut rows = std::mem::take(&mut self.others);
-        let delivered = self.delivered.into_sorted_vec();
+        let delivered = std::mem::take(&mut self.delivered).into_sorted_vec();
         rows.extend(delivered.into_iter().map(|Reverse(kept)| kept.row));
-        rows
+        let mut duplicates = self.duplicates;
+        for row in &mut rows {
+            row.duplicates = duplicates.remove(&(row.writer, row.sequence)).unwrap_or(0);
+        }
+        // Those that came twice before the others that simply arrived; the order within stays.
+        rows.sort_by_key(|row| row.is_plain() && row.duplicates == 0);
+        // What came again after its row had been let go.
+        let mut duplicated: Vec<((u16, u64), u32)> = duplicates.into_iter().collect();
+        duplicated.sort_unstable();
+        KeptRows { test, rows, duplicated }
     }
 
     /// Rows that did not fit.
@@ -173,6 +262,11 @@ mod tests {
 
     use super::*;
     use crate::matcher::Parts;
+    use crate::measure::fixture::Fixture;
+
+    fn test() -> Arc<Test> {
+        Arc::new(Fixture::of(|_| {}).test)
+    }
 
     fn row(sequence: u64, e2e: i64, outcome: Outcome) -> Row {
         let observed = (outcome == Outcome::Delivered).then_some(UnixNanos(e2e));
@@ -194,6 +288,9 @@ mod tests {
             outcome,
             event,
             no_row: false,
+            duplicates: 0,
+            data_matches: None,
+            check_passed: None,
             measured: true,
             timeline,
         }
@@ -209,11 +306,43 @@ mod tests {
         });
         rows.keep(row(count, 0, Outcome::Lost));
         assert_eq!(rows.left_out(), 5);
-        let kept = rows.into_vec();
+        let kept = rows.close(test()).rows;
         assert_eq!((kept.len(), kept[0].outcome), (DELIVERED_MAX + 1, Outcome::Lost));
         let latencies: Vec<i64> =
             kept[1..].iter().map(|row| row.timeline.observed.expect("delivered").0).collect();
         assert!(latencies.is_sorted_by(|a, b| a > b));
         assert_eq!(latencies.last(), Some(&5));
+    }
+
+    #[test]
+    fn a_row_that_came_twice_is_listed_with_its_count_whether_it_is_kept_or_not() {
+        let mut rows = Rows::default();
+        rows.keep(row(0, 1, Outcome::Delivered));
+        rows.duplicate(0, 0);
+        rows.duplicate(0, 0);
+        let count = DELIVERED_MAX as u64 + 2;
+        (1..count).for_each(|n| rows.keep(row(n, i64::try_from(n).expect("small") + 1, Outcome::Delivered)));
+        // The fastest was let go for slower ones before it came again.
+        rows.duplicate(0, 1);
+        let found = rows.find(0, 0).expect("moved to those that did not simply arrive");
+        assert_eq!(found.duplicates, 2);
+        let kept = rows.close(test());
+        let lines: Vec<_> = kept.lines().collect();
+        assert_eq!(lines.len(), DELIVERED_MAX + 2);
+        assert_eq!((&lines[0]["sequence"], &lines[0]["duplicates"]), (&0.into(), &2.into()));
+        assert_eq!(lines[lines.len() - 1], serde_json::json!({"writer": 0, "sequence": 1, "duplicates": 1}));
+        assert_eq!(kept.find(0, 1), None, "nothing but its count is left");
+    }
+
+    #[test]
+    fn content_that_differs_is_listed_and_shown() {
+        let mut rows = Rows::default();
+        rows.keep(row(0, 9, Outcome::Delivered));
+        rows.keep(Row { data_matches: Some(false), ..row(1, 1, Outcome::Delivered) });
+        let kept = rows.close(test());
+        let first = kept.lines().next().expect("two rows");
+        assert_eq!((&first["sequence"], &first["data_matches"]), (&1.into(), &false.into()));
+        assert_eq!(kept.find(0, 1), Some(first));
+        assert!(kept.find(0, 2).is_none() && kept.why_not().contains("not kept"));
     }
 }

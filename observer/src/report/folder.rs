@@ -7,11 +7,13 @@ use std::fs;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
+use parking_lot::Mutex;
 use streamgauge_shared::report::{Report, render};
-use streamgauge_shared::test_file::{Source, Test};
+use streamgauge_shared::test_file::Source;
 use streamgauge_shared::time::UnixNanos;
 
-use crate::measure::Rows;
+use super::IntervalLog;
+use crate::measure::{Interval, KeptRows};
 
 /// What the folder is called until it is whole.
 const PARTIAL: &str = ".partial";
@@ -22,6 +24,7 @@ pub struct Folder {
     run: String,
     path: PathBuf,
     partial: PathBuf,
+    latencies: Mutex<IntervalLog>,
 }
 
 impl Folder {
@@ -41,12 +44,10 @@ impl Folder {
         let legal = |c: char| if c.is_ascii_alphanumeric() || matches!(c, '-' | '_') { c } else { '_' };
         let test_name: String = test_name.chars().map(legal).collect();
         let name = format!("{}-{test_name}-{run}", started_at.to_basic());
-        let folder = Self {
-            run: run.to_owned(),
-            path: runs.join(&name),
-            partial: runs.join(format!("{name}{PARTIAL}")),
-        };
-        fs::create_dir_all(&folder.partial)?;
+        let partial = runs.join(format!("{name}{PARTIAL}"));
+        fs::create_dir_all(&partial)?;
+        let latencies = Mutex::new(IntervalLog::create(&partial.join("latency.hlog"), started_at)?);
+        let folder = Self { run: run.to_owned(), path: runs.join(&name), partial, latencies };
         let as_run = format!(
             "{}\n# ---- the model, {} ----\n#{}\n",
             test.text,
@@ -78,15 +79,25 @@ impl Folder {
         replace(&self.partial.join("summary.txt"), &render(report, false))
     }
 
+    /// Adds to the interval log.
+    ///
+    /// # Errors
+    /// The file system's; what could not be written is written with the next interval.
+    pub fn log(&self, intervals: Vec<Interval>) -> io::Result<()> {
+        let mut latencies = self.latencies.lock();
+        intervals.into_iter().try_for_each(|interval| latencies.add(interval))
+    }
+
     /// Writes the final report and the single rows, and gives the folder its name.
     ///
     /// # Errors
     /// The file system's; what was written stays under the temporary name.
-    pub fn finish(&self, report: &Report, rows: Rows, test: &Test) -> io::Result<()> {
+    pub fn finish(&self, report: &Report, rows: &KeptRows) -> io::Result<()> {
         self.refresh(report)?;
+        self.latencies.lock().flush()?;
         let mut lines = io::BufWriter::new(fs::File::create(self.partial.join("rows.jsonl"))?);
-        for row in rows.into_vec() {
-            writeln!(lines, "{}", row.to_json(test))?;
+        for line in rows.lines() {
+            writeln!(lines, "{line}")?;
         }
         lines.flush()?;
         fs::rename(&self.partial, &self.path)

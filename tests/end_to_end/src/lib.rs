@@ -4,12 +4,19 @@
 
 pub mod gallery;
 
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use hdrhistogram::Histogram;
+use hdrhistogram::serialization::Deserializer;
+use hdrhistogram::serialization::interval_log::{IntervalLogIterator, LogEntry};
 use serde_json::Value;
 use streamgauge_shared::report::Report;
 use streamgauge_testbed::{Process, Program, Signal, State, Testbed, find_program, wait_for};
@@ -94,6 +101,31 @@ impl Observer {
         let [folder] = &folders[..] else { bail!("one run folder expected, found {folders:?}") };
         let text = fs::read_to_string(folder.join("report.json"))?;
         Ok(serde_json::from_str(&text)?)
+    }
+
+    /// `latency.hlog` of the only run, as the `hdrhistogram` crate reads it: the sum of the intervals by tag.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub fn interval_sums(&self) -> Result<BTreeMap<String, Histogram<u64>>> {
+        let folders = self.run_folders()?;
+        let log = fs::read(folders.first().context("no run folder")?.join("latency.hlog"))?;
+        let mut sums: BTreeMap<String, Histogram<u64>> = BTreeMap::new();
+        for entry in IntervalLogIterator::new(&log) {
+            let Ok(entry) = entry else { bail!("not an interval log: {entry:?}") };
+            let LogEntry::Interval(interval) = entry else { continue };
+            let payload = STANDARD.decode(interval.encoded_histogram())?;
+            let histogram: Histogram<u64> = Deserializer::new().deserialize(&mut payload.as_slice())?;
+            let tag = interval.tag().context("an interval without a tag")?.as_str().to_owned();
+            match sums.entry(tag) {
+                Entry::Vacant(vacant) => drop(vacant.insert(histogram)),
+                Entry::Occupied(mut sum) => {
+                    sum.get_mut().auto(true);
+                    sum.get_mut().add(&histogram)?;
+                }
+            }
+        }
+        Ok(sums)
     }
 
     /// The lines of `rows.jsonl` of the only run.

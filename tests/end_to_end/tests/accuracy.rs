@@ -2,11 +2,13 @@
 
 use std::time::Duration;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
+use hdrhistogram::Histogram;
+use serde_json::Value;
 use streamgauge_end_to_end::gallery::Acks;
-use streamgauge_end_to_end::{Observer, finish, scenario, start_run};
-use streamgauge_shared::report::Figure;
-use streamgauge_testbed::Testbed;
+use streamgauge_end_to_end::{Observer, finish, get, scenario, start_run};
+use streamgauge_shared::report::{Figure, Report};
+use streamgauge_testbed::{Testbed, wait_for};
 
 /// What the headline may differ from the relay's own figure, milliseconds.
 const ACCURACY_MS: f64 = 3.0;
@@ -34,6 +36,7 @@ async fn known_delay(delay_ms: u32) -> Result<()> {
     let observer = Observer::start(&bed, &["--once"]).await?;
     let scenario = scenario(&bed, RATE, SECONDS)?;
     let run = start_run(&bed, &observer, &scenario, &["--prepare"]).await?;
+    let shown_live = row_while_it_runs(&observer).await?;
     let finished = finish(&run, Duration::from_secs(90)).await?;
     let report = observer.report()?;
     let shown = format!("{}\n{}", finished.stdout, finished.stderr);
@@ -66,7 +69,48 @@ async fn known_delay(delay_ms: u32) -> Result<()> {
     assert!((reported - relay).abs() <= ACCURACY_MS, "reported {reported} ms, the relay's {relay} ms");
     assert!(min >= f64::from(delay_ms), "{min} ms is below the delay");
     assert_eq!(finished.code, i32::from(report.verdict.exit_code));
+    interval_log(&observer, &report)?;
+    // Shown while the run went on, it is the line that the run leaves.
+    let same = |row: &Value| (&row["writer"], &row["sequence"]) == (&0.into(), &0.into());
+    assert_eq!(observer.rows()?.into_iter().find(same), Some(shown_live));
     bed.stop()
+}
+
+/// The first row of the run, asked for while the run goes on until it has arrived and PostgreSQL has answered.
+async fn row_while_it_runs(observer: &Observer) -> Result<Value> {
+    wait_for("the first row to have arrived", Duration::from_secs(15), || async {
+        let answer = get(&observer.address, "/api/rows/0/0").await.map_err(|error| format!("{error:#}"))?;
+        let row: Value =
+            serde_json::from_str(&answer.body).map_err(|error| format!("{error}: {}", answer.body))?;
+        let whole = answer.status == 200 && row["outcome"] == "delivered" && row["committed_ns"].is_i64();
+        if whole { Ok(row) } else { Err(answer.body) }
+    })
+    .await?;
+    let unknown = get(&observer.address, "/api/rows/0/1000000").await?;
+    assert_eq!(unknown.status, 404, "{}", unknown.body);
+    assert!(unknown.body.contains("no record of this operation has come yet"), "{}", unknown.body);
+    let row = get(&observer.address, "/api/rows/0/0").await?;
+    Ok(serde_json::from_str(&row.body)?)
+}
+
+/// The seconds of `latency.hlog` together are what the report says: every value, and the same percentile.
+fn interval_log(observer: &Observer, report: &Report) -> Result<()> {
+    let sums = observer.interval_sums()?;
+    for (latency, figures) in &report.latency {
+        for by in &figures.by {
+            let tag = format!("{latency}.{}", by.operation);
+            let count = |tag: &str| sums.get(tag).map_or(0, Histogram::len);
+            let counted = count(&tag) + count(&format!("{tag}.early"));
+            assert_eq!(counted, by.stats.count, "{tag}");
+        }
+    }
+    // The test has one entity; nothing of its values is below zero.
+    let by = report.latency["cdc_e2e_latency"].by.iter().find(|by| by.operation == "create");
+    let (sum, by) = (&sums["cdc_e2e_latency.create"], by.context("no creates")?);
+    let Figure::Value(p99) = by.stats.p99 else { bail!("no p99 of creates") };
+    let logged = millis(i64::try_from(sum.value_at_quantile(0.99))?);
+    assert!((logged - p99).abs() <= p99 * 0.002, "p99 {logged} ms in the log, {p99} ms in the report");
+    Ok(())
 }
 
 #[expect(clippy::cast_precision_loss, reason = "differences of minutes are exact")]
