@@ -46,7 +46,7 @@ pub fn header(base: UnixNanos) -> String {
 /// # Panics
 /// When `tag` holds a comma, a space or a line end: tags are names of ours.
 pub fn append(log: &mut Vec<u8>, tag: &str, histogram: &SignedHistogram, start: Nanos, length: Nanos) {
-    if histogram.positive.len() > 0 {
+    if !histogram.positive.is_empty() {
         append_side(log, tag, &histogram.positive, start, length);
     }
     if let Some(negative) = &histogram.negative {

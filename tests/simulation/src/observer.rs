@@ -46,6 +46,9 @@ impl Sink for Ears {
     fn settled(&mut self, writer: u16, sequence: u64, arrived: bool) {
         self.recorder.settled(writer, sequence, arrived);
     }
+    fn duplicate(&mut self, writer: u16, sequence: u64) {
+        self.recorder.duplicate(writer, sequence);
+    }
     fn done(&mut self, writer: u16, sequence: u64, entry: &Entry) {
         let before = self.done.insert((writer, sequence), entry.outcome);
         assert_eq!(before, None, "operation {sequence} of writer {writer} is done once");
