@@ -120,6 +120,9 @@ fn a_row_that_is_created_awaited_and_deleted_arrives_twice() {
     matcher.event(row(0, 400), &mut heard);
     matcher.event(gone("k", 410), &mut heard);
     expect(&matcher, &[("delivered", 2), ("first", 2), ("duplicate", 2)]);
+    assert_eq!(heard.duplicates, BTreeMap::from([(0, 1), (1, 1)]), "each told with its operation");
+    assert!(matches!(matcher.find(0, 0), Found::Left(Phase::Run)));
+    assert!(matches!(matcher.find(0, 2), Found::NotYet) && matches!(matcher.find(1, 0), Found::NoWriter));
     matcher.close(&mut heard);
     matcher.assert_sums(true);
     assert!(matcher.is_idle());

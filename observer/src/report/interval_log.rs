@@ -1,6 +1,6 @@
 //! `latency.hlog`: the latencies of each second as an HDR interval log.
 //!
-//! A line of a thousand rows takes about 1 kB. So that days stay bounded, lines stand for longer once the
+//! A line of a thousand rows takes up to about 1 kB. So that days stay bounded, lines stand for longer once the
 //! file is large: nothing is left out, only the course of time gets coarser.
 
 use std::fs::File;

@@ -143,4 +143,30 @@ mod tests {
         assert!(lines[lines.len() - 2].starts_with("Tag=a.b,1.500,1.000,25.0"), "{text}");
         assert!(lines[lines.len() - 1].starts_with("Tag=a.b.early,1.500,1.000,3.0"), "{text}");
     }
+
+    /// Values between 1 and 100 ms, each decade as likely: wider than a second of a healthy pipeline.
+    #[test]
+    fn a_line_is_as_small_as_the_documentation_says() {
+        for (values, limit) in [(10, 300), (100, 800), (1_000, 2_500), (10_000, 4_000)] {
+            let mut histogram = SignedHistogram::default();
+            for n in 0..values {
+                // The golden ratio walks evenly through the exponents, in no order.
+                let exponent = (f64::from(n) * 0.618_033_988_749_895).fract() * 2.0;
+                histogram.record(Nanos::from_millis_f64(10_f64.powf(exponent)));
+            }
+            let mut log = Vec::new();
+            append(
+                &mut log,
+                "cdc_e2e_latency.create",
+                &histogram,
+                Nanos::from_secs(100_000),
+                Nanos::from_secs(1),
+            );
+            assert!(
+                log.len() <= limit,
+                "{} bytes for {values} values, at most {limit} are allowed",
+                log.len()
+            );
+        }
+    }
 }
