@@ -4,7 +4,7 @@ use streamgauge_shared::account::{EventKind, Operation, Phase};
 use streamgauge_shared::timeline::Latency;
 
 use super::window::Window;
-use super::{Change, EARLY_MAX, Event, Matcher, Place, Sink};
+use super::{Change, EARLY_MAX, Event, Matcher, Place, Sink, duplicate};
 
 impl Matcher {
     /// An event of this run that the record of its operation does not explain yet.
@@ -33,21 +33,26 @@ impl Matcher {
         let mut early: Vec<_> = self.early.drain().collect();
         early.sort_by_key(|(id, _)| *id);
         for (id, events) in early {
-            let known = self.windows.get(usize::from(id.0)).is_some_and(|window| window.get(id.1).is_some())
-                || self.lost.contains_key(&id);
-            if known {
-                for event in events {
-                    self.early_count -= 1;
-                    self.events[Phase::Run as usize].give(EventKind::Early);
-                    // PostgreSQL's answer to a delete never came; or the record of a row's last attempt, and then its
-                    // time is not known and the ledger is incomplete.
-                    let is_delete = matches!(event.change, Change::Deleted { .. });
-                    self.limits.contradictions += u64::from(!is_delete);
-                    let measured = event.measured && is_delete;
-                    self.arrive(id, &Event { measured, ..event }, sink);
-                }
-            } else {
+            let entry = self.windows.get(usize::from(id.0)).and_then(|window| window.get(id.1));
+            let Some(phase) = entry.or_else(|| self.lost.get(&id)).map(|entry| entry.phase) else {
                 self.recover(&events, sink);
+                continue;
+            };
+            for (index, event) in events.into_iter().enumerate() {
+                self.early_count -= 1;
+                self.events[Phase::Run as usize].give(EventKind::Early);
+                if index > 0 {
+                    // The first one may have let the entry leave.
+                    self.events[phase as usize].see(EventKind::Duplicate);
+                    duplicate(id, phase, sink);
+                    continue;
+                }
+                // PostgreSQL's answer to a delete never came; or the record of a row's last attempt, and then its
+                // time is not known and the ledger is incomplete.
+                let is_delete = matches!(event.change, Change::Deleted { .. });
+                self.limits.contradictions += u64::from(!is_delete);
+                let measured = event.measured && is_delete;
+                self.arrive(id, &Event { measured, ..event }, sink);
             }
         }
     }

@@ -251,18 +251,18 @@ impl Matcher {
     /// A user waits for an operation: it is due by then, and the user is told when it is settled.
     pub fn awaited(&mut self, writer: u16, awaited: Awaited, sink: &mut impl Sink) {
         let Some(window) = self.windows.get_mut(usize::from(writer)) else { return };
-        match window.get_mut(awaited.sequence) {
-            Some(entry) if entry.arrived() => sink.settled(writer, awaited.sequence, true),
-            Some(entry) if matches!(entry.outcome, Outcome::Pending | Outcome::Unknown) => {
+        let given_up = self.lost.get_mut(&(writer, awaited.sequence));
+        match window.get_mut(awaited.sequence).or(given_up) {
+            Some(entry) if !entry.arrived() => {
+                // Also of one superseded or given up, which may arrive after all.
                 entry.deadline = awaited.deadline;
-                entry.awaited = true;
+                entry.awaited = matches!(entry.outcome, Outcome::Pending | Outcome::Unknown);
+                if !entry.awaited {
+                    sink.settled(writer, awaited.sequence, false);
+                }
             }
-            // Rejected, superseded, lost.
-            Some(_) => sink.settled(writer, awaited.sequence, false),
-            None => {
-                let given_up = self.lost.contains_key(&(writer, awaited.sequence));
-                sink.settled(writer, awaited.sequence, !given_up);
-            }
+            // What has left for good had arrived, or was refused, and then nobody waits for it.
+            _ => sink.settled(writer, awaited.sequence, true),
         }
     }
 
@@ -415,12 +415,13 @@ impl Matcher {
 
     /// The end of the drain: whatever is pending is lost, whatever is early is recovered or foreign.
     pub fn close(&mut self, sink: &mut impl Sink) {
+        // First: what arrives now supersedes what came before it on its key.
+        self.close_early(sink);
         for writer in 0..self.windows.len() {
             let writer = u16::try_from(writer).expect("writers are numbered with 16 bits");
             let ids: Vec<u64> = self.windows[usize::from(writer)].sequences().collect();
             ids.into_iter().for_each(|sequence| self.give_up((writer, sequence), sink));
         }
-        self.close_early(sink);
         for (writer, window) in (0..).zip(&self.windows) {
             window.numbered().for_each(|(sequence, entry)| done((writer, sequence), entry, sink));
         }

@@ -174,6 +174,45 @@ fn a_retry_whose_record_never_came_arrives_unmeasured_at_the_close() {
 }
 
 #[test]
+fn what_arrives_only_at_the_close_is_counted_whole_and_supersedes() {
+    let (mut matcher, mut heard) = (matcher(), Heard::default());
+    matcher.opened(0, opened(0, Operation::Create, "k", 100), &mut heard);
+    matcher.closed(0, committed(0, 150), &mut heard);
+    // The writer dies: the record of the last attempt never comes, and its event does, twice.
+    matcher.opened(0, opened(1, Operation::Update, "k", 200), &mut heard);
+    let stamp = Stamp { run: RUN, writer: 0, sequence: 1, sent: UnixNanos(5_000) };
+    let change = Change::Stamped { entity: 0, stamp, content: Content::Digest(7), checks: Vec::new() };
+    for observed in [5_040, 5_050] {
+        matcher.event(Event { change: change.clone(), ..row(1, observed) }, &mut heard);
+    }
+    matcher.advance(UnixNanos(700 * SECOND), &mut heard);
+    matcher.close(&mut heard);
+    matcher.assert_sums(true);
+    assert_eq!(matcher.events(Phase::Run).total(), 2, "no event vanishes");
+    assert_eq!(sums(&matcher)["duplicate"], 1);
+    let (mut matcher, mut heard) = (self::matcher(), Heard::default());
+    matcher.opened(0, opened(0, Operation::Create, "k", 100), &mut heard);
+    matcher.opened(0, opened(1, Operation::Update, "k", 200), &mut heard);
+    matcher.event(Event { change, ..row(1, 5_040) }, &mut heard);
+    matcher.close(&mut heard);
+    expect(&matcher, &[("delivered", 1), ("superseded", 1), ("first", 1)]);
+}
+
+#[test]
+fn an_await_moves_the_deadline_of_one_that_was_superseded_and_arrives_after_all() {
+    let (mut matcher, mut heard) = (matcher(), Heard::default());
+    matcher.opened(0, opened(0, Operation::Create, "k", 0), &mut heard);
+    matcher.closed(0, committed(0, 5), &mut heard);
+    matcher.opened(0, opened(1, Operation::Update, "k", 10), &mut heard);
+    matcher.closed(0, committed(1, 15), &mut heard);
+    matcher.event(row(1, 20), &mut heard);
+    matcher.awaited(0, Awaited { sequence: 0, deadline: UnixNanos(100) }, &mut heard);
+    assert_eq!(heard.settled.get(&0), Some(&false));
+    matcher.event(row(0, 200), &mut heard);
+    expect(&matcher, &[("delivered", 1), ("late", 1), ("first", 1), ("out_of_order", 1)]);
+}
+
+#[test]
 fn a_refused_delete_does_not_take_the_event_of_the_next_one() {
     for answered_first in [true, false] {
         let (mut matcher, mut heard) = (matcher(), Heard::default());

@@ -485,7 +485,12 @@ impl World {
             let said = self.observer.outcome(op);
             let expected = self.truth.verdict(index).map(|verdict| verdict.outcome);
             // What has left for good and was not of the measured phase is only in the sums.
-            assert!(said.is_none() || said == expected, "{said:?} is said, {expected:?} is true of {op:?}");
+            let row = || self.truth.ops.iter().filter(|other| other.row == op.row).collect::<Vec<_>>();
+            assert!(
+                said.is_none() || said == expected,
+                "{said:?} is said, {expected:?} is true of {op:?}; its row's operations: {:#?}",
+                row()
+            );
         }
         assert_eq!(self.reported(), self.counts(closed), "at {now} ns");
         let report = self.observer.snapshot(UnixNanos(now), closed).report;
