@@ -163,7 +163,8 @@ impl Observer {
             Ok(canary) => (Some(canary), None),
             Err(reason) => (None, Some(reason)),
         };
-        let watched = Watched { model: test.model.clone(), canary: canary.is_some() };
+        let (model, checks) = (test.model.clone(), test.checks.clone());
+        let watched = Watched { model, checks, canary: canary.is_some() };
         let (reader, folder) = match self.open(&hello, &test.name, watched, inputs.clone()).await {
             Ok(opened) => opened,
             Err(failure) => {

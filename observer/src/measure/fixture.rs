@@ -82,6 +82,15 @@ impl Fixture {
         self.matcher.event(arrival(sequence, millis, true), &mut self.recorder);
     }
 
+    /// A row that was written arrives and says this.
+    pub(crate) fn arrive_with(&mut self, sequence: u64, millis: i64, says: Content) {
+        let mut event = arrival(sequence, millis, true);
+        if let Change::Stamped { content, .. } = &mut event.change {
+            *content = says;
+        }
+        self.matcher.event(event, &mut self.recorder);
+    }
+
     /// A second has passed.
     pub(crate) fn tick(&mut self, now_ms: i64) {
         self.facts.now = UnixNanos::from_millis(now_ms);

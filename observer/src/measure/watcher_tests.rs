@@ -7,6 +7,7 @@ use streamgauge_shared::threshold::{Expression, Metric, Tags, Threshold};
 use streamgauge_shared::time::{Nanos, UnixNanos};
 
 use super::fixture::{Fixture, opened};
+use crate::matcher::Content;
 
 fn threshold(name: &str, text: &str) -> Threshold {
     let metric = Metric::from_name(name).expect("a metric");
@@ -169,4 +170,16 @@ fn crossings_are_kept_only_for_a_breaking_point() {
     let points = asked.recorder.seconds().points();
     assert_eq!((points[29].pending, points[30].pending), (Some(10), Some(0)));
     assert!(points.iter().all(|point| point.arrived_of_sent == 1));
+}
+
+#[test]
+fn content_that_is_not_as_it_was_written_fails_a_threshold_and_what_cannot_be_compared_does_not() {
+    for (says, passes) in
+        [(Content::Digest(7), true), (Content::Unchecked, true), (Content::Digest(8), false)]
+    {
+        let mut run = run(vec![threshold("checks", "rate==1")]);
+        run.row(Opened { digest: Some(7), ..opened(0, 0) }, None);
+        run.arrive_with(0, 50, says);
+        assert_eq!(passed(&run.close().report.thresholds), [passes], "{says:?}");
+    }
 }

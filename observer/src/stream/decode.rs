@@ -26,6 +26,8 @@ struct Landing {
     entity: u16,
     /// Paths within `documentKey` and types of the key's columns, in the key's order.
     key: Vec<(String, ColumnType)>,
+    /// The same columns within the row before its delete, as the raw envelope has it.
+    key_before: Vec<(String, ColumnType)>,
     stamp_paths: Vec<String>,
     /// The verified columns, in the order of the digest.
     verified: Vec<Field>,
@@ -71,8 +73,10 @@ impl Decoder {
                 check.columns.iter().map(|(column, _)| Field::of(&entity.columns[*column])).collect()
             };
             let checks = (0..).zip(&test.checks).filter(is_of_entity);
+            let before = entity.envelope_key_paths().into_iter().zip(entity.key_columns());
             let landing = Landing {
                 entity: index,
+                key_before: before.map(|(path, column)| (path, column.kind)).collect(),
                 key: key.map(|(path, column)| (path.clone(), column.kind)).collect(),
                 stamp_paths: entity.stamp_paths(),
                 verified: entity.verified().map(|(_, column)| Field::of(column)).collect(),
@@ -185,6 +189,14 @@ impl Landing {
         }
     }
 
+    /// A document without a stamp: of a delete where it is Debezium's raw envelope of one. The stamp under `before`
+    /// is that of an earlier write and is never read.
+    fn unstamped(&self, row: &RawDocument) -> Change {
+        let is_delete = matches!(at(row, "op"), Some(RawBsonRef::String("d")));
+        let has_after = matches!(at(row, "after"), Some(RawBsonRef::Document(_)));
+        if is_delete && !has_after { self.deleted_by(&self.key_before, row) } else { Change::Unstamped }
+    }
+
     /// A row, or the part of it that an update changed.
     fn row(&self, row: &RawDocument) -> Change {
         let texts = self.stamp_paths.iter().filter_map(|path| match at(row, path) {
@@ -198,16 +210,20 @@ impl Landing {
                 content: content(row, &self.verified),
                 checks: self.checks.iter().map(|(check, fields)| (*check, content(row, fields))).collect(),
             },
-            None => Change::Unstamped,
+            None => self.unstamped(row),
         }
     }
 
     fn deleted(&self, document_key: &RawDocument) -> Change {
-        let column = |(path, kind): &(String, ColumnType)| match canonical(at(document_key, path)?, *kind) {
+        self.deleted_by(&self.key, document_key)
+    }
+
+    fn deleted_by(&self, key: &[(String, ColumnType)], document: &RawDocument) -> Change {
+        let column = |(path, kind): &(String, ColumnType)| match canonical(at(document, path)?, *kind) {
             Canonical::Text(text) => Some(text),
             Canonical::Null | Canonical::Unknown => None,
         };
-        let columns: Option<Vec<String>> = self.key.iter().map(column).collect();
+        let columns: Option<Vec<String>> = key.iter().map(column).collect();
         // A key of another shape is not one of ours.
         columns.map_or(Change::Unstamped, |columns| Change::Deleted {
             entity: self.entity,
@@ -242,17 +258,16 @@ fn content(row: &RawDocument, fields: &[Field]) -> Content {
     if fields.is_empty() { Content::Unchecked } else { Content::Digest(digest.finish()) }
 }
 
-/// A value at a dotted path: nested documents, or a field whose name is the dotted path itself, as
+/// A value at a dotted path: nested documents, or a field whose name is the dotted path itself or its beginning, as
 /// `updatedFields` has it.
 fn at<'a>(document: &'a RawDocument, path: &str) -> Option<RawBsonRef<'a>> {
     if let Ok(Some(value)) = document.get(path) {
         return Some(value);
     }
-    let (head, rest) = path.split_once('.')?;
-    match document.get(head) {
-        Ok(Some(RawBsonRef::Document(inner))) => at(inner, rest),
+    path.match_indices('.').find_map(|(dot, _)| match document.get(&path[..dot]) {
+        Ok(Some(RawBsonRef::Document(inner))) => at(inner, &path[dot + 1..]),
         _ => None,
-    }
+    })
 }
 
 impl Reply {
@@ -383,6 +398,72 @@ mod tests {
         let row = doc! { "_id": 5, "id": ID, "cdc_stamp": STAMP, "__deleted": true };
         let event = doc! { "operationType": "replace", "ns": { "coll": "customers" }, "documentKey": { "_id": 5 }, "fullDocument": row };
         assert_eq!(change_in(&test, event), deleted);
+    }
+
+    #[test]
+    fn an_envelope_of_a_delete_is_one_by_the_key_before_it_and_never_a_row() {
+        let event = |row: mongodb::bson::Document| {
+            let key = doc! { "_id": mongodb::bson::oid::ObjectId::from_bytes([7; 12]) };
+            change(
+                doc! { "operationType": "insert", "ns": { "coll": "customers" }, "documentKey": key, "fullDocument": row },
+            )
+        };
+        let deleted = Some(Change::Deleted { entity: 0, key: ID.to_owned() });
+        let key_only = doc! { "id": ID, "email": Bson::Null, "cdc_stamp": Bson::Null };
+        let full = doc! { "id": ID, "email": "a@b", "status": "active", "cdc_stamp": STAMP };
+        for before in [key_only.clone(), full.clone()] {
+            assert_eq!(event(doc! { "before": before.clone(), "after": Bson::Null, "op": "d" }), deleted);
+            // The projection leaves no `after` where it is null.
+            assert_eq!(event(doc! { "before": before, "op": "d" }), deleted);
+        }
+        // The stamp before an update is not that of the update.
+        let old = full.clone();
+        let newer =
+            doc! { "id": ID, "email": "a@b", "status": "active", "cdc_stamp": STAMP.replace(".17.", ".18.") };
+        match event(doc! { "before": old, "after": newer, "op": "u" }) {
+            Some(Change::Stamped { stamp, .. }) => assert_eq!(stamp.sequence, 18),
+            other => panic!("{other:?}"),
+        }
+        let foreign = [
+            doc! { "before": full.clone(), "after": { "id": ID }, "op": "d" },
+            doc! { "before": full.clone(), "after": { "id": ID }, "op": "u" },
+            doc! { "before": Bson::Null, "after": Bson::Null, "op": "d" },
+            doc! { "before": { "id": 5 }, "after": Bson::Null, "op": "d" },
+            doc! { "before": full, "after": Bson::Null, "op": "t" },
+        ];
+        for row in foreign {
+            assert_eq!(event(row.clone()), Some(Change::Unstamped), "{row}");
+        }
+        // A row of one's own table may have such columns: its stamp says that it is a row.
+        let row = doc! { "op": "d", "before": key_only, "cdc_stamp": STAMP };
+        assert!(matches!(event(row), Some(Change::Stamped { .. })));
+    }
+
+    #[test]
+    fn a_path_is_found_however_its_parts_are_nested_or_dotted() {
+        let mut test = test();
+        test.model.entities[0].landing.stamp_path = "meta.cdc.stamp".into();
+        let update = |fields: mongodb::bson::Document| {
+            change_in(
+                &test,
+                doc! { "operationType": "update", "ns": { "coll": "customers" }, "updateDescription": { "updatedFields": fields } },
+            )
+        };
+        let found = [
+            doc! { "meta.cdc.stamp": STAMP },
+            doc! { "meta.cdc": { "stamp": STAMP } },
+            doc! { "meta": { "cdc": { "stamp": STAMP } } },
+            doc! { "meta": { "cdc.stamp": STAMP } },
+            doc! { "after": { "cdc_stamp": STAMP } },
+        ];
+        for fields in found {
+            assert_eq!(update(fields.clone()), stamped(Content::Unchecked), "{fields}");
+        }
+        for fields in
+            [doc! { "meta.cdc": STAMP }, doc! { "stamp": STAMP }, doc! { "meta.cdc.stamp": 7 }, doc! {}]
+        {
+            assert_eq!(update(fields.clone()), Some(Change::Unstamped), "{fields}");
+        }
     }
 
     #[test]

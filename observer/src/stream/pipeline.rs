@@ -1,8 +1,10 @@
 //! What the change stream watches: the run's collections and what would end them, with the fields that
 //! are needed and no others.
 
+use std::collections::BTreeSet;
+
 use mongodb::bson::{Bson, Document, RawDocumentBuf, doc};
-use streamgauge_shared::test_file::{DELETED_MARK, Model};
+use streamgauge_shared::test_file::{Check, DELETED_MARK, Model};
 
 use crate::canary;
 
@@ -11,6 +13,8 @@ use crate::canary;
 pub struct Watched {
     /// Whose collections are watched.
     pub model: Model,
+    /// Whose columns are needed, verified or not.
+    pub checks: Vec<Check>,
     /// Whether the canary's collection is watched too.
     pub canary: bool,
 }
@@ -37,27 +41,37 @@ pub(super) fn stages(
     let mut fields = doc! {
         "operationType": 1, "ns": 1, "documentKey": 1, "clusterTime": 1, "wallTime": 1, "updateDescription.updatedFields": 1,
     };
-    for entity in &model.entities {
-        for (_, column) in entity.verified() {
+    let mut paths = BTreeSet::new();
+    for (index, entity) in model.entities.iter().enumerate() {
+        let its_checks = watched.checks.iter().filter(|check| check.entity == index);
+        let checked = its_checks.flat_map(|check| &check.columns).map(|(column, _)| &entity.columns[*column]);
+        for column in entity.verified().map(|(_, column)| column).chain(checked) {
             // Debezium's envelope holds the row under `after`.
-            fields.insert(format!("fullDocument.{}", column.field), 1);
-            fields.insert(format!("fullDocument.after.{}", column.field), 1);
+            paths.extend([column.field.clone(), format!("after.{}", column.field)]);
         }
         // Of a document that is marked as deleted, and has its key beside `_id`.
         let beside_id = |path: &&String| path.as_str() != "_id" && !path.starts_with("_id.");
-        for path in entity.stamp_paths().iter().chain(entity.landing.key_paths.iter().filter(beside_id)) {
-            fields.insert(format!("fullDocument.{path}"), 1);
-        }
-        fields.insert(format!("fullDocument.{DELETED_MARK}"), 1);
+        paths.extend(entity.stamp_paths());
+        paths.extend(entity.landing.key_paths.iter().filter(beside_id).cloned());
+        // Of the envelope of a delete.
+        paths.extend(entity.envelope_key_paths());
     }
+    paths.extend([DELETED_MARK, "op"].map(str::to_owned));
     if watched.canary {
         // Not its drop: the canary's collection goes at the end of a run, its own or another observer's.
         wanted
             .push(doc! { "ns.coll": canary::COLLECTION, "operationType": { "$in": ["insert", "replace"] } });
-        fields.insert(format!("fullDocument.{}", canary::STAMP_FIELD), 1);
+        paths.insert(canary::STAMP_FIELD.to_owned());
     }
+    fields.extend(outermost(&paths).map(|path| (format!("fullDocument.{path}"), 1.into())));
     let wanted = doc! { "$or": wanted };
     Ok(vec![doc! { "$changeStream": change_stream }, doc! { "$match": wanted }, doc! { "$project": fields }])
+}
+
+/// The paths that lie within no other: MongoDB refuses a projection of both, and the outer one includes the inner.
+fn outermost(paths: &BTreeSet<String>) -> impl Iterator<Item = &String> {
+    let is_inner = |path: &String| path.match_indices('.').any(|(dot, _)| paths.contains(&path[..dot]));
+    paths.iter().filter(move |path| !is_inner(path))
 }
 
 #[cfg(test)]
@@ -73,9 +87,50 @@ mod tests {
         let model = source("m.toml", include_str!("../../../scenarios/models/shop.toml"));
         let parsed =
             parse(&test, Scale::default(), Scale::default(), |_| Ok(model)).expect("the shipped test");
-        let watched = Watched { model: parsed.0.model, canary: true };
+        let watched = Watched { model: parsed.0.model, checks: parsed.0.checks, canary: true };
         let text = format!("{:?}", stages(&watched, None).expect("stages"));
         assert!(!text.contains("updateLookup") && !text.contains("\"fullDocument\":"), "{text}");
+    }
+
+    #[test]
+    fn what_a_check_names_is_there_though_the_model_does_not_verify_it() {
+        let source = |name: &str, text: &str| Source { name: name.into(), text: text.into() };
+        let test = source("t.toml", include_str!("../../../scenarios/soak.toml"));
+        let unverified = include_str!("../../../scenarios/models/shop.toml").replace(", verified = true", "");
+        let model = source("m.toml", &unverified);
+        let parsed =
+            parse(&test, Scale::default(), Scale::default(), |_| Ok(model)).expect("the shipped test");
+        let watched = |checks| Watched { model: parsed.0.model.clone(), checks, canary: false };
+        let projects = |watched: &Watched| {
+            let stages = stages(watched, None).expect("stages");
+            let fields = stages.last().expect("a projection").get_document("$project").expect("fields");
+            (fields.contains_key("fullDocument.status"), fields.contains_key("fullDocument.after.status"))
+        };
+        assert_eq!(projects(&watched(parsed.0.checks.clone())), (true, true));
+        assert_eq!(projects(&watched(Vec::new())), (false, false));
+    }
+
+    #[test]
+    fn no_path_lies_within_another_that_is_asked_for() {
+        let source = |name: &str, text: &str| Source { name: name.into(), text: text.into() };
+        let test = source("t.toml", include_str!("../../../scenarios/mixed.toml"));
+        let model = source("m.toml", include_str!("../../../scenarios/models/shop.toml"));
+        let mut parsed =
+            parse(&test, Scale::default(), Scale::default(), |_| Ok(model)).expect("the shipped test");
+        // Columns of one's own table that are called like parts of the envelope.
+        let columns = parsed.0.model.entities[0].columns.iter_mut().filter(|column| column.verified);
+        for (column, name) in columns.zip(["after", "before"]) {
+            column.field = name.into();
+        }
+        let watched = Watched { model: parsed.0.model, checks: parsed.0.checks, canary: true };
+        let stages = stages(&watched, None).expect("stages");
+        let fields = stages.last().expect("a projection").get_document("$project").expect("fields");
+        for outer in fields.keys() {
+            let within = format!("{outer}.");
+            let inner: Vec<_> = fields.keys().filter(|path| path.starts_with(&within)).collect();
+            assert!(inner.is_empty(), "{outer} and {inner:?}");
+        }
+        assert!(fields.contains_key("fullDocument.after") && fields.contains_key("fullDocument.before"));
     }
 
     #[test]
@@ -87,7 +142,7 @@ mod tests {
             parse(&test, Scale::default(), Scale::default(), |_| Ok(model)).expect("the shipped test");
         let model = parsed.0.model;
         let text = |canary| {
-            let watched = Watched { model: model.clone(), canary };
+            let watched = Watched { model: model.clone(), checks: Vec::new(), canary };
             format!("{:?}", stages(&watched, None).expect("stages"))
         };
         assert!(!text(false).contains(canary::COLLECTION));

@@ -133,6 +133,54 @@ mod tests {
         assert_eq!(of("false", ColumnType::Boolean), text("false"));
     }
 
+    /// A value of a column: its canonical form, and what sinks make of it.
+    #[derive(Clone, Debug)]
+    struct Value {
+        kind: ColumnType,
+        form: String,
+        sent: Vec<Bson>,
+    }
+
+    /// Whole numbers are within what a float holds exactly, amounts within its 15 digits: beyond them a sink that
+    /// goes through a float does change the value.
+    fn value() -> impl Strategy<Value = Value> {
+        const EXACT: i64 = 1 << 53;
+        let integer = (-20_i64..20).prop_union(-EXACT..EXACT).prop_map(|number| {
+            #[expect(clippy::cast_precision_loss, reason = "below 2^53")]
+            let float = number as f64;
+            let small = i32::try_from(number).ok().map(Bson::from);
+            let sent = [number.into(), float.into(), number.to_string().into()].into_iter().chain(small);
+            Value { kind: ColumnType::Bigint, form: number.to_string(), sent: sent.collect() }
+        });
+        let amount =
+            (-2_000_i64..2_000).prop_union(-999_999_999_999_999..999_999_999_999_999).prop_map(|cents| {
+                let (sign, size) = (if cents < 0 { "-" } else { "" }, cents.unsigned_abs());
+                let written = format!("{sign}{}.{:02}", size / 100, size % 100);
+                let form = written.trim_end_matches('0').trim_end_matches('.').to_owned();
+                let float = written.parse::<f64>().expect("a number");
+                let whole = (cents % 100 == 0).then(|| Bson::from(cents / 100));
+                let sent = [decimal128(&written), decimal128(&form), float.into(), written.into()];
+                let kind = ColumnType::Numeric { precision: 17, scale: 2 };
+                Value { kind, form, sent: sent.into_iter().chain(whole).collect() }
+            });
+        let flag = any::<bool>().prop_map(|flag| {
+            let sent = vec![flag.into(), flag.to_string().into()];
+            Value { kind: ColumnType::Boolean, form: flag.to_string(), sent }
+        });
+        let uuid = any::<[u8; 16]>().prop_map(|bytes| {
+            let form = hyphenated(&bytes).expect("16 bytes");
+            let binary = mongodb::bson::Binary { subtype: BinarySubtype::Uuid, bytes: bytes.to_vec() };
+            let sent = vec![form.clone().into(), form.to_uppercase().into(), binary.into()];
+            Value { kind: ColumnType::Uuid, form, sent }
+        });
+        let word = ".{0,8}".prop_map(|word: String| Value {
+            kind: ColumnType::Text,
+            form: word.clone(),
+            sent: vec![word.into()],
+        });
+        prop_oneof![integer, amount, flag, uuid, word]
+    }
+
     proptest! {
         #[test]
         fn whole_numbers_survive_every_type_that_can_hold_them(number in -(1_i64 << 53)..(1_i64 << 53)) {
@@ -152,6 +200,22 @@ mod tests {
             let expected = of(written.clone(), numeric);
             prop_assert_eq!(&of(written.parse::<f64>().expect("a number"), numeric), &expected);
             prop_assert_eq!(&of(decimal128(&written), numeric), &expected);
+        }
+
+        #[test]
+        fn a_value_is_equal_through_every_type_a_sink_makes_of_it_and_differs_from_every_other(
+            (first, second) in (value(), value())
+        ) {
+            let forms = |Value { kind, sent, .. }: &Value| -> Vec<Canonical> {
+                sent.iter().map(|bson| of(bson.clone(), *kind)).collect()
+            };
+            for form in forms(&first) {
+                prop_assert_eq!(&form, &text(&first.form));
+            }
+            let is_equal = first.kind == second.kind && first.form == second.form;
+            for (left, right) in forms(&first).iter().flat_map(|left| forms(&second).into_iter().map(move |right| (left, right))) {
+                prop_assert!(first.kind != second.kind || (*left == right) == is_equal);
+            }
         }
     }
 }

@@ -184,6 +184,17 @@ impl Entity {
         self.key.iter().map(|index| &self.columns[*index])
     }
 
+    /// For each column of the key its path in Debezium's raw envelope of a delete, which has the old row under
+    /// `before`.
+    #[must_use]
+    pub fn envelope_key_paths(&self) -> Vec<String> {
+        let within = |column: &Column| {
+            let field = column.field.strip_prefix("after.").unwrap_or(&column.field);
+            format!("before.{field}")
+        };
+        self.key_columns().map(within).collect()
+    }
+
     /// The columns whose content is checked, in the order in which they enter the digest.
     pub fn verified(&self) -> impl Iterator<Item = (usize, &Column)> {
         self.columns.iter().enumerate().filter(|(_, column)| column.verified)

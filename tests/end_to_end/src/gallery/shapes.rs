@@ -48,8 +48,8 @@ pub(super) async fn line(name: &str, shape: Shape) -> Result<Line> {
 
 fn flow_of(shape: Shape) -> &'static str {
     match shape {
-        // A delete in the envelope is a new document, and under a key of its own one never arrives.
-        Shape::RawEnvelope | Shape::KeyAsField => PAIRS,
+        // Under a key of its own a delete never arrives.
+        Shape::KeyAsField => PAIRS,
         _ => LIVES,
     }
 }
