@@ -71,7 +71,7 @@ fn stall(course: &Course<'_>, first: usize, next: usize, config: &Config) -> Opt
     let at_s = partial.at_s + came * partial.width_s;
     let end_s = if ended { points[next].middle_s() } else { points.last()?.end_s() };
     let length_s = end_s - at_s;
-    let band = band(usual);
+    let band = band(&points[stage_from(course, first - 1).max(from)..first - 1]);
     let mut p95: Vec<f64> = points[from..first].iter().filter_map(|point| point.e2e_p95_ms).collect();
     let latency_s = median(&mut p95).unwrap_or(0.0) / 1_000.0;
     let rows_waiting = gap.last()?.pending;
@@ -93,8 +93,17 @@ fn usual_from(course: &Course<'_>, end: usize) -> usize {
     let end_s = points.last().map_or(0.0, Point::end_s);
     let from = |at_s: f64| points.partition_point(|point| point.at_s < at_s);
     let minute = from(end_s - BEFORE_S).min(end.saturating_sub(BEFORE_POINTS));
-    let stage = stage_at(course.stages, end_s).map_or(minute, |(stage, _)| from(stage.from_s));
+    let stage = if course.stages.is_empty() { minute } else { stage_from(course, end) };
     if stage + BEFORE_POINTS <= end { minute.max(stage) } else { minute }
+}
+
+/// The first of the points before this one that lie in the present stage. Only they say which latency is usual: that
+/// of another load is another.
+fn stage_from(course: &Course<'_>, end: usize) -> usize {
+    let points = &course.points[..end];
+    let end_s = points.last().map_or(0.0, Point::end_s);
+    stage_at(course.stages, end_s)
+        .map_or(0, |(stage, _)| points.partition_point(|point| point.at_s < stage.from_s))
 }
 
 #[cfg(test)]
@@ -148,6 +157,39 @@ mod tests {
         let found = of(&limited.users(&stages, 0.5, 30.0), &stages);
         assert_eq!(found.len(), 1, "{found:?}");
         assert!((found[0].length_s - 20.0).abs() <= 1.5, "{found:?}");
+    }
+
+    /// A base load with a p95 of 5 ms and, from 15 to 45 s, a spike with one of 12 or 18 ms in turn; a stall of 20 s in it.
+    fn spike_with_a_stall_at(from: u32) -> Vec<Stall> {
+        let stages = stages(10.0, &[(15.0, 10.0), (0.0, 50.0), (60.0, 50.0)]);
+        let stalled = from..from + 20;
+        let second = |second: u32| {
+            let (rows, p95) = if second < 15 { (20, 5.0) } else { (200, f64::from(12 + second % 2 * 6)) };
+            let waits = stalled.contains(&second);
+            Point {
+                at_s: f64::from(second),
+                width_s: 1.0,
+                sent: if waits { 0 } else { rows },
+                arrived: if waits { 0 } else { rows },
+                pending: if waits { 50 } else { 0 },
+                e2e_p95_ms: (!waits).then_some(p95),
+                ..Point::default()
+            }
+        };
+        let points: Vec<Point> = (0..75).map(second).collect();
+        stalls(&course(&points, &stages), &Config::default().scaled(0.25))
+    }
+
+    #[test]
+    fn the_latency_is_back_where_it_was_at_this_load_and_not_at_another() {
+        let [stall] = &spike_with_a_stall_at(24)[..] else { panic!("one stall expected") };
+        let band = stall.band.expect("eight seconds of the spike");
+        assert_eq!((band.from_s, band.median_p95_ms), (15.0, 15.0));
+        assert!(stall.recovered_after_s.expect("it was never away but for the stall") <= 0.5, "{stall:?}");
+        // Four seconds of the spike say too little, and the base load says nothing of it: not known.
+        let [stall] = &spike_with_a_stall_at(20)[..] else { panic!("one stall expected") };
+        assert!((stall.length_s - 20.0).abs() <= 1.0, "{stall:?}");
+        assert_eq!((stall.band, stall.recovered_after_s), (None, None));
     }
 
     #[test]
