@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use parking_lot::Mutex;
-use streamgauge_shared::clock::{Clock, PeerClock};
+use streamgauge_shared::clock::Clock;
 use streamgauge_shared::exit_code::{ExitCode, Failure};
 use streamgauge_shared::ledger::{Hello, ToWriter, Verdict};
 use streamgauge_shared::stamp::RunId;
@@ -19,7 +19,7 @@ use tokio::task::JoinSet;
 use tokio::time::MissedTickBehavior;
 
 use crate::canary::{Canary, Floor};
-use crate::intake::{Admission, Decision, Slot};
+use crate::intake::{Admission, Decision, Shards};
 use crate::matcher::thread::{self, Brief, Closed, INPUTS_MAX, INTERVALS_MAX, Input};
 use crate::measure::{Interval, KeptRows, Snapshot};
 use crate::report::Folder;
@@ -56,8 +56,7 @@ pub struct Active {
     run: RunId,
     test: String,
     pub(crate) inputs: mpsc::Sender<Input>,
-    slot: Arc<Mutex<Slot>>,
-    peer_clock: Arc<Mutex<PeerClock>>,
+    shards: Shards,
     clock: Clock,
 }
 
@@ -70,7 +69,8 @@ struct Told {
 /// The run that ended last, for a writer that lost its connection before the verdict.
 pub struct Over {
     run: RunId,
-    next_record: u64,
+    /// One for each writer.
+    next_records: Vec<u64>,
     verdict: Verdict,
 }
 
@@ -117,9 +117,9 @@ impl Observer {
     /// Why the writer cannot take part; one sentence for its user.
     pub async fn admit(self: &Arc<Self>, hello: Hello) -> Result<Decision, Failure> {
         let mut active = self.active.lock().await;
-        if let Some(active) = active.as_ref() {
+        if let Some(active) = active.as_mut() {
             if active.run == hello.run {
-                return Ok(Decision::Takes(active.admission()));
+                return active.admission(&hello).map(Decision::Takes);
             }
             return Err(Failure::run(format!(
                 "the observer is busy with run {} of test '{}': wait for its end, or start another observer with another --listen",
@@ -129,29 +129,25 @@ impl Observer {
         if let Some(over) = self.last.lock().as_ref().filter(|over| over.run == hello.run) {
             // Its connection broke between the close and the verdict.
             let verdict = Box::new(over.verdict.clone());
-            return Ok(Decision::Over { next_record: over.next_record, verdict });
+            let writer = hello.shard_index;
+            let next_record = over.next_records.get(usize::from(writer)).copied().unwrap_or_default();
+            return Ok(Decision::Over { writer, next_record, verdict });
         }
-        let begun = self.begin(hello).await?;
-        let admission = begun.admission();
+        let mut begun = self.begin(&hello).await?;
+        let admission = begun.admission(&hello)?;
         *active = Some(begun);
         Ok(Decision::Takes(admission))
     }
 
-    async fn begin(self: &Arc<Self>, hello: Hello) -> Result<Active, Failure> {
+    async fn begin(self: &Arc<Self>, hello: &Hello) -> Result<Active, Failure> {
         let mongodb = match &*self.server.borrow() {
             Ok(server) => server.version.clone(),
             Err(reason) => return Err(Failure::run(format!("the observer is not ready: {reason}"))),
         };
-        if hello.shard_count != 1 || hello.shard_index != 0 {
-            return Err(Failure::configuration(
-                "--shard-count above 1 is not supported by this version: run one writer",
-            ));
-        }
-        let test = Arc::new(read_test(&hello)?);
+        let shards = Shards::new(hello)?;
+        let test = Arc::new(read_test(hello)?);
         check_server(&test, &mongodb)?;
-        let identity = self.clock.identity();
-        let domain = identity.domain(&hello.clock);
-        let peer_clock = Arc::new(Mutex::new(PeerClock::new(&identity, &hello.clock)));
+        let domain = self.clock.identity().domain(&hello.clock);
         if let Some(bent) = &hello.clock.test_clock {
             tracing::warn!(
                 "the writer runs with a TEST CLOCK ({bent}): the figures of this run are of a test"
@@ -165,7 +161,7 @@ impl Observer {
         };
         let (model, checks) = (test.model.clone(), test.checks.clone());
         let watched = Watched { model, checks, canary: canary.is_some() };
-        let (reader, folder) = match self.open(&hello, &test.name, watched, inputs.clone()).await {
+        let (reader, folder) = match self.open(hello, &test.name, watched, inputs.clone()).await {
             Ok(opened) => opened,
             Err(failure) => {
                 if let Some(canary) = canary {
@@ -184,7 +180,7 @@ impl Observer {
             run: hello.run,
             test: Arc::clone(&test),
             seed: hello.seed,
-            writers: 1,
+            writers: shards.count(),
             versions: versions
                 .map(|(name, version)| (name.to_owned(), version.to_owned()))
                 .into_iter()
@@ -210,8 +206,7 @@ impl Observer {
             run: hello.run,
             test: test.name.clone(),
             inputs: inputs.clone(),
-            slot: Arc::default(),
-            peer_clock,
+            shards,
             clock: self.clock,
         };
         if let Some(canary) = &mut canary {
@@ -363,8 +358,8 @@ impl Observer {
             let mut active = self.active.lock().await;
             // The run is over before anybody hears of it: who hears may begin the next one at once.
             if let Some(active) = active.take() {
-                let next_record = active.slot.lock().next_record;
-                *self.last.lock() = Some(Over { run: active.run, next_record, verdict: verdict.clone() });
+                let next_records = active.shards.next_records();
+                *self.last.lock() = Some(Over { run: active.run, next_records, verdict: verdict.clone() });
             }
         }
         for outbox in outboxes {
@@ -384,14 +379,15 @@ impl Told {
 }
 
 impl Active {
-    fn admission(&self) -> Admission {
-        Admission {
-            writer: 0,
+    fn admission(&mut self, hello: &Hello) -> Result<Admission, Failure> {
+        let seat = self.shards.seat(hello, &self.clock.identity())?;
+        Ok(Admission {
+            writer: hello.shard_index,
             inputs: self.inputs.clone(),
-            slot: Arc::clone(&self.slot),
-            peer_clock: Arc::clone(&self.peer_clock),
+            slot: seat.slot,
+            peer_clock: seat.peer_clock,
             clock: self.clock,
-        }
+        })
     }
 }
 

@@ -69,6 +69,12 @@ impl RunId {
     pub const fn from_bits(bits: u64) -> Self {
         Self(bits & 0xffff_ffff_ffff)
     }
+
+    /// Its 48 bits.
+    #[must_use]
+    pub const fn bits(self) -> u64 {
+        self.0
+    }
 }
 
 impl fmt::Display for RunId {

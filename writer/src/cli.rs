@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use streamgauge_shared::clock::ClockChoice;
+use streamgauge_shared::ledger::SHARDS_MAX;
 use streamgauge_shared::stamp::RunId;
 use streamgauge_shared::test_file::Scale;
 
@@ -67,6 +68,12 @@ pub struct Run {
     /// The run's id, twelve hexadecimal digits [default: random].
     #[arg(long, value_name = "HEX", env = "STREAMGAUGE_RUN_ID")]
     pub run_id: Option<RunId>,
+    /// Which part of the load this writer produces, from 0, when several writers share one run.
+    #[arg(long, value_name = "I", env = "STREAMGAUGE_SHARD_INDEX", default_value_t = 0)]
+    pub shard_index: u16,
+    /// How many writers share the run; each needs the same test, --run-id and scales.
+    #[arg(long, value_name = "N", env = "STREAMGAUGE_SHARD_COUNT", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=i64::from(SHARDS_MAX)))]
+    pub shard_count: u16,
     /// How lengths and rates are scaled.
     #[command(flatten)]
     pub scales: Scales,

@@ -136,6 +136,7 @@ fn client(endpoint: Endpoint, token: Option<Token>, limits: Limits, length: usiz
     let source = |name: &str| Source { name: name.to_owned(), text: String::new() };
     let hello = Hello {
         version: "0.1.0".to_owned(),
+        process: 1,
         run: RunId::from_bits(1),
         test: source("test.toml"),
         model: source("model.toml"),

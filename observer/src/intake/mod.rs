@@ -2,5 +2,7 @@
 //! times onto the observer's time line, and hands everything to the run.
 
 mod session;
+mod shards;
 
 pub use session::{Admission, Decision, SessionError, Slot, serve, shifted};
+pub use shards::{Seat, Shards};

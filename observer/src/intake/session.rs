@@ -82,6 +82,8 @@ pub enum Decision {
     Takes(Admission),
     /// Its run is over: it comes back for the verdict.
     Over {
+        /// Its index.
+        writer: u16,
         /// The first record that was not here when the account was closed.
         next_record: u64,
         /// What it missed.
@@ -129,12 +131,9 @@ where
     let hello = hello.map_err(|_| SessionError::NoHello)??;
     let admission = match admit(hello).await {
         Ok(Decision::Takes(admission)) => admission,
-        Ok(Decision::Over { next_record, verdict }) => {
-            return write(
-                &mut writer,
-                &[ToWriter::Ready { writer: 0, next_record }, ToWriter::Verdict(verdict)],
-            )
-            .await;
+        Ok(Decision::Over { writer: index, next_record, verdict }) => {
+            let ready = ToWriter::Ready { writer: index, next_record };
+            return write(&mut writer, &[ready, ToWriter::Verdict(verdict)]).await;
         }
         Err(failure) => return write(&mut writer, &[ToWriter::Refused(failure)]).await,
     };
@@ -152,7 +151,7 @@ where
     write(&mut writer, &[ToWriter::Ready { writer: admission.writer, next_record }]).await?;
     let result = tokio::select! {
         result = receive(&mut reader, &mut decoder, &admission, generation) => result,
-        result = transmit(&mut writer, &mut waiting, admission.clock) => result,
+        result = transmit(&mut writer, &mut waiting, &admission) => result,
     };
     let is_current = admission.slot.lock().generation == generation;
     if is_current {
@@ -289,7 +288,7 @@ pub fn shifted(mut message: ToObserver, clock: &PeerClock) -> ToObserver {
         ToObserver::Record { record: Record::End(end), .. } => shift_status(&mut end.status, clock),
         ToObserver::Await(awaited) => shift(&mut awaited.deadline),
         ToObserver::Status(status) => shift_status(status, clock),
-        ToObserver::Record { record: Record::Iteration(_), .. }
+        ToObserver::Record { record: Record::Iteration(_) | Record::Prepared, .. }
         | ToObserver::Hello(_)
         | ToObserver::ClockReply { .. }
         | ToObserver::Stop => {}
@@ -306,7 +305,7 @@ fn shift_status(status: &mut Status, clock: &PeerClock) {
 async fn transmit<W: AsyncWrite + Unpin>(
     writer: &mut W,
     waiting: &mut mpsc::Receiver<ToWriter>,
-    clock: Clock,
+    admission: &Admission,
 ) -> Result<(), SessionError> {
     let mut batch = Vec::with_capacity(WRITE_BATCH);
     let mut probes = 0;
@@ -317,13 +316,18 @@ async fn transmit<W: AsyncWrite + Unpin>(
                 if taken == 0 {
                     break;
                 }
+                for message in &mut batch {
+                    if let ToWriter::Begin { at } = message {
+                        *at = admission.peer_clock.lock().to_theirs(*at);
+                    }
+                }
                 write(writer, &batch).await?;
                 batch.clear();
             }
             () = &mut next_probe => {
                 probes += 1;
                 next_probe.set(sleep(until_next(probes).to_std()));
-                write(writer, &[ToWriter::ClockProbe { asked: clock.now() }]).await?;
+                write(writer, &[ToWriter::ClockProbe { asked: admission.clock.now() }]).await?;
             }
         }
     }
@@ -360,6 +364,7 @@ mod tests {
         let source = Source { name: "t.toml".into(), text: String::new() };
         ToObserver::Hello(Box::new(Hello {
             version: "0".into(),
+            process: 1,
             run: RunId::from_bits(7),
             test: source.clone(),
             model: source,
@@ -424,8 +429,8 @@ mod tests {
     #[tokio::test]
     async fn a_writer_that_missed_its_verdict_gets_it() {
         let verdict = Verdict { report_json: "{}".into(), folder: Some("runs/x".into()) };
-        let over = Decision::Over { next_record: 9, verdict: Box::new(verdict.clone()) };
-        let expected = [ToWriter::Ready { writer: 0, next_record: 9 }, ToWriter::Verdict(Box::new(verdict))];
+        let over = Decision::Over { writer: 3, next_record: 9, verdict: Box::new(verdict.clone()) };
+        let expected = [ToWriter::Ready { writer: 3, next_record: 9 }, ToWriter::Verdict(Box::new(verdict))];
         assert_eq!(answers(Ok(over), &[]).await, expected);
     }
 

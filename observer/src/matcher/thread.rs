@@ -35,6 +35,10 @@ pub const OUTBOX_MAX: usize = 65_536;
 pub const INTERVALS_MAX: usize = 16;
 /// How often a snapshot is taken.
 const SNAPSHOT_EVERY: Nanos = Nanos::from_secs(1);
+/// How long the writers of a run may take to come together: until the last has said hello.
+const GATHER_MAX: Nanos = Nanos::from_secs(300);
+/// From the moment at which every writer is prepared to the first tick: they have to have heard of it.
+const BEGIN_LEAD: Nanos = Nanos::from_millis(100);
 /// How long a writer may be away before its run is closed without it. Longer than the 30 s for which a
 /// writer tries to come back.
 const WRITER_AWAY_MAX: Nanos = Nanos::from_secs(40);
@@ -108,7 +112,7 @@ pub struct Brief {
     pub writers: u16,
     /// Versions of programs and servers.
     pub versions: BTreeMap<String, String>,
-    /// How the writers' clocks relate to ours.
+    /// How the first writer's clock relates to ours.
     pub clock_domain: ClockDomain,
     /// The observer's clock.
     pub clock: Clock,
@@ -123,6 +127,10 @@ pub struct Brief {
 /// A writer as the thread sees it.
 #[derive(Default)]
 struct Peer {
+    /// It has said hello.
+    is_here: bool,
+    /// Its setup is done.
+    is_prepared: bool,
     outbox: Option<mpsc::Sender<ToWriter>>,
     away_since: Option<UnixNanos>,
     interruptions: u64,
@@ -154,6 +162,8 @@ struct Run {
     peers: Vec<Peer>,
     evidence: Evidence,
     started_at: UnixNanos,
+    /// When the load begins: known once every writer is prepared.
+    begins_at: Option<UnixNanos>,
     /// Up to here the interval log has been told.
     logged_until: UnixNanos,
     starvation: Starvation,
@@ -238,6 +248,7 @@ impl Run {
             peers: (0..brief.writers).map(|_| Peer::default()).collect(),
             evidence: Evidence::default(),
             started_at,
+            begins_at: None,
             logged_until: started_at,
             starvation: Starvation::default(),
             observer_errors: 0,
@@ -257,10 +268,17 @@ impl Run {
         match input {
             Input::Attached { writer, outbox } => {
                 let peer = &mut self.peers[usize::from(writer)];
+                let is_new = !std::mem::replace(&mut peer.is_here, true);
                 peer.outbox = Some(outbox);
                 if let Some(since) = peer.away_since.take() {
                     peer.interruptions += 1;
                     peer.away_max = peer.away_max.max(now - since);
+                }
+                if let Some(cause) = self.cause.as_ref().filter(|_| is_new || peer.ended.is_none()) {
+                    peer.send(ToWriter::Abort(cause.clone()));
+                }
+                if let Some(at) = self.begins_at {
+                    peer.send(ToWriter::Begin { at });
                 }
                 if let Some((number, probe)) = self.probing.as_ref().and_then(Probing::last) {
                     peer.send(ToWriter::Probed { number, probe });
@@ -352,6 +370,7 @@ impl Run {
             Record::Opened(opened) => self.matcher.opened(writer, opened, &mut self.recorder),
             Record::Closed(closed) => self.matcher.closed(writer, closed, &mut self.recorder),
             Record::Iteration(iteration) => self.recorder.iteration(iteration, now),
+            Record::Prepared => self.prepared(writer, now),
             Record::Probe(plan) => {
                 if let Some(probing) = &mut self.probing {
                     probing.begin(plan);
@@ -364,14 +383,44 @@ impl Run {
                 let peer = &mut self.peers[usize::from(writer)];
                 peer.ended = Some(end.operations);
                 peer.stands(end.status);
-                if self.cause.is_none() {
-                    self.cause = end.cause;
+                if let Some(failure) = end.cause {
+                    self.stop_others(writer, &failure);
+                    self.cause.get_or_insert(failure);
                 }
                 if self.all_ended() {
                     self.drain_until.get_or_insert(now + self.brief.test.drain);
                 }
             }
         }
+    }
+
+    /// A writer's setup is done. Where all writers' are, the load begins.
+    fn prepared(&mut self, writer: u16, now: UnixNanos) {
+        self.peers[usize::from(writer)].is_prepared = true;
+        if self.begins_at.is_none() && self.peers.iter().all(|peer| peer.is_prepared) {
+            let at = now + BEGIN_LEAD;
+            self.begins_at = Some(at);
+            self.peers.iter_mut().for_each(|peer| peer.send(ToWriter::Begin { at }));
+        }
+    }
+
+    /// A writer ended its load early: half a load is not the test, so the others end theirs.
+    fn stop_others(&mut self, writer: u16, failure: &Failure) {
+        let others =
+            (0..).zip(&mut self.peers).filter(|(other, peer)| *other != writer && peer.ended.is_none());
+        others.for_each(|(_, peer)| peer.send(ToWriter::Abort(failure.clone())));
+        self.give_up_absent();
+    }
+
+    /// From now on nobody waits for the writers that have not said hello; returns their indexes.
+    fn give_up_absent(&mut self) -> Vec<String> {
+        let absent = (0_u16..).zip(&mut self.peers).filter(|(_, peer)| !peer.is_here);
+        absent
+            .map(|(index, peer)| {
+                peer.ended = Some(0);
+                index.to_string()
+            })
+            .collect()
     }
 
     fn reply(&mut self, reply: &Reply, now: UnixNanos) {
@@ -397,7 +446,24 @@ impl Run {
             self.cause.get_or_insert(Failure::run(sentence));
             self.close_now = true;
         }
+        self.gather(now);
         self.probe(now);
+    }
+
+    /// Gives up a run whose writers do not come together.
+    fn gather(&mut self, now: UnixNanos) {
+        if self.cause.is_some() || now - self.started_at <= GATHER_MAX {
+            return;
+        }
+        let absent = self.give_up_absent();
+        if !absent.is_empty() {
+            let sentence = format!(
+                "of {} writers those with --shard-index {} did not say hello within {GATHER_MAX}: start them with the run's --run-id, or give the --shard-count that there are",
+                self.peers.len(),
+                absent.join(", ")
+            );
+            self.end_early(Failure::run(sentence), now);
+        }
     }
 
     /// Looks at the current probe of a capacity search, and judges it when it is time.
@@ -494,6 +560,12 @@ impl Run {
         snapshot(&self.brief.test, &self.matcher, &self.recorder, &self.facts(now, closed))
     }
 
+    /// One writer on another kernel is enough for a bound on the figures.
+    fn clock_domain(&self) -> ClockDomain {
+        let known = self.peers.iter().filter_map(|peer| peer.clock.domain);
+        known.fold(self.brief.clock_domain, |all, one| if all == ClockDomain::Network { all } else { one })
+    }
+
     fn facts(&self, now: UnixNanos, closed: bool) -> Facts {
         let mut loads = vec![ScenarioLoad::default(); self.brief.test.scenarios.len()];
         for peer in &self.peers {
@@ -508,9 +580,9 @@ impl Run {
             started_at: self.started_at,
             seed: self.brief.seed,
             versions: self.brief.versions.clone(),
-            clock_domain: self.brief.clock_domain,
+            clock_domain: self.clock_domain(),
             clocks: ClockFacts {
-                writers: self.peers.iter().map(Peer::clock).collect(),
+                writers: self.peers.iter().filter(|peer| peer.is_here).map(Peer::clock).collect(),
                 observer: self.wall.steps().clone(),
                 mongod: self.mongod_clock,
                 test_clock: self.brief.clock.test_clock().map(|bent| bent.to_string()),
@@ -564,4 +636,5 @@ fn add_load(total: &mut ScenarioLoad, load: &ScenarioLoad) {
     total.users += load.users;
     total.peak_users += load.peak_users;
     total.skipped_steps += load.skipped_steps;
+    total.not_expected += load.not_expected;
 }

@@ -100,6 +100,7 @@ impl Figures for Moment<'_> {
             Counter::PgWriteErrors => self.facts.writers.iter().map(|writer| writer.pg_write_errors).sum(),
             Counter::ObserverErrors => self.facts.observer_errors,
             Counter::SkippedSteps => loads().map(|(_, load)| load.skipped_steps).sum(),
+            Counter::NotExpected => loads().map(|(_, load)| load.not_expected).sum(),
         }
     }
 

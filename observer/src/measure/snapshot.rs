@@ -10,7 +10,7 @@ use streamgauge_shared::report::{
     AccountReport, EventReport, LatencyBy, LatencyReport, Load, PhaseReport, ProcessReport, RateReport,
     Report, Run, SCHEMA, Stats, ThresholdResult, ValidityState, Verdict, VerdictState,
 };
-use streamgauge_shared::test_file::{Count, Plan, ScenarioPlan, Test};
+use streamgauge_shared::test_file::{Count, Deletes, Plan, ScenarioPlan, Test};
 use streamgauge_shared::threshold::{
     Counter, Figures, Judgement, Metric, Rate, Tags, Threshold, Watch, judge,
 };
@@ -112,6 +112,7 @@ pub fn snapshot(test: &Test, matcher: &Matcher, recorder: &Recorder, facts: &Fac
         rates: rates(&moment),
         counters: Counter::ALL
             .into_iter()
+            .filter(|counter| *counter != Counter::NotExpected || expects_no_deletes(test))
             .map(|counter| (counter.name().to_owned(), moment.counter(counter, Tags::default())))
             .collect(),
         load: Load {
@@ -335,6 +336,11 @@ fn rates(moment: &Moment<'_>) -> BTreeMap<String, RateReport> {
         })
     };
     Rate::ALL.into_iter().filter_map(report).collect()
+}
+
+/// Whether the model has deletes that leave no trace in MongoDB: else there is nothing to count.
+fn expects_no_deletes(test: &Test) -> bool {
+    test.model.entities.iter().any(|entity| entity.landing.deletes == Deletes::Ignored)
 }
 
 fn processes(facts: &Facts) -> BTreeMap<String, ProcessReport> {

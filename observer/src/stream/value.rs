@@ -25,12 +25,12 @@ pub(super) fn canonical(value: RawBsonRef<'_>, kind: ColumnType) -> Canonical {
         (_, RawBsonRef::Null) => return Canonical::Null,
         (_, RawBsonRef::String(UNAVAILABLE)) => None,
         (ColumnType::Text, RawBsonRef::String(text)) => Some(text.to_owned()),
-        (ColumnType::Uuid, RawBsonRef::String(text)) => Some(text.to_ascii_lowercase()),
+        (ColumnType::Uuid, RawBsonRef::String(text)) => Some(uuid(text)),
         (ColumnType::Uuid, RawBsonRef::Binary(binary)) if binary.subtype == BinarySubtype::Uuid => {
             hyphenated(binary.bytes)
         }
         (ColumnType::Integer | ColumnType::Bigint, value) => integer(value),
-        (ColumnType::Numeric { .. }, value) => decimal(value),
+        (ColumnType::Numeric { scale, .. }, value) => decimal(value, scale > 0),
         (ColumnType::Boolean, RawBsonRef::Boolean(flag)) => Some(flag.to_string()),
         (ColumnType::Boolean, RawBsonRef::String(text @ ("true" | "false"))) => Some(text.to_owned()),
         _ => None,
@@ -51,20 +51,35 @@ fn integer(value: RawBsonRef<'_>) -> Option<String> {
     }
 }
 
-fn decimal(value: RawBsonRef<'_>) -> Option<String> {
+/// A text without a point in a column with a fraction is no decimal number but, from a converter without schemas,
+/// the base64 text of one: `1234` and `12e3` are both.
+fn decimal(value: RawBsonRef<'_>, has_fraction: bool) -> Option<String> {
     match value {
         RawBsonRef::Decimal128(number) => form::decimal(&number.to_string()),
         // The shortest text that reads back as the same float: what a sink that went through one had.
         RawBsonRef::Double(number) => form::decimal(&number.to_string()),
         RawBsonRef::Int32(number) => form::decimal(&number.to_string()),
         RawBsonRef::Int64(number) => form::decimal(&number.to_string()),
+        RawBsonRef::String(text) if has_fraction && !text.contains('.') => None,
         RawBsonRef::String(text) => form::decimal(text),
         _ => None,
     }
 }
 
+/// Of any of the usual ways to write one; what is none stays what it is, and differs from all.
+fn uuid(text: &str) -> String {
+    let digits: Vec<u8> = text.bytes().filter(|byte| !matches!(byte, b'-' | b'{' | b'}')).collect();
+    let Ok(digits) = String::from_utf8(digits.to_ascii_lowercase()) else { return text.to_owned() };
+    let is_one = digits.len() == 32 && digits.bytes().all(|byte| byte.is_ascii_hexdigit());
+    if is_one { grouped(&digits).unwrap_or(digits) } else { text.to_ascii_lowercase() }
+}
+
 fn hyphenated(bytes: &[u8]) -> Option<String> {
     let hex: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+    grouped(&hex)
+}
+
+fn grouped(hex: &str) -> Option<String> {
     let part = |range| hex.get(range);
     Some(format!("{}-{}-{}-{}-{}", part(0..8)?, part(8..12)?, part(12..16)?, part(16..20)?, part(20..32)?))
 }
@@ -97,7 +112,7 @@ mod tests {
         {
             assert_eq!(of(value.clone(), numeric), text("12.5"), "{value:?}");
         }
-        for value in [Bson::from(7), 7_i64.into(), 7.0.into(), "007".into(), decimal128("7.00")] {
+        for value in [Bson::from(7), 7_i64.into(), 7.0.into(), "007.0".into(), decimal128("7.00")] {
             assert_eq!(of(value.clone(), numeric), text("7"), "{value:?}");
         }
         for kind in [ColumnType::Integer, ColumnType::Bigint] {
@@ -110,9 +125,24 @@ mod tests {
     }
 
     #[test]
+    fn a_uuid_has_one_form_however_it_is_written() {
+        let form = "67e55044-10b1-426f-9247-bb680e5fe0c8";
+        let simple = form.replace('-', "");
+        for written in [form.to_owned(), form.to_uppercase(), format!("{{{form}}}"), simple] {
+            assert_eq!(of(written.as_str(), ColumnType::Uuid), text(form), "{written}");
+        }
+        for other in ["67e55044-10b1-426f-9247-bb680e5fe0c9", "67e55044", "no uuid"] {
+            assert_eq!(of(other, ColumnType::Uuid), text(other), "what differs is found to differ");
+        }
+    }
+
+    #[test]
     fn what_has_no_form_is_unknown_and_not_different() {
         let numeric = ColumnType::Numeric { precision: 10, scale: 2 };
-        let cases: [(Bson, ColumnType); 11] = [
+        let cases: [(Bson, ColumnType); 13] = [
+            // Base64 of a decimal number's bytes that looks like a number.
+            ("1234".into(), numeric),
+            ("12e3".into(), numeric),
             (1.5.into(), ColumnType::Integer),
             (f64::NAN.into(), ColumnType::Bigint),
             (f64::INFINITY.into(), numeric),

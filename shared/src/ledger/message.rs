@@ -45,6 +45,8 @@ pub enum ToObserver {
 pub struct Hello {
     /// The writer's version.
     pub version: String,
+    /// Random, one for each process: tells a writer that comes back from another with its index.
+    pub process: u64,
     /// The run.
     pub run: RunId,
     /// The test file as it will run.
@@ -78,6 +80,8 @@ pub enum Record {
     Iteration(Iteration),
     /// A capacity search begins its next probe.
     Probe(ProbePlan),
+    /// The setup is done: the load may begin.
+    Prepared,
     /// The load is over; nothing more will be opened. The last record of a run.
     End(Box<End>),
 }
@@ -205,6 +209,8 @@ pub struct ScenarioLoad {
     pub peak_users: u32,
     /// Steps left out, each with the rest of its list, because there was no row for them.
     pub skipped_steps: u64,
+    /// Deletes of the measured phase that committed and of which no event is expected.
+    pub not_expected: u64,
 }
 
 /// What a process used.
@@ -245,6 +251,11 @@ pub enum ToWriter {
     },
     /// The run cannot take place here.
     Refused(Failure),
+    /// Every writer of the run is prepared: the load begins. Said again after a reconnect.
+    Begin {
+        /// When, the same moment for all of them: on the writer's time line.
+        at: UnixNanos,
+    },
     /// Records below this number are processed.
     Ack {
         /// The first record that is not.

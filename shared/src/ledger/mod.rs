@@ -7,14 +7,16 @@
 //! → Hello { run 00c0ffee0042, test and model, … }      the observer opens the change stream
 //! ← ClockProbe { asked }   → ClockReply { … }          some of these, and then one a second
 //! ← Ready { writer 0, next_record 0 }                  confirmed open: the first row may be sent
-//! → Record 0: Opened { sequence 0, create, key, sent } queued before the statement goes to PostgreSQL
-//! → Record 1: Closed { sequence 0, Committed(t) }      the acknowledgement arrived
+//! → Record 0: Prepared                                 after the setup, whose records come before it
+//! ← Begin { at }                                       once every writer of the run is: one moment for all
+//! → Record 1: Opened { sequence 0, create, key, sent } queued before the statement goes to PostgreSQL
+//! → Record 2: Closed { sequence 0, Committed(t) }      the acknowledgement arrived
 //! → Await { sequence 0, deadline }                     the user waits for its row
 //! ← Settled { sequence 0, arrived }                    its event was observed
-//! ← Ack { next_record 2 }                              records 0 and 1 may be forgotten
+//! ← Ack { next_record 3 }                              records 0 to 2 may be forgotten
 //!   … the connection breaks; the writer reconnects …
-//! → Hello { same run }                  ← Ready { writer 0, next_record 2 }
-//! → Record 2 …                                         resent from where the observer stands
+//! → Hello { same run }                  ← Ready { writer 0, next_record 3 }
+//! → Record 3 …                                         resent from where the observer stands
 //!   … a capacity search: → Record: Probe { 3, rate, from, until }   ← Probed { 3, how it went } …
 //! → Record 9: End { operations 4, … }                  nothing more will be opened
 //! ← Verdict { report }                                 the account is closed
@@ -34,5 +36,7 @@ pub use message::{
 
 /// The protocol's name in the `Upgrade` header, with its version.
 pub const PROTOCOL: &str = "streamgauge-ledger/1";
+/// Writers of one run at most: each has a window of entries in the observer.
+pub const SHARDS_MAX: u16 = 256;
 /// The path of the upgrade.
 pub const PATH: &str = "/ledger";

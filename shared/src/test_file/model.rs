@@ -148,6 +148,8 @@ pub enum Deletes {
     Remove,
     /// The document stays and is marked with [`DELETED_MARK`].
     Soft,
+    /// Nothing comes of it: the sink never deletes. Such deletes are written and counted, and not in the ledger.
+    Ignored,
 }
 
 /// The field that marks a document whose row is gone, `true` or `"true"`: Debezium's `ExtractNewRecordState` with

@@ -76,6 +76,8 @@ pub enum Counter {
     ObserverErrors,
     /// Steps left out, each with the rest of its list, because there was no row for them.
     SkippedSteps,
+    /// Deletes that committed and that the model expects no event of (`deletes = "ignored"`).
+    NotExpected,
 }
 
 /// Which part of a metric; `None` means all. Indexes are those of the test.
@@ -193,12 +195,13 @@ impl Rate {
 
 impl Counter {
     /// All of them.
-    pub const ALL: [Self; 5] = [
+    pub const ALL: [Self; 6] = [
         Self::Iterations,
         Self::DroppedIterations,
         Self::PgWriteErrors,
         Self::ObserverErrors,
         Self::SkippedSteps,
+        Self::NotExpected,
     ];
 
     /// The name in thresholds and JSON.
@@ -210,6 +213,7 @@ impl Counter {
             Self::PgWriteErrors => "pg_write_errors",
             Self::ObserverErrors => "observer_errors",
             Self::SkippedSteps => "skipped_steps",
+            Self::NotExpected => "not_expected",
         }
     }
 }

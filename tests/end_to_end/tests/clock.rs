@@ -15,9 +15,8 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
-/// What the writer's clock is ahead, and what it gains.
-const AHEAD: Nanos = Nanos::from_millis(400);
-const DRIFT: f64 = 50e-6;
+/// What the clocks of two writers are ahead, and what they gain: 400 ms apart, and 50 ppm.
+const BENT: [(Nanos, f64); 2] = [(Nanos::from_millis(400), 50e-6), (Nanos::ZERO, 0.0)];
 /// The longest that the link holds a packet back, each way.
 const JITTER_US: u64 = 20_000;
 /// What the test does not know: when exactly the writer started, at 50 ppm.
@@ -25,32 +24,39 @@ const UNKNOWN: Nanos = Nanos(50_000);
 const LIMIT: Duration = Duration::from_secs(60);
 
 #[tokio::test]
-async fn the_true_time_of_a_row_is_within_the_bound() -> Result<()> {
+async fn the_true_time_of_a_row_is_within_the_bound_whichever_of_two_writers_sent_it() -> Result<()> {
     let bed = Testbed::builder().delay(Duration::from_millis(200)).start().await?;
     let observer = Observer::start(&bed, &["--once"]).await?;
     let link = Link::start(&observer.address).await?;
     let began = Clock::start().now();
-    let bent = "offset=400ms,drift=50ppm,step=500ms@4s,boot=other";
-    let run = start(&bed, &link.address, scenario(&bed, 50, 10)?, Some(bent), &[]).await?;
-    let (report, shown) = end(&run, &observer).await?;
+    let bent = ["offset=400ms,drift=50ppm,step=500ms@4s,boot=other", "offset=0ms,drift=0ppm,boot=third"];
+    let scenario = scenario(&bed, 50, 10)?;
+    let mut runs = Vec::new();
+    for (index, bent) in bent.into_iter().enumerate() {
+        let index = index.to_string();
+        let shard = ["--run-id", "00c0ffee0042", "--shard-count", "2", "--shard-index", &index];
+        runs.push(start(&bed, &link.address, scenario.clone(), Some(bent), &shard).await?);
+    }
+    let Finished { code, .. } = finish(&runs[1], LIMIT).await?;
+    let (report, shown) = end(&runs[0], &observer).await?;
+    assert_eq!(code, i32::from(report.verdict.exit_code), "one verdict for both: {shown}");
 
     assert_eq!((report.clock.domain, report.account.delivered), (ClockDomain::Network, 1_000), "{shown}");
     let bound = report.clock.error_bound_ms.context("no bound")?;
     let sent = sent_by_stamp(&bed)?;
     let mut errors = Vec::new();
     for row in observer.rows()? {
-        let (Some(sequence), Some(said)) = (row["sequence"].as_u64(), row["sent_ns"].as_i64()) else {
-            continue;
-        };
+        let number = |name: &str| row[name].as_u64();
+        let (Some(writer), Some(sequence)) = (number("writer"), number("sequence")) else { continue };
+        let Some(said) = row["sent_ns"].as_i64() else { continue };
         // Deletes carry no stamp, so the relay does not know when they were sent.
-        let Some(stamp) = sent.get(&sequence) else { continue };
-        errors.push((UnixNanos(said) - unbent(*stamp, began)).as_millis_f64());
+        let Some((bent, stamp)) = sent.get(&(writer, sequence)) else { continue };
+        errors.push((UnixNanos(said) - unbent(*stamp, *bent, began)).as_millis_f64());
     }
     assert_eq!(errors.len(), 500, "every row with a stamp: {shown}");
     let least = errors.iter().copied().fold(f64::INFINITY, f64::min);
     let most = errors.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-    let clock = &report.clock.writers[0];
-    println!("bound {bound:.3} ms, errors {least:.3} to {most:.3} ms, {clock:?}");
+    println!("bound {bound:.3} ms, errors {least:.3} to {most:.3} ms, {:?}", report.clock.writers);
     let within = errors.iter().filter(|error| error.abs() <= bound + UNKNOWN.as_millis_f64()).count();
     assert!(within * 1_000 >= errors.len() * 999, "{within} of {} within {bound} ms", errors.len());
     assert!(bound > 0.0 && bound < 50.0, "{bound} ms");
@@ -123,20 +129,24 @@ fn codes(report: &Report) -> Vec<(&str, ValidityState)> {
     report.validity.reasons.iter().map(|reason| (reason.code.as_str(), reason.grade)).collect()
 }
 
-/// The sending time of each stamped row, as the writer's bent clock showed it.
-fn sent_by_stamp(bed: &Testbed) -> Result<HashMap<u64, UnixNanos>> {
+/// By writer and sequence the sending time of each stamped row, as the writer's bent clock showed it, and how
+/// that clock was bent.
+fn sent_by_stamp(bed: &Testbed) -> Result<HashMap<(u64, u64), ((Nanos, f64), UnixNanos)>> {
     let acks = bed.relay().acks()?;
     let stamps = acks.iter().filter_map(|ack| ack.stamp.as_ref());
     stamps
-        .map(|stamp| stamp.parse::<Stamp>().map(|stamp| (stamp.sequence, stamp.sent)).map_err(Into::into))
+        .map(|stamp| {
+            let Stamp { writer, sequence, sent, .. } = stamp.parse()?;
+            Ok(((u64::from(writer), sequence), (BENT[usize::from(writer)], sent)))
+        })
         .collect()
 }
 
 /// What the kernel's clock showed when the bent one showed this.
 #[expect(clippy::cast_possible_truncation, reason = "seconds in nanoseconds")]
-fn unbent(shown: UnixNanos, began: UnixNanos) -> UnixNanos {
-    let flat = shown - AHEAD;
-    flat - Nanos(((flat - began).as_secs_f64() * DRIFT / (1.0 + DRIFT) * 1e9) as i64)
+fn unbent(shown: UnixNanos, (ahead, drift): (Nanos, f64), began: UnixNanos) -> UnixNanos {
+    let flat = shown - ahead;
+    flat - Nanos(((flat - began).as_secs_f64() * drift / (1.0 + drift) * 1e9) as i64)
 }
 
 /// A TCP link that holds every packet back for a random time, each way, and keeps their order.

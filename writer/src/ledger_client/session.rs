@@ -84,6 +84,8 @@ pub struct SessionHandle {
     pub abort: watch::Receiver<Option<Failure>>,
     /// How the run stands.
     pub progress: watch::Receiver<Option<Progress>>,
+    /// When the load begins, on the writer's time line: known once every writer of the run is prepared.
+    pub begin: watch::Receiver<Option<UnixNanos>>,
     /// The number of the last judged probe of a capacity search, and how it went.
     pub probed: watch::Receiver<Option<(u32, Probe)>>,
 }
@@ -97,6 +99,7 @@ struct State {
     lost: Arc<AtomicU64>,
     abort: watch::Sender<Option<Failure>>,
     progress: watch::Sender<Option<Progress>>,
+    begin: watch::Sender<Option<UnixNanos>>,
     probed: watch::Sender<Option<(u32, Probe)>>,
 }
 
@@ -112,6 +115,7 @@ impl Session {
         let (tell_ready, ready) = oneshot::channel();
         let (tell_abort, abort) = watch::channel(None);
         let (tell_progress, progress) = watch::channel(None);
+        let (tell_begin, begin) = watch::channel(None);
         let (tell_probed, probed) = watch::channel(None);
         let state = State {
             backlog: Backlog::default(),
@@ -120,9 +124,10 @@ impl Session {
             lost: Arc::clone(&self.lost),
             abort: tell_abort,
             progress: tell_progress,
+            begin: tell_begin,
             probed: tell_probed,
         };
-        (SessionHandle { ready, abort, progress, probed }, self.live(state, tell_ready))
+        (SessionHandle { ready, abort, progress, begin, probed }, self.live(state, tell_ready))
     }
 
     async fn live(mut self, mut state: State, ready: oneshot::Sender<u16>) -> Result<Verdict, Failure> {
@@ -266,6 +271,7 @@ impl State {
             ToWriter::ClockProbe { asked } => self.backlog.clock_probe(asked, read_at),
             ToWriter::Settled { sequence, arrived } => self.backlog.settle(sequence, arrived),
             ToWriter::Snapshot(progress) => drop(self.progress.send_replace(Some(*progress))),
+            ToWriter::Begin { at } => drop(self.begin.send_replace(Some(at))),
             // Told again after a reconnect; the number says whether it is news.
             ToWriter::Probed { number, probe } => drop(self.probed.send_replace(Some((number, probe)))),
             // The first reason stays: what follows is its consequence.

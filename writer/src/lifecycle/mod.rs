@@ -3,6 +3,7 @@
 mod check;
 mod run;
 mod setup;
+mod shard;
 mod verdict;
 
 use streamgauge_shared::exit_code::Failure;
@@ -47,7 +48,7 @@ async fn prepare(options: &Prepare) -> Result<u8, Failure> {
 async fn clean_up(options: &Clean) -> Result<u8, Failure> {
     let source = TestSource::read(&options.test, Scale::default(), Scale::default())?;
     let session = session(&options.postgres)?;
-    let cleaned = clean::clean(&session, &source.test.model.entities, options.run).await;
+    let cleaned = clean::clean(&session, &source.test.model.entities, options.run, None).await;
     let counts = cleaned.map_err(|error| Failure::run(with_causes(&error)))?;
     for (table, count) in counts {
         terminal::print(&format!("{table}: {count} rows of run {} deleted\n", options.run));

@@ -9,15 +9,15 @@ use parking_lot::Mutex;
 use rand::random;
 use streamgauge_shared::clock::Clock;
 use streamgauge_shared::exit_code::{ExitCode, Failure};
-use streamgauge_shared::ledger::{End, Hello, Verdict};
+use streamgauge_shared::ledger::{End, Hello, Record, Verdict};
 use streamgauge_shared::process::Heartbeat;
 use streamgauge_shared::stamp::RunId;
-use streamgauge_shared::time::Nanos;
+use streamgauge_shared::time::{Nanos, UnixNanos};
 use tokio::task::JoinHandle;
 use tokio::time::{sleep, timeout};
 
 use super::verdict::{self, Closing};
-use super::{connect, setup, wait_of, with_causes};
+use super::{connect, setup, shard, wait_of, with_causes};
 use crate::cli::Run;
 use crate::entity::{self, Part};
 use crate::halt::{Halt, How};
@@ -25,6 +25,7 @@ use crate::ledger_client::{Endpoint, LEDGER_QUEUE_MAX, Limits, SessionHandle, To
 use crate::load::Load;
 use crate::postgres::{Address, Pool, Session, Writes, clean, schema};
 use crate::rows::Rows;
+use crate::schedule::Shard;
 use crate::signals::Signals;
 use crate::terminal::{self, Terminal};
 use crate::test_source::TestSource;
@@ -48,6 +49,7 @@ struct Plan {
     session: Session,
     run: RunId,
     seed: u64,
+    shard: Shard,
 }
 
 /// A run under way.
@@ -77,7 +79,7 @@ pub(super) async fn run(options: Run) -> Result<u8, Failure> {
     };
     let (context, link, ledger) = started;
     // Until the load begins there is nothing to show.
-    let terminal = Terminal::new(&context.test, true, context.clock.now());
+    let terminal = Terminal::new(&context.test, context.shard, true, context.clock.now());
     let heartbeat = Heartbeat::new(Nanos(i64::try_from(STATUS_EVERY.as_nanos()).unwrap_or(i64::MAX)));
     let mut running =
         Running { context, link, ledger, ended: None, terminal, signals, interrupts: 0, heartbeat };
@@ -101,9 +103,15 @@ impl Plan {
         let token = options.token_file.as_deref().map(Token::read).transpose()?;
         let entities = Writes::of(&source.test);
         let session = Session { address, synchronous_commit: Some(source.test.synchronous_commit), entities };
+        let shard = shard::of(&options, &source.test)?;
         let run = options.run_id.unwrap_or_else(|| RunId::from_bits(random()));
-        let seed = options.seed.unwrap_or_else(|| random::<u64>() >> (u64::BITS - SEED_BITS));
-        Ok(Self { options, source, endpoint, token, session, run, seed })
+        // Writers that share a run share the seed as well: without one given, it is a function of the run.
+        let any = || match shard {
+            Shard::WHOLE => random::<u64>() >> (u64::BITS - SEED_BITS),
+            _ => shard::seed_of(run),
+        };
+        let seed = options.seed.unwrap_or_else(any);
+        Ok(Self { options, source, endpoint, token, session, run, seed, shard })
     }
 
     /// Everything before the first row.
@@ -118,7 +126,8 @@ impl Plan {
         }
         let version = self.prepare().await?;
         let test = self.source.test.clone();
-        let most = test.peak_users().min(streamgauge_shared::test_file::CONNECTIONS_MAX);
+        let users = test.scenarios.iter().map(|scenario| self.shard.users(scenario.executor.peak_users()));
+        let most = users.sum::<u32>().clamp(1, streamgauge_shared::test_file::CONNECTIONS_MAX);
         let pool = Pool::open(self.session.clone(), self.options.connections.unwrap_or(most)).await?;
         let (queue, waiting, lost) = queue(LEDGER_QUEUE_MAX);
         let session = crate::ledger_client::Session {
@@ -139,9 +148,10 @@ impl Plan {
                 .unwrap_or_else(|| Failure::run("the observer sent a verdict before the run")));
         };
         if !self.options.quiet {
-            terminal::header(&test, &self.run.to_string(), &self.endpoint.to_string());
+            terminal::header(&test, self.shard, &self.run.to_string(), &self.endpoint.to_string());
         }
         let context = Context {
+            shard: self.shard,
             source: entity::Source { seed: self.seed, run: self.run, writer },
             clock,
             wall: Mutex::default(),
@@ -178,14 +188,15 @@ impl Plan {
     fn hello(&self, clock: &Clock, postgres_version: String) -> Hello {
         Hello {
             version: env!("CARGO_PKG_VERSION").to_owned(),
+            process: random(),
             run: self.run,
             test: self.source.file.clone(),
             model: self.source.model.clone(),
             time_scale: self.options.scales.time_scale.to_string(),
             load_scale: self.options.scales.load_scale.to_string(),
             seed: self.seed,
-            shard_index: 0,
-            shard_count: 1,
+            shard_index: self.shard.index(),
+            shard_count: self.shard.count(),
             clock: clock.identity(),
             postgres_version,
         }
@@ -197,7 +208,12 @@ impl Plan {
             return;
         }
         let session = Session { entities: [].into(), ..self.session.clone() };
-        let cleaning = clean::clean(&session, &self.source.test.model.entities, self.run);
+        let cleaning = clean::clean(
+            &session,
+            &self.source.test.model.entities,
+            self.run,
+            Some(running.context.source.writer),
+        );
         let hurry = async {
             if running.interrupts < 2 {
                 running.signals.next().await;
@@ -228,12 +244,10 @@ impl Running {
         let context = Arc::clone(&self.context);
         let mut user = context.rows.user();
         self.attend(setup::carry_out(&context, Part::Setup, &mut user)).await;
-        if context.halt.cause().is_some() {
-            return;
-        }
-        match Load::start(Arc::clone(&context), self.link.probed.clone()) {
+        let Some(at) = self.begin().await else { return };
+        match Load::start(Arc::clone(&context), at, self.link.probed.clone()) {
             Ok(load) => {
-                self.terminal = Terminal::new(&context.test, quiet, load.begins_at());
+                self.terminal = Terminal::new(&context.test, context.shard, quiet, load.begins_at());
                 self.attend(load.carry()).await;
             }
             Err(failure) => context.halt.order(How::Cut, failure),
@@ -243,6 +257,24 @@ impl Running {
         if self.interrupts < 2 && self.ended.is_none() && !failed {
             self.attend(setup::carry_out(&context, Part::Teardown, &mut user)).await;
         }
+    }
+
+    /// Waits until every writer of the run is prepared, and returns the moment at which all begin; nothing after
+    /// an order to end.
+    async fn begin(&mut self) -> Option<UnixNanos> {
+        let context = Arc::clone(&self.context);
+        let (mut orders, mut begin) = (context.halt.subscribe(), self.link.begin.clone());
+        context.ledger.record(Record::Prepared);
+        self.attend(async {
+            // Both fail only with a session that has ended, which is an order as well.
+            tokio::select! {
+                biased;
+                _ = orders.wait_for(Option::is_some) => {}
+                _ = begin.wait_for(Option::is_some) => {}
+            }
+        })
+        .await;
+        if context.halt.cause().is_some() { None } else { *self.link.begin.borrow() }
     }
 
     /// Waits for a part of the run, and meanwhile for everybody who may want it to end.

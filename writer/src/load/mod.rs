@@ -59,15 +59,16 @@ struct Scenario {
 }
 
 impl Load {
-    /// Makes the users and starts the pacer; the first event is 20 ms from now.
+    /// Makes the users and starts the pacer; the first event is at `at`, or 20 ms from now if that is later.
     ///
     /// # Errors
     /// The operating system gives no thread; exit code 107.
     pub fn start(
         context: Arc<Context>,
+        at: UnixNanos,
         probed: watch::Receiver<Option<(u32, Probe)>>,
     ) -> Result<Self, Failure> {
-        let start = context.clock.now() + START_DELAY;
+        let start = at.max(context.clock.now() + START_DELAY);
         let (mut users, mut scenarios, mut crews) = (JoinSet::new(), Vec::new(), Vec::new());
         for index in 0..context.test.scenarios.len() {
             let (scenario, crew) = Scenario::start(&context, index, start, &mut users);
@@ -84,7 +85,7 @@ impl Load {
         });
         let pacer = pacer::spawn(
             context.clock,
-            Schedule::new(&context.test, context.source.seed, start, segments),
+            Schedule::new(&context.test, context.shard, context.source.seed, start, segments),
             Arc::clone(&stop),
             Dispatcher::new(Arc::clone(&context), crews, more),
             // Nobody waits for it when the load was dropped.
@@ -173,15 +174,15 @@ impl Load {
     /// What is due by now.
     fn look(&mut self) {
         let now = self.context.clock.now();
-        for (scenario, (count, spec)) in
-            self.scenarios.iter_mut().zip(self.context.counts.iter().zip(&self.context.test.scenarios))
-        {
+        let context = &self.context;
+        let specs = context.counts.iter().zip(&context.test.scenarios).enumerate();
+        for (scenario, (index, (count, spec))) in self.scenarios.iter_mut().zip(specs) {
             if now >= scenario.cut_at {
                 scenario.control.end(Stage::Cut);
             }
             if count.insufficient.load(Ordering::Relaxed) && !scenario.warned {
                 scenario.warned = true;
-                let users = spec.executor.peak_users();
+                let users = context.most_users(index);
                 tracing::warn!(
                     scenario = spec.name,
                     "Insufficient VUs, reached {users} active VUs and cannot initialize more"
@@ -200,9 +201,9 @@ impl Scenario {
         users: &mut JoinSet<usize>,
     ) -> (Self, Crew) {
         let spec = &context.test.scenarios[index];
-        let control = Arc::new(Control::new(&spec.executor));
+        let control = Arc::new(Control::new(&spec.executor, context.shard));
         let run_at = start + context.test.warm_up + spec.start_time;
-        let most = spec.executor.peak_users();
+        let most = context.most_users(index);
         let (free, free_users) = crossbeam_channel::bounded(most as usize);
         let looping = is_closed(&spec.executor).then_some(most);
         let ticked = match &spec.executor {
@@ -211,6 +212,7 @@ impl Scenario {
             Executor::CapacitySearch(load) => load.pre_allocated_vus,
             _ => 0,
         };
+        let ticked = context.shard.users(ticked);
         for number in 1..=looping.unwrap_or(0) {
             let user = LoopingUser::new(Arc::clone(context), index, Arc::clone(&control), number, run_at);
             spawn(users, index, user.live());

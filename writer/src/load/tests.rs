@@ -14,6 +14,7 @@ use tokio::time::timeout;
 use super::*;
 use crate::ledger_client::{Queued, queue};
 use crate::postgres::{Pool, Session};
+use crate::schedule::Shard;
 use crate::user::ScenarioCount;
 
 /// Twenty ticks in a second, after ten of a warm-up, for at most three users.
@@ -58,6 +59,7 @@ async fn context(test: Test) -> (Arc<Context>, mpsc::Receiver<Queued>) {
     let session = Session { address, synchronous_commit: None, entities: [].into() };
     let (ledger, queued, _) = queue(100_000);
     let context = Context {
+        shard: Shard::WHOLE,
         source: crate::entity::Source { seed: 1, run: RunId::from_bits(1), writer: 0 },
         clock: Clock::start(),
         wall: parking_lot::Mutex::default(),
@@ -80,7 +82,7 @@ async fn stuck() -> (Arc<Context>, mpsc::Receiver<Queued>) {
 
 async fn carry(context: &Arc<Context>) -> Nanos {
     let began = context.clock.now();
-    let load = Load::start(Arc::clone(context), watch::channel(None).1).expect("a thread");
+    let load = Load::start(Arc::clone(context), UnixNanos(0), watch::channel(None).1).expect("a thread");
     timeout(Duration::from_secs(20), load.carry()).await.expect("the load ends by itself");
     context.clock.now() - began
 }
@@ -219,7 +221,7 @@ async fn users_become_active_one_by_one_and_none_before_its_time() {
     let corner = Corner { name: 0, duration: ms(500), target: 10 };
     let ramp = RampingVus { start_vus: 0, stages: vec![corner], graceful_ramp_down: ms(0) };
     let (context, _queued) = context(loaded(Executor::RampingVus(ramp), ms(0))).await;
-    let load = Load::start(Arc::clone(&context), watch::channel(None).1).expect("a thread");
+    let load = Load::start(Arc::clone(&context), UnixNanos(0), watch::channel(None).1).expect("a thread");
     let start = load.begins_at();
     let carried = tokio::spawn(load.carry());
     let mut seen = 0;
@@ -258,7 +260,9 @@ async fn an_interrupt_cuts_running_iterations_at_once() {
     let (context, mut queued) = stuck().await;
     let late = Arc::clone(&context);
     let interrupt = tokio::spawn(async move {
-        tokio::time::sleep(Duration::from_millis(200)).await;
+        while late.counts[0].load().active_users == 0 {
+            tokio::task::yield_now().await;
+        }
         let sentence = "interrupted by SIGINT".to_owned();
         late.halt.order(How::Cut, Failure { exit_code: ExitCode::Interrupted, sentence });
     });
@@ -274,7 +278,7 @@ async fn every_order_ends_a_closed_loop_and_drops_no_iteration() {
     let iterations = Iterations { vus: 3, iterations: 10, max_duration: ms(600_000) };
     for (how, interrupted) in [(How::Finish, 3..=3), (How::Cut, 3..=3), (How::Drop, 0..=3)] {
         let (context, _queued) = context(loaded(Executor::SharedIterations(iterations), ms(100))).await;
-        let load = Load::start(Arc::clone(&context), watch::channel(None).1).expect("a thread");
+        let load = Load::start(Arc::clone(&context), UnixNanos(0), watch::channel(None).1).expect("a thread");
         let carried = tokio::spawn(load.carry());
         while context.counts[0].load().active_users < 3 {
             tokio::task::yield_now().await;

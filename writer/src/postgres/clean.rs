@@ -1,6 +1,6 @@
 //! Deletes the rows that a run left behind, and nothing else.
 //!
-//! A row is known by its stamp, which names the run. Children stand after their parents in a model, so
+//! A row is known by its stamp, which names the run and the writer. Children stand after their parents in a model, so
 //! tables are cleaned from the last to the first. In batches: no long lock, no huge transaction.
 
 use streamgauge_shared::stamp::RunId;
@@ -29,7 +29,8 @@ pub enum CleanError {
     },
 }
 
-/// Deletes this run's rows from every table; returns how many there were in each, in the model's order.
+/// Deletes a run's rows from every table, or only those of one of its writers: while several clean up at the
+/// same time, none waits for another's locks. Returns how many there were in each, in the model's order.
 ///
 /// # Errors
 /// [`CleanError`]: what was deleted before it stays deleted, and the same call may be made again.
@@ -37,6 +38,7 @@ pub async fn clean(
     session: &Session,
     entities: &[Entity],
     run: RunId,
+    writer: Option<u16>,
 ) -> Result<Vec<(String, u64)>, CleanError> {
     let connection = session.connect().await?;
     let mut counts = Vec::new();
@@ -45,7 +47,7 @@ pub async fn clean(
         let client = connection.client();
         let statement =
             client.prepare_typed(&sql::delete_stamped(entity, BATCH), &[Type::TEXT]).await.map_err(failed)?;
-        let pattern = stamps_of(run);
+        let pattern = stamps_of(run, writer);
         let mut deleted = 0;
         loop {
             let batch = client.execute(&statement, &[&pattern]).await.map_err(failed)?;
@@ -61,9 +63,9 @@ pub async fn clean(
     Ok(counts)
 }
 
-/// The LIKE pattern of all stamps of a run. A run id has no character that means something to LIKE.
-fn stamps_of(run: RunId) -> String {
-    format!("1.{run}.%")
+/// The LIKE pattern of all stamps of a run or of one of its writers. No part of it means something to LIKE.
+fn stamps_of(run: RunId, writer: Option<u16>) -> String {
+    writer.map_or_else(|| format!("1.{run}.%"), |writer| format!("1.{run}.{writer}.%"))
 }
 
 #[cfg(test)]
@@ -77,8 +79,11 @@ mod tests {
     fn the_pattern_is_the_beginning_of_the_runs_stamps() {
         let run = RunId::from_bits(0xc0_ffee_0042);
         let stamp = Stamp { run, writer: 1, sequence: 2, sent: UnixNanos(3) }.to_string();
-        let pattern = stamps_of(run);
-        assert_eq!(pattern, "1.00c0ffee0042.%");
-        assert!(stamp.starts_with(pattern.trim_end_matches('%')));
+        for (writer, expected) in [(None, "1.00c0ffee0042.%"), (Some(1), "1.00c0ffee0042.1.%")] {
+            let pattern = stamps_of(run, writer);
+            assert_eq!(pattern, expected);
+            assert!(stamp.starts_with(pattern.trim_end_matches('%')));
+        }
+        assert!(!stamp.starts_with(stamps_of(run, Some(11)).trim_end_matches('%')));
     }
 }

@@ -12,6 +12,9 @@ use tokio_postgres::error::SqlState;
 use super::connection::describe;
 use super::{Connection, Writes, sql};
 
+/// The advisory lock that `prepare` holds: any number will do that is always the same.
+const PREPARE_LOCK: i64 = 0x7374_7265_616d;
+
 /// What is known of the server and our role in it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Server {
@@ -150,6 +153,11 @@ pub async fn prepare(
     test: &str,
 ) -> Result<Vec<String>, Failure> {
     let mut done = Vec::new();
+    // Several writers of one run may be started at once, and CREATE TABLE IF NOT EXISTS alone is no protection:
+    // two at the same time violate the catalogue's unique index. Ends with the session, if not before.
+    let lock = |function: &str| format!("SELECT {function}({PREPARE_LOCK})");
+    let alone = |error| Failure::run(format!("tables cannot be prepared: {}", describe(&error)));
+    connection.client().batch_execute(&lock("pg_advisory_lock")).await.map_err(alone)?;
     // In the model's order: what a table refers to is there before it.
     let model: Vec<Entity> = entities.iter().map(|writes| writes.entity.clone()).collect();
     for entity in &model {
@@ -168,6 +176,7 @@ pub async fn prepare(
             Some(_) => {}
         }
     }
+    connection.client().batch_execute(&lock("pg_advisory_unlock")).await.map_err(alone)?;
     check(connection, entities, server, test).await?;
     Ok(done)
 }

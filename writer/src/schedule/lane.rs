@@ -4,7 +4,7 @@ use streamgauge_shared::account::Phase;
 use streamgauge_shared::test_file::{Executor, Scenario};
 use streamgauge_shared::time::Nanos;
 
-use super::{Due, Frame, Segments, Step, Timetable, UnitSums, UserPlan};
+use super::{Due, Frame, Segments, Shard, Step, Timetable, UnitSums, UserPlan};
 
 /// One scenario's events, in order, as offsets from the start of the load.
 #[derive(Debug)]
@@ -12,6 +12,8 @@ pub(super) struct Lane {
     source: Source,
     /// For the stages of ticks; nothing where there are none.
     executor: Option<Executor>,
+    /// Which of its ticks and users are this writer's.
+    shard: Shard,
     run_at: Nanos,
     closing: Closing,
 }
@@ -19,6 +21,7 @@ pub(super) struct Lane {
 #[derive(Debug)]
 enum Source {
     Ticks(Timetable),
+    /// The plan of all writers' users.
     Users(UserPlan),
     Segments(Segments),
 }
@@ -40,13 +43,18 @@ impl Lane {
     /// `segments` is what a capacity search appends to; other executors leave it alone.
     pub(super) fn new(
         scenario: &Scenario,
+        shard: Shard,
         frame: Frame,
         sums: impl Fn(Phase) -> UnitSums,
         segments: &mut Option<Segments>,
     ) -> Self {
         let source = match &scenario.executor {
-            Executor::ConstantArrivalRate(load) => Source::Ticks(Timetable::constant(load, frame, sums)),
-            Executor::RampingArrivalRate(load) => Source::Ticks(Timetable::ramping(load, frame, sums)),
+            Executor::ConstantArrivalRate(load) => {
+                Source::Ticks(Timetable::constant(load, frame, sums).part(shard))
+            }
+            Executor::RampingArrivalRate(load) => {
+                Source::Ticks(Timetable::ramping(load, frame, sums).part(shard))
+            }
             Executor::RampingVus(load) => Source::Users(UserPlan::ramping(load, frame)),
             Executor::ConstantVus(load) => Source::Users(UserPlan::constant(load.vus, frame)),
             Executor::SharedIterations(load) | Executor::PerVuIterations(load) => {
@@ -62,12 +70,12 @@ impl Lane {
             _ => Some(frame.run_at + scenario.executor.duration()),
         };
         let closing = Closing::Open { end, graceful_stop: scenario.graceful_stop };
-        Self { source, executor: Some(scenario.executor.clone()), run_at: frame.run_at, closing }
+        Self { source, executor: Some(scenario.executor.clone()), shard, run_at: frame.run_at, closing }
     }
 
     pub(super) fn of_ticks(timetable: Timetable) -> Self {
         let source = Source::Ticks(timetable);
-        Self { source, executor: None, run_at: Nanos::ZERO, closing: Closing::None }
+        Self { source, executor: None, shard: Shard::WHOLE, run_at: Nanos::ZERO, closing: Closing::None }
     }
 
     pub(super) fn peek(&mut self) -> Due<Nanos> {
@@ -89,9 +97,10 @@ impl Lane {
     pub(super) fn take(&mut self) -> Option<Step> {
         let Due::At(due) = self.peek() else { return None };
         if self.source.peek() == Due::At(due) {
-            return self.source.take(|phase| {
+            let step = self.source.take(|phase| {
                 (phase == Phase::Run).then_some(self.executor.as_ref()?.stage_at(due - self.run_at)?)
             });
+            return step.map(|step| self.own(step));
         }
         match self.closing {
             Closing::Open { graceful_stop, .. } => {
@@ -103,6 +112,18 @@ impl Lane {
                 Some(Step::CutAll)
             }
             Closing::None | Closing::Over => None,
+        }
+    }
+}
+
+impl Lane {
+    /// A step of all writers' users as one of this writer's. It may change nothing for them.
+    fn own(&self, step: Step) -> Step {
+        let own = |users| self.shard.users(users);
+        match step {
+            Step::Planned(users) => Step::Planned(own(users)),
+            Step::Cut { above, up_to } => Step::Cut { above: own(above), up_to: own(up_to) },
+            Step::Start(..) | Step::End | Step::CutAll => step,
         }
     }
 }

@@ -12,6 +12,7 @@ mod lane;
 mod poisson;
 mod rate_line;
 mod segments;
+mod shard;
 mod timetable;
 mod user_plan;
 
@@ -24,6 +25,7 @@ use lane::Lane;
 pub use poisson::UnitSums;
 pub use rate_line::RateLine;
 pub use segments::{SEGMENTS_MAX, Segment, Segments};
+pub use shard::Shard;
 pub use timetable::Timetable;
 pub use user_plan::UserPlan;
 
@@ -99,15 +101,21 @@ pub struct Schedule {
 }
 
 impl Schedule {
-    /// The schedule of a test whose warm-up begins at `start`; `seed` gives what is random in it, `segments` are
-    /// those of its capacity search.
+    /// One writer's part of the schedule of a test whose warm-up begins at `start`; `seed` gives what is random in
+    /// it, `segments` are those of its capacity search, which is not shared.
     #[must_use]
-    pub fn new(test: &Test, seed: u64, start: UnixNanos, mut segments: Option<Segments>) -> Self {
+    pub fn new(
+        test: &Test,
+        shard: Shard,
+        seed: u64,
+        start: UnixNanos,
+        mut segments: Option<Segments>,
+    ) -> Self {
         let scenarios = test.scenarios.iter().enumerate();
         let lanes = scenarios
             .map(|(index, scenario)| {
                 let frame = Frame { warm_up: test.warm_up, run_at: test.warm_up + scenario.start_time };
-                Lane::new(scenario, frame, |phase| UnitSums::new(seed, index, phase), &mut segments)
+                Lane::new(scenario, shard, frame, |phase| UnitSums::new(seed, index, phase), &mut segments)
             })
             .collect();
         Self { start, lanes }
@@ -173,7 +181,9 @@ impl Event {
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
-    use streamgauge_shared::test_file::{ConstantVus, Executor, Iterations, RampingArrivalRate, Rate, Stage};
+    use streamgauge_shared::test_file::{
+        Arrivals, ConstantVus, Executor, Iterations, RampingArrivalRate, RampingVus, Rate, Scenario, Stage,
+    };
 
     use super::*;
     use crate::test_source::tests::shop;
@@ -221,7 +231,7 @@ mod tests {
         second.executor = Executor::SharedIterations(load);
         (second.start_time, second.graceful_stop) = (ms(250), Nanos::ZERO);
         test.scenarios.push(second);
-        let events: Vec<_> = Schedule::new(&test, 1, UnixNanos(0), None)
+        let events: Vec<_> = Schedule::new(&test, Shard::WHOLE, 1, UnixNanos(0), None)
             .map(|event| (event.at.0 / 1_000_000, event.scenario, event.step))
             .collect();
         assert_eq!(
@@ -239,6 +249,74 @@ mod tests {
         );
     }
 
+    /// A ramp of users up and down again, a rate that ramps, and random arrivals, side by side.
+    fn three_scenarios() -> Test {
+        let mut test = shop();
+        test.warm_up = Nanos::from_secs(1);
+        let users = |seconds, target| Stage { name: 0, duration: Nanos::from_secs(seconds), target };
+        let rates = |seconds, target| Stage { name: 0, duration: Nanos::from_secs(seconds), target };
+        let ramp = |arrivals, stages| RampingArrivalRate {
+            per: Nanos::from_secs(1),
+            start: 7,
+            stages,
+            pre_allocated_vus: 10,
+            max_vus: 20,
+            arrivals,
+        };
+        let executors = [
+            Executor::RampingVus(RampingVus {
+                start_vus: 2,
+                stages: vec![users(3, 23), users(0, 9), users(2, 9), users(3, 0)],
+                graceful_ramp_down: Nanos::from_millis(700),
+            }),
+            Executor::RampingArrivalRate(ramp(Arrivals::Even, vec![rates(5, 60), rates(5, 0)])),
+            Executor::RampingArrivalRate(ramp(Arrivals::Poisson, vec![rates(5, 60), rates(5, 0)])),
+        ];
+        let first = test.scenarios[0].clone();
+        test.scenarios = executors.map(|executor| Scenario { executor, ..first.clone() }).into();
+        test
+    }
+
+    #[test]
+    fn the_parts_of_several_writers_are_the_load_of_one() {
+        let test = three_scenarios();
+        let whole: Vec<Event> = Schedule::new(&test, Shard::WHOLE, 9, UnixNanos(0), None).collect();
+        for count in [1, 2, 3, 7] {
+            let parts: Vec<Vec<Event>> = (0..count)
+                .map(|index| Shard::new(index, count).expect("below"))
+                .map(|shard| Schedule::new(&test, shard, 9, UnixNanos(0), None).collect())
+                .collect();
+            // Ticks: together the same ones.
+            let ticks = |events: &[Event]| events.iter().filter_map(Event::tick).collect::<Vec<Tick>>();
+            let mut together: Vec<Tick> = parts.iter().flat_map(|part| ticks(part)).collect();
+            together.sort_by_key(|tick| (tick.intended, tick.scenario));
+            assert_eq!(together, ticks(&whole), "{count} writers");
+            // Users: at each moment the plans add up, and whoever is cut is cut once.
+            let plan = |events: &[Event], until: UnixNanos| {
+                let plans = events.iter().take_while(|event| event.at <= until);
+                let planned = plans.filter_map(|event| match event.step {
+                    Step::Planned(users) => Some(users),
+                    _ => None,
+                });
+                planned.last().unwrap_or(0)
+            };
+            let cut = |events: &[Event]| -> u32 {
+                let cuts = events.iter().map(|event| match event.step {
+                    Step::Cut { above, up_to } => up_to - above,
+                    _ => 0,
+                });
+                cuts.sum()
+            };
+            for event in &whole {
+                let sum: u32 = parts.iter().map(|part| plan(part, event.at)).sum();
+                assert_eq!(sum, plan(&whole, event.at), "{count} writers at {:?}", event.at);
+            }
+            assert_eq!(parts.iter().map(|part| cut(part)).sum::<u32>(), cut(&whole));
+            let ends = |events: &[Event]| events.iter().filter(|event| event.step == Step::CutAll).count();
+            assert!(parts.iter().all(|part| ends(part) == 3), "every part has every scenario's end");
+        }
+    }
+
     #[test]
     fn ticks_of_the_run_know_their_stage() {
         let mut test = shop();
@@ -250,9 +328,9 @@ mod tests {
             stages: vec![stage(4, 2, 1), stage(5, 0, 2), stage(6, 1, 2)],
             pre_allocated_vus: 1,
             max_vus: 1,
-            arrivals: streamgauge_shared::test_file::Arrivals::Even,
+            arrivals: Arrivals::Even,
         });
-        let ticks: Vec<_> = ticks(Schedule::new(&test, 1, UnixNanos(0), None))
+        let ticks: Vec<_> = ticks(Schedule::new(&test, Shard::WHOLE, 1, UnixNanos(0), None))
             .iter()
             .map(|tick| (tick.intended.0 / 1_000_000, tick.stage))
             .collect();

@@ -6,16 +6,19 @@ use streamgauge_shared::account::Phase;
 use streamgauge_shared::test_file::{Arrivals, ConstantArrivalRate, RampingArrivalRate, Rate};
 use streamgauge_shared::time::Nanos;
 
-use super::Frame;
 use super::arrival::nth;
 use super::poisson::UnitSums;
 use super::rate_line::RateLine;
+use super::{Frame, Shard};
 
 /// The ticks of one scenario, in order.
 #[derive(Debug)]
 pub struct Timetable {
     parts: VecDeque<Part>,
     next: Option<(Nanos, Phase)>,
+    shard: Shard,
+    /// How many ticks were drawn, other writers' included.
+    drawn: u64,
 }
 
 /// The ticks of one phase.
@@ -73,9 +76,20 @@ impl Timetable {
     fn of(frame: Frame, warm_up: Option<Starts>, run: Starts) -> Self {
         let warm_up = warm_up.map(|starts| Part { begins: Nanos::ZERO, phase: Phase::WarmUp, starts });
         let run = Part { begins: frame.run_at, phase: Phase::Run, starts: run };
-        let mut table = Self { parts: warm_up.into_iter().chain([run]).collect(), next: None };
+        let parts = warm_up.into_iter().chain([run]).collect();
+        let mut table = Self { parts, next: None, shard: Shard::WHOLE, drawn: 0 };
         table.advance();
         table
+    }
+
+    /// The part of a writer, of a table from which nothing was taken yet.
+    #[must_use]
+    pub(super) fn part(mut self, shard: Shard) -> Self {
+        self.shard = shard;
+        if !shard.has(0) {
+            self.advance();
+        }
+        self
     }
 
     /// The next tick's offset from the start of the load; nothing after the last.
@@ -86,14 +100,25 @@ impl Timetable {
 
     /// Goes on to the tick after the next.
     pub fn advance(&mut self) {
-        self.next = None;
+        loop {
+            let n = self.drawn;
+            self.next = self.draw();
+            self.drawn += 1;
+            if self.next.is_none() || self.shard.has(n) {
+                return;
+            }
+        }
+    }
+
+    /// The next tick, whosever it is.
+    fn draw(&mut self) -> Option<(Nanos, Phase)> {
         while let Some(part) = self.parts.front_mut() {
             if let Some(offset) = part.starts.next() {
-                self.next = Some((part.begins + offset, part.phase));
-                return;
+                return Some((part.begins + offset, part.phase));
             }
             self.parts.pop_front();
         }
+        None
     }
 }
 

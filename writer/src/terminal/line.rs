@@ -5,6 +5,7 @@ use streamgauge_shared::test_file::{Executor, Scenario};
 use streamgauge_shared::time::Nanos;
 
 use super::rate_at;
+use crate::schedule::Shard;
 
 /// Columns inside the brackets of a bar.
 const BAR_COLUMNS: usize = 20;
@@ -20,6 +21,8 @@ pub struct Standing {
     pub warm_up: Nanos,
     /// Nothing more will change.
     pub over: bool,
+    /// The writer's part of the load: what is shown is its own.
+    pub shard: Shard,
 }
 
 /// k6's marks of a scenario's state.
@@ -113,19 +116,17 @@ pub fn progress_line(
     let length = scenario.executor.duration();
     let elapsed = standing.since_start - standing.warm_up - scenario.start_time;
     let warming = standing.since_start < standing.warm_up;
+    let planned = planned(scenario, standing.shard);
     let mark = match elapsed {
         _ if standing.over => Mark::Done,
         _ if warming => Mark::Running,
         early if early < Nanos::ZERO => Mark::Waiting,
         late if late >= length => Mark::Stopping,
-        _ if scenario.executor.counted_iterations().is_some_and(|planned| load.iterations >= planned) => {
-            Mark::Done
-        }
+        _ if planned.is_some_and(|planned| load.iterations >= planned) => Mark::Done,
         _ => Mark::Running,
     };
     let elapsed = Nanos(elapsed.0.clamp(0, length.0));
     let name: String = scenario.name.chars().take(NAME_COLUMNS).collect();
-    let planned = scenario.executor.counted_iterations();
     let progress_bar = match planned {
         // It may be over long before its time.
         Some(planned) => bar(load.iterations.into(), planned.into()),
@@ -144,7 +145,7 @@ pub fn progress_line(
             format!("  {}/{planned} iters, {} per VU", load.iterations, each.iterations)
         }
         (_, Some(planned), _) => format!("  {}/{planned} shared iters", load.iterations),
-        (_, None, Some(rate)) => format!("  {rate:.2} iters/s"),
+        (_, None, Some(rate)) => format!("  {:.2} iters/s", rate / f64::from(standing.shard.count())),
         (_, None, None) => format!("  {} iters", load.iterations),
     });
     if warming && !standing.over {
@@ -162,6 +163,14 @@ pub fn progress_line(
         line.push_str(&format!("  dropped {}", load.dropped));
     }
     line
+}
+
+/// The iterations that a writer has to do, where they are counted.
+fn planned(scenario: &Scenario, shard: Shard) -> Option<u64> {
+    match &scenario.executor {
+        Executor::PerVuIterations(load) => Some(u64::from(shard.users(load.vus)) * load.iterations),
+        executor => executor.counted_iterations().map(|all| shard.part(all)),
+    }
 }
 
 fn bar(done: i128, all: i128) -> String {
@@ -189,7 +198,12 @@ mod tests {
     use crate::test_source::tests::{parsed, shop};
 
     fn at(seconds: i64, over: bool) -> Standing {
-        Standing { since_start: Nanos::from_secs(seconds), warm_up: Nanos::from_secs(5), over }
+        Standing {
+            since_start: Nanos::from_secs(seconds),
+            warm_up: Nanos::from_secs(5),
+            over,
+            shard: Shard::WHOLE,
+        }
     }
 
     #[test]

@@ -12,6 +12,7 @@ use streamgauge_shared::ledger::{Progress, ScenarioLoad};
 use streamgauge_shared::test_file::{Executor, Rate, Scenario, Test};
 use streamgauge_shared::time::{Nanos, UnixNanos};
 
+use crate::schedule::Shard;
 pub use line::{Mark, Standing, describe, progress_line};
 
 /// How often a line is written where lines cannot be redrawn.
@@ -22,6 +23,7 @@ pub struct Terminal {
     form: Form,
     /// When the warm-up begins.
     start: UnixNanos,
+    shard: Shard,
 }
 
 enum Form {
@@ -49,9 +51,13 @@ pub fn note(line: &str) {
 }
 
 /// Writes what is about to run, in k6's shape.
-pub fn header(test: &Test, run: &str, observer: &str) {
+pub fn header(test: &Test, shard: Shard, run: &str, observer: &str) {
+    let execution = match shard.count() {
+        1 => "local".to_owned(),
+        count => format!("writer {} of 0 to {}: its part of what follows", shard.index(), count - 1),
+    };
     let mut text = format!(
-        "\n     execution: local\n        script: {}.toml\n           run: {run}\n       metrics: {observer}/metrics\n\n",
+        "\n     execution: {execution}\n        script: {}.toml\n           run: {run}\n       metrics: {observer}/metrics\n\n",
         test.name
     );
     let count = test.scenarios.len();
@@ -73,7 +79,7 @@ pub fn header(test: &Test, run: &str, observer: &str) {
 impl Terminal {
     /// Progress from `start`, the first tick of the warm-up.
     #[must_use]
-    pub fn new(test: &Test, quiet: bool, start: UnixNanos) -> Self {
+    pub fn new(test: &Test, shard: Shard, quiet: bool, start: UnixNanos) -> Self {
         let form = if quiet {
             Form::Quiet
         } else if stderr().is_terminal() {
@@ -86,7 +92,7 @@ impl Terminal {
         } else {
             Form::Plain { next: start }
         };
-        Self { form, start }
+        Self { form, start, shard }
     }
 
     /// Shows how the run stands; `last` is the final time.
@@ -100,7 +106,9 @@ impl Terminal {
     ) {
         let lines = || {
             let line = |(scenario, load): (&Scenario, &ScenarioLoad)| {
-                let standing = Standing { since_start: now - self.start, warm_up: test.warm_up, over: last };
+                let since_start = now - self.start;
+                let (warm_up, shard) = (test.warm_up, self.shard);
+                let standing = Standing { since_start, warm_up, over: last, shard };
                 progress_line(scenario, load, progress, standing)
             };
             test.scenarios.iter().zip(loads).map(line)

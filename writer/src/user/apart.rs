@@ -10,7 +10,7 @@ use super::{Context, Stage};
 use crate::entity::{Author, Part};
 use crate::rows::UserRows;
 
-/// Its number: the only one of its part.
+/// Its number among this writer's: the only one of its part.
 const NUMBER: u32 = 1;
 
 /// Carries out the test's setup or teardown; does nothing where there is none. One that was cut is no failure:
@@ -32,7 +32,7 @@ pub async fn apart(
     if flow.is_empty() {
         return Ok(());
     }
-    let author = Author { scenario: name, vu: NUMBER, iteration: 0 };
+    let author = Author { scenario: name, vu: context.shard.number(NUMBER), iteration: 0 };
     let iteration = Iteration::apart(context, part, phase, author, &mut stage, rows);
     let sentence = match iteration.carry_out(flow).await {
         Ok(()) | Err(Stop::Cut) => return Ok(()),

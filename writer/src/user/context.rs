@@ -14,11 +14,14 @@ use crate::halt::Halt;
 use crate::ledger_client::Queue;
 use crate::postgres::Pool;
 use crate::rows::Rows;
+use crate::schedule::Shard;
 
 /// What the users of a run share.
 pub struct Context {
     /// What they do.
     pub test: Test,
+    /// Which part of it they do.
+    pub shard: Shard,
     /// Where their rows come from.
     pub source: Source,
     /// Their clock.
@@ -59,6 +62,7 @@ pub struct ScenarioCount {
     active: AtomicU32,
     peak: AtomicU32,
     skipped: AtomicU64,
+    not_expected: AtomicU64,
 }
 
 impl Context {
@@ -83,6 +87,12 @@ impl Context {
         }
     }
 
+    /// How many users a scenario may have here at most.
+    #[must_use]
+    pub fn most_users(&self, scenario: usize) -> u32 {
+        self.shard.users(self.test.scenarios[scenario].executor.peak_users())
+    }
+
     /// Counts an attempt that failed.
     pub fn write_failed(&self, reason: impl FnOnce() -> String) {
         self.write_errors.fetch_add(1, Ordering::Relaxed);
@@ -102,6 +112,7 @@ impl ScenarioCount {
             users: self.users.load(Ordering::Relaxed),
             peak_users: self.peak.load(Ordering::Relaxed),
             skipped_steps: self.skipped.load(Ordering::Relaxed),
+            not_expected: self.not_expected.load(Ordering::Relaxed),
         }
     }
 
@@ -118,6 +129,10 @@ impl ScenarioCount {
 
     pub(super) fn skip_step(&self) {
         self.skipped.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(super) fn delete_unexpected(&self) {
+        self.not_expected.fetch_add(1, Ordering::Relaxed);
     }
 
     pub(super) fn enter(&self, measured: bool) {

@@ -9,6 +9,8 @@ use streamgauge_shared::test_file::Executor;
 use streamgauge_shared::time::UnixNanos;
 use tokio::sync::watch;
 
+use crate::schedule::Shard;
+
 /// What a user may do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Stage {
@@ -43,12 +45,12 @@ pub struct Control {
 }
 
 impl Control {
-    /// Of a scenario's users; those of a closed loop wait until they are planned.
+    /// Of a writer's part of a scenario's users; those of a closed loop wait until they are planned.
     #[must_use]
-    pub fn new(executor: &Executor) -> Self {
-        let vus = executor.peak_users() as usize;
+    pub fn new(executor: &Executor, shard: Shard) -> Self {
+        let vus = shard.users(executor.peak_users()) as usize;
         let turns = match executor {
-            Executor::SharedIterations(load) => Turns::Shared(AtomicU64::new(load.iterations)),
+            Executor::SharedIterations(load) => Turns::Shared(AtomicU64::new(shard.part(load.iterations))),
             Executor::PerVuIterations(load) => {
                 Turns::Own((0..vus).map(|_| AtomicU64::new(load.iterations)).collect())
             }
@@ -165,8 +167,10 @@ mod tests {
 
     #[test]
     fn the_end_is_for_ever_and_only_becomes_harder() {
-        let control =
-            Control::new(&Executor::ConstantVus(ConstantVus { vus: 2, duration: Nanos::from_secs(1) }));
+        let control = Control::new(
+            &Executor::ConstantVus(ConstantVus { vus: 2, duration: Nanos::from_secs(1) }),
+            Shard::WHOLE,
+        );
         let stages = [control.subscribe(1), control.subscribe(2)];
         let told = || [*stages[0].borrow(), *stages[1].borrow()];
         assert_eq!(told(), [Stage::Stopping; 2]);
@@ -185,10 +189,10 @@ mod tests {
     #[test]
     fn turns_are_taken_once_each() {
         let load = Iterations { vus: 2, iterations: 3, max_duration: Nanos::from_secs(1) };
-        let shared = Control::new(&Executor::SharedIterations(load));
+        let shared = Control::new(&Executor::SharedIterations(load), Shard::WHOLE);
         assert!(shared.take_turn(1) && shared.take_turn(2));
         assert_eq!((shared.take_rest(), shared.take_turn(1)), (1, false));
-        let own = Control::new(&Executor::PerVuIterations(load));
+        let own = Control::new(&Executor::PerVuIterations(load), Shard::WHOLE);
         assert!(
             own.take_turn(1) && own.take_turn(1) && own.take_turn(1) && !own.take_turn(1) && own.take_turn(2)
         );

@@ -51,7 +51,7 @@ impl Dispatcher {
         }
         let count = &self.context.counts[tick.scenario];
         count.drop_iterations(1, tick.phase == Phase::Run);
-        let most = self.context.test.scenarios[tick.scenario].executor.peak_users();
+        let most = self.context.most_users(tick.scenario);
         if count.users.load(Ordering::Relaxed) >= most {
             // Told by the load: the pacer does not wait for a log.
             count.insufficient.store(true, Ordering::Relaxed);

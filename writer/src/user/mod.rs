@@ -38,7 +38,7 @@ pub struct FreeUser(mpsc::Sender<Tick>);
 pub struct User {
     context: Arc<Context>,
     scenario: usize,
-    /// From 1, as in k6.
+    /// Among this writer's, from 1 as in k6.
     number: u32,
     /// Its next iteration, from 0; the warm-up's count as well.
     iteration: u64,
@@ -179,8 +179,10 @@ impl User {
         self.iteration += 1;
         let began = context.clock.now();
         count.enter(measured);
-        let outcome =
-            Iteration::new(context, self.number, number, tick, &mut self.stage, &mut self.rows).run().await;
+        // Rows tell users of all writers apart.
+        let user = context.shard.number(self.number);
+        let iteration = Iteration::new(context, user, number, tick, &mut self.stage, &mut self.rows);
+        let outcome = iteration.run().await;
         let interrupted = outcome == Outcome::Cut;
         count.leave(measured, interrupted);
         if measured {

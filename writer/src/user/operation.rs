@@ -1,16 +1,17 @@
 //! One operation: get a session, take a sequence, open it in the ledger, write, close it.
 //!
 //! From the moment a sequence is taken the operation is carried through to a `closed` record, whatever
-//! happens: sequences are dense, and the observer waits for each.
+//! happens: sequences are dense, and the observer waits for each. A delete of which the model expects no event
+//! takes none: it is written and counted, and the ledger does not know of it.
 
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use streamgauge_shared::account::Operation;
+use streamgauge_shared::account::{Operation, Phase};
 use streamgauge_shared::exit_code::Failure;
 use streamgauge_shared::ledger::{Closed, Opened, Record, Written};
 use streamgauge_shared::stamp::Stamp;
-use streamgauge_shared::test_file::Setting;
+use streamgauge_shared::test_file::{Deletes, Setting};
 use streamgauge_shared::time::{Nanos, UnixNanos};
 use tokio::sync::watch;
 use tokio::time::sleep;
@@ -68,6 +69,8 @@ pub(super) enum Ended {
 struct Payload {
     entity: usize,
     operation: Operation,
+    /// An event is expected: the ledger knows of it.
+    is_expected: bool,
     /// The columns that an update changes.
     changed: Vec<usize>,
     values: Vec<Value>,
@@ -88,7 +91,8 @@ impl<'a> Write<'a> {
         Self { entity, group: None, check: None, statement }
     }
 
-    /// Carries it out; committed or not, the ledger knows, unless it was not sent at all and has no sequence.
+    /// Carries it out; committed or not, the ledger knows, unless it has no sequence: it was not sent at all, or is not expected
+    /// to be seen.
     pub(super) async fn carry_out(
         self,
         iteration: &mut Iteration<'_>,
@@ -110,8 +114,9 @@ impl<'a> Write<'a> {
         };
         // Not one wait between here and the ledger's record.
         let connection_wait = context.clock.now() - asked;
-        let sequence = context.sequence.fetch_add(1, Ordering::Relaxed);
-        let (payload, opened) = self.open(iteration, sequence, intended, connection_wait);
+        let is_expected = self.is_expected(context);
+        let sequence = is_expected.then(|| context.sequence.fetch_add(1, Ordering::Relaxed));
+        let (payload, opened) = self.open(iteration, sequence.unwrap_or_default(), intended, connection_wait);
         let sent = send(context, iteration.stage, lease, &payload, opened).await;
         let (written, ended) = match sent {
             Attempt::Committed(at) => (Written::Committed(at), Ended::Committed(payload.values)),
@@ -120,8 +125,19 @@ impl<'a> Write<'a> {
             // The last attempt is known not to have committed.
             Attempt::Rejected | Attempt::Retry => (Written::Rejected, Ended::Rejected),
         };
-        context.ledger.record(Record::Closed(Closed { sequence, written }));
-        (Some(sequence), ended)
+        match sequence {
+            Some(sequence) => context.ledger.record(Record::Closed(Closed { sequence, written })),
+            None if iteration.phase == Phase::Run && matches!(ended, Ended::Committed(_)) => {
+                context.counts[iteration.scenario].delete_unexpected();
+            }
+            None => {}
+        }
+        (sequence, ended)
+    }
+
+    fn is_expected(&self, context: &Context) -> bool {
+        let deletes = context.test.model.entities[self.entity].landing.deletes;
+        deletes != Deletes::Ignored || !matches!(self.statement, Statement::Delete { .. })
     }
 
     fn open(
@@ -167,7 +183,8 @@ impl<'a> Write<'a> {
             stamped: UnixNanos::default(),
             deadline: UnixNanos::default(),
         };
-        (Payload { entity: self.entity, operation, changed: changes, values }, opened)
+        let is_expected = self.is_expected(context);
+        (Payload { entity: self.entity, operation, is_expected, changed: changes, values }, opened)
     }
 }
 
@@ -184,7 +201,9 @@ async fn send(
         opened.sent = context.clock.now();
         opened.stamped = opened.sent;
         opened.deadline = opened.sent + context.test.arrival_timeout;
-        context.ledger.record(Record::Opened(opened.clone()));
+        if payload.is_expected {
+            context.ledger.record(Record::Opened(opened.clone()));
+        }
         match attempt_once(context, stage, lease.connection(), payload, &opened).await {
             Attempt::Retry if attempt < ATTEMPTS_MAX => {}
             Attempt::Unknown => {
@@ -212,7 +231,7 @@ async fn attempt_once(
     let stamp =
         Stamp { run: source.run, writer: source.writer, sequence: opened.sequence, sent: opened.sent };
     let execute = async {
-        let Payload { entity, operation, changed, values } = payload;
+        let Payload { entity, operation, changed, values, .. } = payload;
         let result = match operation {
             Operation::Create => connection.insert(*entity, values, &stamp).await,
             Operation::Update => connection.update(*entity, changed, values, &stamp).await,

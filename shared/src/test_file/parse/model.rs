@@ -183,7 +183,8 @@ fn column_type(value: &Value<'_, '_>) -> Option<ColumnType> {
 }
 
 fn read_landing(value: Option<&Value<'_, '_>>, key: Option<&[String]>) -> Option<Landing> {
-    const DELETES: [(&str, Deletes); 2] = [("remove", Deletes::Remove), ("soft", Deletes::Soft)];
+    const DELETES: [(&str, Deletes); 3] =
+        [("remove", Deletes::Remove), ("soft", Deletes::Soft), ("ignored", Deletes::Ignored)];
     let default_paths = |key: &[String]| match key {
         [_] => vec!["_id".to_owned()],
         several => several.iter().map(|column| format!("_id.{column}")).collect(),

@@ -1,5 +1,5 @@
-//! The shapes in which sinks leave rows: in each, every create, update and delete must be delivered once and be
-//! as it was written. Where a shape's deletes never arrive, none are made.
+//! The shapes in which sinks leave rows: in each, every create, update and delete must be delivered once, and what
+//! can be compared must be as it was written, all of it. Where a shape's deletes never arrive, none are expected.
 
 use std::fs;
 
@@ -7,7 +7,7 @@ use anyhow::Result;
 use streamgauge_shared::report::ValidityState;
 use streamgauge_testbed::{Shape, Testbed};
 
-use super::live::{Live, Load, PAIRS, Ran};
+use super::live::{Live, Load, Ran};
 use super::{Line, Verdict};
 use crate::{Observer, scenarios, start_run};
 
@@ -39,19 +39,21 @@ pub(super) async fn line(name: &str, shape: Shape) -> Result<Line> {
     let observer = Observer::start(&bed, &["--once"]).await?;
     let model = bed.folder().join("model.toml");
     fs::write(&model, model_for(shape, &fs::read_to_string(scenarios().join("models/shop.toml"))?))?;
-    let load = Load { flow: flow_of(shape), rate: RATE, seconds: SECONDS, drain_s: DRAIN_S };
+    let load = Load { flow: LIVES, rate: RATE, seconds: SECONDS, drain_s: DRAIN_S };
     let path = load.write_with(&bed, "gallery", &model)?;
     let run = start_run(&bed, &observer, &path, &["--prepare", "--keep-rows"]).await?;
     let ran = Live { bed, observer, run }.end().await?;
     judge(name, shape, &ran)
 }
 
-fn flow_of(shape: Shape) -> &'static str {
-    match shape {
-        // Under a key of its own a delete never arrives.
-        Shape::KeyAsField => PAIRS,
-        _ => LIVES,
-    }
+/// Of an iteration's operations those that are entries of the account: under a key of its own a delete never arrives.
+fn entries_of(shape: Shape) -> u64 {
+    if shape == Shape::KeyAsField { 2 } else { 3 }
+}
+
+/// Those whose content can be compared: never a delete's, and of an update by `$set` only one column is there.
+fn compared_of(shape: Shape) -> u64 {
+    if shape == Shape::UnwrappedUpdate { 1 } else { 2 }
 }
 
 /// The shop's model with the paths of this shape.
@@ -67,21 +69,29 @@ fn model_for(shape: Shape, shop: &str) -> String {
         Shape::SoftDelete | Shape::SoftDeleteUpdate => {
             shop.replace("deletes = \"remove\"", "deletes = \"soft\"")
         }
+        Shape::KeyAsField => shop.replace("deletes = \"remove\"", "deletes = \"ignored\""),
         _ => shop.to_owned(),
     }
 }
 
 fn judge(name: &str, shape: Shape, ran: &Ran) -> Result<Line> {
     let (account, events) = (ran.report.account, ran.report.events);
-    let operations = if flow_of(shape) == PAIRS { 2 } else { 3 };
-    let entries = u64::from(RATE * SECONDS) * operations;
+    let iterations = u64::from(RATE * SECONDS);
+    let entries = iterations * entries_of(shape);
     let failed = ran.failed_checks()?;
+    // Each entry is written and arrives; what is beyond that was compared.
+    let compared = ran.report.rates["checks"].total - 2 * entries;
+    let not_expected = ran.report.counters.get("not_expected").copied().unwrap_or_default();
     let as_must_be = account.entries == entries
         && account.delivered == entries
         && (events.total, events.first) == (entries, entries)
-        && failed == 0;
+        && failed == 0
+        && compared == iterations * compared_of(shape)
+        && not_expected == iterations * (3 - entries_of(shape));
     let verdict = if !as_must_be {
-        Verdict::Wrong(format!("{account:?}, {events:?}, {failed} failed checks"))
+        Verdict::Wrong(format!(
+            "{account:?}, {events:?}, {failed} failed checks, {compared} compared, {not_expected} not expected"
+        ))
     } else if ran.report.validity.state == ValidityState::Invalid {
         Verdict::Wrong(ran.validity())
     } else {
@@ -90,7 +100,7 @@ fn judge(name: &str, shape: Shape, ran: &Ran) -> Result<Line> {
     Ok(Line {
         fault: name.to_owned(),
         injected: format!("{entries} rows in this shape"),
-        reported: format!("{} delivered", account.delivered),
+        reported: format!("{} delivered, {compared} compared", account.delivered),
         error: entries.abs_diff(account.delivered).to_string(),
         verdict,
     })

@@ -12,7 +12,7 @@ use streamgauge_shared::test_file::{
 };
 use streamgauge_shared::time::{Nanos, UnixNanos};
 
-use super::{Schedule, Step};
+use super::{Schedule, Shard, Step};
 use crate::test_source::tests::shop;
 
 const S: i64 = 1_000_000_000;
@@ -100,7 +100,7 @@ fn events(executor: Executor, graceful_stop: i64) -> Vec<(i64, Step)> {
     test.warm_up = Nanos::ZERO;
     test.scenarios[0].executor = executor;
     test.scenarios[0].graceful_stop = Nanos(graceful_stop);
-    Schedule::new(&test, 1, UnixNanos(0), None).map(|event| (event.at.0, event.step)).collect()
+    Schedule::new(&test, Shard::WHOLE, 1, UnixNanos(0), None).map(|event| (event.at.0, event.step)).collect()
 }
 
 fn starts(executor: Executor) -> Vec<i64> {
