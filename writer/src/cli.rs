@@ -77,7 +77,7 @@ pub struct Run {
     /// How lengths and rates are scaled.
     #[command(flatten)]
     pub scales: Scales,
-    /// Sessions with PostgreSQL [default: the peak of users, at most 64].
+    /// Sessions with PostgreSQL [default: the peak of users, at most 64, divided among the writers of the run].
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=10_000))]
     pub connections: Option<u32>,
     /// How this clock is compared with the observer's: auto (exactly on one kernel, else by exchanges) or

@@ -126,8 +126,9 @@ impl Plan {
         }
         let version = self.prepare().await?;
         let test = self.source.test.clone();
-        let users = test.scenarios.iter().map(|scenario| self.shard.users(scenario.executor.peak_users()));
-        let most = users.sum::<u32>().clamp(1, streamgauge_shared::test_file::CONNECTIONS_MAX);
+        // Of the run: PostgreSQL has to have room for the sessions of all writers.
+        let most = test.peak_users().min(streamgauge_shared::test_file::CONNECTIONS_MAX);
+        let most = self.shard.users(most).max(1);
         let pool = Pool::open(self.session.clone(), self.options.connections.unwrap_or(most)).await?;
         let (queue, waiting, lost) = queue(LEDGER_QUEUE_MAX);
         let session = crate::ledger_client::Session {
