@@ -90,7 +90,7 @@ mod tests {
                 "comitted = { path = \"a\", unit = \"us\" }",
                 ":20:1: unknown key 'comitted', did you mean 'committed'? allowed: committed, connector, kafka",
             ),
-            ("kafka = { path = \"a\", unit = \"usec\" }", ":20:31: unknown unit 'usec'"),
+            ("kafka = { path = \"a\", unit = \"usec\" }", ":20:30: unknown unit 'usec'"),
             ("kafka = { path = \"a\" }", "'unit' is missing: write for example unit = \"us\""),
             ("kafka = { unit = \"ms\" }", "'path' is missing"),
             ("kafka = { path = \"a..b\", unit = \"ms\" }", ":20:18: 'a..b' is no path in a document"),
