@@ -1,12 +1,13 @@
 //! Reads the marks of a model file: `[entities.customer.mongo.marks]`.
 
 use crate::marks::{Mark, MarkName, Unit};
-use crate::test_file::reader::{Table, Value};
+use crate::test_file::reader::Value;
 
 /// The marks of one entity in the order of the way; mistakes go to the document.
 pub(super) fn read(value: &Value<'_, '_>) -> Option<Vec<Mark>> {
     let table = value.table()?;
-    let marks: Vec<Option<Mark>> = MarkName::ALL.into_iter().filter_map(|name| mark(&table, name)).collect();
+    let named = MarkName::ALL.into_iter().filter_map(|name| Some((name, table.get(name.name())?)));
+    let marks: Vec<Option<Mark>> = named.map(|(name, value)| mark(&value, name)).collect();
     if marks.is_empty() {
         table.mistake(
             "no mark is named: write for example committed = { path = \"__source_ts_us\", unit = \"us\" }, or leave the table out",
@@ -27,13 +28,7 @@ pub(super) fn read(value: &Value<'_, '_>) -> Option<Vec<Mark>> {
     Some(marks)
 }
 
-/// One mark, if it is there; and if it is, what it says, unless it is wrong.
-fn mark(table: &Table<'_, '_>, name: MarkName) -> Option<Option<Mark>> {
-    let value = table.get(name.name())?;
-    Some(read_one(&value, name))
-}
-
-fn read_one(value: &Value<'_, '_>, name: MarkName) -> Option<Mark> {
+fn mark(value: &Value<'_, '_>, name: MarkName) -> Option<Mark> {
     let table = value.table()?;
     let path = table.require("path", "\"__source_ts_us\"").and_then(|value| {
         let path = value.text()?;
