@@ -12,6 +12,7 @@ pub mod doctor;
 pub mod exit_code;
 pub mod histogram;
 pub mod ledger;
+pub mod marks;
 pub mod process;
 pub mod report;
 pub mod stamp;

@@ -2,6 +2,7 @@
 
 use streamgauge_shared::account::{EventKind, Outcome, Phase};
 use streamgauge_shared::ledger::{Opened, Written};
+use streamgauge_shared::marks::Marks;
 use streamgauge_shared::time::UnixNanos;
 use streamgauge_shared::timeline::Timeline;
 
@@ -39,6 +40,8 @@ pub struct Entry {
     pub data_matches: Option<bool>,
     /// Its times, on the observer's time line.
     pub timeline: Timeline,
+    /// What the pipeline left of its times; absent until it arrived, and where the model names none.
+    pub marks: Option<Box<Marks>>,
     /// When it was sent, as its stamp has it: tells the attempts of a retried operation apart.
     pub stamped: UnixNanos,
     /// When it counts as late.
@@ -80,6 +83,7 @@ impl Entry {
             as_checked: None,
             data_matches: None,
             timeline,
+            marks: None,
             stamped: opened.stamped,
             deadline: opened.deadline,
             written: None,
@@ -106,6 +110,7 @@ impl Entry {
         self.event = Some(kind);
         self.timeline.observed = Some(event.observed);
         self.timeline.wall = event.wall;
+        self.marks.clone_from(&event.marks);
         self.measured = event.measured;
         if let (Some(expected), Change::Stamped { content: Content::Digest(found), .. }) =
             (self.digest, &event.change)

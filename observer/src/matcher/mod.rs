@@ -26,9 +26,10 @@ use std::collections::{HashMap, VecDeque};
 
 use streamgauge_shared::account::{EventCount, EventKind, Operation, Outcome, Phase};
 use streamgauge_shared::ledger::{Awaited, Closed, Opened, Written};
+use streamgauge_shared::marks::Marks;
 use streamgauge_shared::stamp::{RunId, Stamp};
 use streamgauge_shared::time::{Nanos, UnixNanos};
-use streamgauge_shared::timeline::Latency;
+use streamgauge_shared::timeline::{Latency, Timeline};
 
 use keys::Keys;
 use tally::Tallies;
@@ -52,6 +53,8 @@ pub struct Event {
     pub measured: bool,
     /// `wallTime`, if the server gives one.
     pub wall: Option<UnixNanos>,
+    /// The marks that the pipeline left; absent where the model names none.
+    pub marks: Option<Box<Marks>>,
     /// What it says.
     pub change: Change,
 }
@@ -93,6 +96,8 @@ pub trait Sink {
     fn sent_again(&mut self, before: UnixNanos, at: UnixNanos);
     /// An operation of the measured phase arrived; the time is absent where it cannot be believed.
     fn arrived(&mut self, sent: UnixNanos, observed: Option<UnixNanos>);
+    /// An operation of the measured phase arrived whose model names marks; whether its time can be believed.
+    fn marked(&mut self, _place: Place, _timeline: &Timeline, _marks: &Marks, _measured: bool) {}
     /// An awaited operation arrived, or never will.
     fn settled(&mut self, writer: u16, sequence: u64, arrived: bool);
     /// One more event of an operation of the measured phase that had arrived.
@@ -481,6 +486,9 @@ fn report_arrival(entry: &Entry, event: &Event, sink: &mut impl Sink) {
     }
     if timeline.wall.is_some() {
         sink.latency(place, Latency::MongoVisibility, value(Latency::MongoVisibility), at);
+    }
+    if let Some(marks) = &entry.marks {
+        sink.marked(place, timeline, marks, event.measured);
     }
     sink.arrived(timeline.sent, event.measured.then_some(at));
 }

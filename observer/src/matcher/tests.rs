@@ -78,12 +78,12 @@ fn committed(sequence: u64, at: i64) -> Closed {
 fn row(sequence: u64, observed: i64) -> Event {
     let stamp = Stamp { run: RUN, writer: 0, sequence, sent: UnixNanos(0) };
     let change = Change::Stamped { entity: 0, stamp, content: Content::Digest(7), checks: Vec::new() };
-    Event { observed: UnixNanos(observed), measured: true, wall: None, change }
+    Event { observed: UnixNanos(observed), measured: true, wall: None, marks: None, change }
 }
 
 fn gone(key: &str, observed: i64) -> Event {
     let change = Change::Deleted { entity: 0, key: key.into() };
-    Event { observed: UnixNanos(observed), measured: true, wall: None, change }
+    Event { observed: UnixNanos(observed), measured: true, wall: None, marks: None, change }
 }
 
 /// Outcomes and kinds that are not zero, by name.

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use streamgauge_shared::account::{Operation, Phase};
 use streamgauge_shared::clock::ClockDomain;
 use streamgauge_shared::ledger::{Closed, Opened, Process, ScenarioLoad, Written};
+use streamgauge_shared::marks::Marks;
 use streamgauge_shared::stamp::{RunId, Stamp};
 use streamgauge_shared::test_file::{Scale, Source, Test, parse};
 use streamgauge_shared::time::{Nanos, UnixNanos};
@@ -91,6 +92,12 @@ impl Fixture {
         self.matcher.event(event, &mut self.recorder);
     }
 
+    /// A row that was written arrives with the marks that the pipeline left.
+    pub(crate) fn arrive_marked(&mut self, sequence: u64, millis: i64, marks: Marks) {
+        let event = Event { marks: Some(Box::new(marks)), ..arrival(sequence, millis, true) };
+        self.matcher.event(event, &mut self.recorder);
+    }
+
     /// A second has passed.
     pub(crate) fn tick(&mut self, now_ms: i64) {
         self.facts.now = UnixNanos::from_millis(now_ms);
@@ -141,5 +148,11 @@ pub(crate) fn opened(sequence: u64, sent_ms: i64) -> Opened {
 fn arrival(sequence: u64, millis: i64, measured: bool) -> Event {
     let stamp = Stamp { run: RunId::from_bits(1), writer: 0, sequence, sent: UnixNanos(0) };
     let change = Change::Stamped { entity: 0, stamp, content: Content::Unchecked, checks: Vec::new() };
-    Event { observed: UnixNanos::from_millis(millis), measured, wall: Some(UnixNanos(0)), change }
+    Event {
+        observed: UnixNanos::from_millis(millis),
+        measured,
+        wall: Some(UnixNanos(0)),
+        marks: None,
+        change,
+    }
 }

@@ -1,6 +1,6 @@
 //! The figures: what the matcher tells, counted; and snapshots, of which everything shown is a rendering.
 //!
-//! `recorder` counts, `seconds` keeps the course of time, `windows` what happened lately, `intervals` what came since the interval log was last told, `rows` single rows,
+//! `recorder` counts, `seconds` keeps the course of time, `windows` what happened lately, `intervals` what came since the interval log was last told, `rows` single rows, `stages` where the time went,
 //! `figures` answers thresholds, `watcher` follows those judged each second, `probe` the probes of a capacity
 //! search, `course` puts the course of time together for the `findings`, `validity` doubts, `floor` says what the canary found, `snapshot` puts all of it together as of one
 //! moment. Pure: time is an argument.
@@ -20,6 +20,7 @@ mod rows;
 mod rows_kept;
 mod seconds;
 mod snapshot;
+mod stages;
 mod starvation;
 #[cfg(test)]
 mod tests;
@@ -38,5 +39,6 @@ pub use rows::{Row, Rows};
 pub use rows_kept::KeptRows;
 pub use seconds::Seconds;
 pub use snapshot::{LatencySeries, ScenarioGauges, Snapshot, snapshot};
+pub use stages::StageSeries;
 pub use starvation::{Starvation, Starved};
 pub use watcher::watch;

@@ -3,14 +3,16 @@
 
 use streamgauge_shared::histogram::SignedHistogram;
 use streamgauge_shared::ledger::Iteration;
+use streamgauge_shared::marks::Marks;
 use streamgauge_shared::test_file::Test;
 use streamgauge_shared::threshold::{Metric, Tags};
 use streamgauge_shared::time::{Nanos, UnixNanos};
-use streamgauge_shared::timeline::Latency;
+use streamgauge_shared::timeline::{Latency, Timeline};
 
 use super::intervals::{Interval, Intervals};
 use super::rows::{Row, Rows};
 use super::seconds::Seconds;
+use super::stages::Stages;
 use super::watcher::Watcher;
 use super::windows::Windows;
 use crate::matcher::{Entry, Parts, Place, Sink};
@@ -41,6 +43,7 @@ pub struct Recorder {
     watcher: Watcher,
     seconds: Seconds,
     intervals: Intervals,
+    stages: Stages,
     rows: Rows,
     settled: Vec<(u16, u64, bool)>,
     first_sent: Option<UnixNanos>,
@@ -71,6 +74,7 @@ impl Recorder {
             watcher,
             seconds: Seconds::default(),
             intervals: Intervals::default(),
+            stages: Stages::default(),
             rows: Rows::default(),
             settled: Vec::new(),
             first_sent: None,
@@ -174,6 +178,11 @@ impl Recorder {
         self.intervals.take(start, now)
     }
 
+    /// The stages between marks; empty where no row had any.
+    pub(super) fn stages(&self) -> &Stages {
+        &self.stages
+    }
+
     /// When the measured phase sent its first row.
     #[must_use]
     pub fn first_sent(&self) -> Option<UnixNanos> {
@@ -239,6 +248,10 @@ impl Sink for Recorder {
         let start = *self.first_sent.get_or_insert(sent);
         self.seconds.arrived(sent - start, observed.map(|at| at - start));
         self.last_arrival = self.last_arrival.max(observed);
+    }
+
+    fn marked(&mut self, place: Place, timeline: &Timeline, marks: &Marks, measured: bool) {
+        self.stages.count(place.part.index, timeline, marks, measured);
     }
 
     fn settled(&mut self, writer: u16, sequence: u64, arrived: bool) {

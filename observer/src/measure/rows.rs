@@ -6,11 +6,13 @@ use std::collections::{BinaryHeap, HashMap};
 use std::sync::Arc;
 
 use streamgauge_shared::account::{EventKind, Outcome};
+use streamgauge_shared::marks::Marks;
 use streamgauge_shared::test_file::Test;
 use streamgauge_shared::time::Nanos;
 use streamgauge_shared::timeline::{Latency, Timeline};
 
 use super::rows_kept::KeptRows;
+use super::stages;
 use crate::matcher::{Entry, Part};
 
 /// Delivered rows kept at most, the slowest: about 2 MB.
@@ -58,6 +60,8 @@ pub struct Row {
     pub measured: bool,
     /// Its times.
     pub timeline: Timeline,
+    /// What the pipeline left of its times; absent where the model names no marks.
+    pub marks: Option<Box<Marks>>,
 }
 
 /// Ordered by its latency.
@@ -113,6 +117,10 @@ impl Row {
                 put(&format!("{latency}_ms"), value.as_millis_f64().into());
             }
         }
+        if let Some(marks) = &self.marks {
+            line.insert("marks".to_owned(), stages::marks_json(marks));
+            line.insert("stages".to_owned(), stages::stages_json(marks, &self.timeline));
+        }
         line.into()
     }
 
@@ -132,6 +140,7 @@ impl Row {
             check_passed: entry.step(),
             measured: entry.measured,
             timeline: entry.timeline,
+            marks: entry.marks.clone(),
         }
     }
 
@@ -293,6 +302,7 @@ mod tests {
             check_passed: None,
             measured: true,
             timeline,
+            marks: None,
         }
     }
 

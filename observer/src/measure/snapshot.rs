@@ -22,6 +22,7 @@ use super::facts::{Facts, WriterFacts};
 use super::figures::Moment;
 use super::floor;
 use super::recorder::Recorder;
+use super::stages::{self, StageSeries};
 use super::starvation::Starved;
 use super::validity;
 use crate::matcher::{Matcher, Part, Tally};
@@ -35,6 +36,8 @@ pub struct Snapshot {
     pub exit_code: ExitCode,
     /// Histograms by latency, scenario, entity and operation, of parts that have any entry.
     pub latencies: Vec<LatencySeries>,
+    /// The stages between marks, by part; empty where no model names any.
+    pub stages: Vec<StageSeries>,
     /// By scenario.
     pub scenarios: Vec<ScenarioGauges>,
     /// By writer.
@@ -109,6 +112,8 @@ pub fn snapshot(test: &Test, matcher: &Matcher, recorder: &Recorder, facts: &Fac
         events: events(&moment, Phase::Run),
         phases: phases(&moment),
         latency: latency_reports(test, &moment),
+        stages: recorder.stages().report(facts.clocks.mongod.is_some()),
+        marks: stages::marks_report(test, recorder.stages()),
         rates: rates(&moment),
         counters: Counter::ALL
             .into_iter()
@@ -133,6 +138,7 @@ pub fn snapshot(test: &Test, matcher: &Matcher, recorder: &Recorder, facts: &Fac
         report,
         exit_code,
         latencies,
+        stages: recorder.stages().series(test, matcher.parts()),
         scenarios,
         writers: facts.writers.clone(),
         floor: floor::histogram(&facts.floor),

@@ -14,7 +14,7 @@ use streamgauge_shared::time::Nanos;
 use streamgauge_shared::timeline::Latency;
 
 use super::BOUNDS;
-use crate::measure::{LatencySeries, ScenarioGauges, Snapshot};
+use crate::measure::{LatencySeries, ScenarioGauges, Snapshot, StageSeries};
 
 /// Labels as pairs of a fixed name and a value from a closed set of the test's.
 type Labels<'a> = Vec<(&'static str, &'a str)>;
@@ -44,6 +44,7 @@ impl Collector for Page {
         let run = [("run", snapshot.report.run.id.as_str()), ("test", snapshot.report.run.test.as_str())];
         info(&mut encoder, "run", "The run that the other series belong to", &run)?;
         latencies(&mut encoder, &snapshot.latencies)?;
+        stages(&mut encoder, &snapshot.stages)?;
         scenarios(&mut encoder, &snapshot.scenarios)?;
         whole_run(&mut encoder, snapshot)
     }
@@ -88,6 +89,34 @@ fn latencies(encoder: &mut DescriptorEncoder<'_>, series: &[LatencySeries]) -> f
                 ("scenario", &series.scenario),
                 ("entity", &series.entity),
                 ("operation", series.operation.name()),
+            ];
+            let (sum, count, buckets) = histogram(&series.histogram, negative);
+            let none: Option<&std::collections::HashMap<usize, Exemplar<NoLabelSet, f64>>> = None;
+            metric.encode_family(&labels)?.encode_histogram(sum, count, &buckets, none)?;
+        }
+    }
+    Ok(())
+}
+
+/// The stages between marks; no family where no model names any.
+fn stages(encoder: &mut DescriptorEncoder<'_>, series: &[StageSeries]) -> fmt::Result {
+    if series.is_empty() {
+        return Ok(());
+    }
+    let families = [
+        (false, "stage_latency", "A part of the way between two marks, not below zero"),
+        (true, "stage_early", "Its magnitude where the later mark shows an earlier time"),
+    ];
+    for (negative, name, help) in families {
+        let mut metric =
+            encoder.encode_descriptor(name, help, Some(&Unit::Seconds), MetricType::Histogram)?;
+        for series in series {
+            let labels: Labels<'_> = vec![
+                ("scenario", &series.scenario),
+                ("entity", &series.entity),
+                ("operation", series.operation.name()),
+                ("stage", series.stage),
+                ("from", series.from),
             ];
             let (sum, count, buckets) = histogram(&series.histogram, negative);
             let none: Option<&std::collections::HashMap<usize, Exemplar<NoLabelSet, f64>>> = None;

@@ -2,11 +2,12 @@
 
 use std::collections::BTreeSet;
 
-use streamgauge_shared::time::Nanos;
+use streamgauge_shared::marks::{Found, MarkTime, Marks};
+use streamgauge_shared::time::{Nanos, UnixNanos};
 
 use super::render;
 use crate::measure::Snapshot;
-use crate::measure::fixture::Fixture;
+use crate::measure::fixture::{Fixture, opened};
 
 const CATALOGUE: &str = include_str!("../../../docs/metrics.md");
 
@@ -27,7 +28,12 @@ fn the_page_and_the_catalogue_name_the_same_metrics_with_the_same_types_and_labe
             (cells[1].trim_matches('`').to_owned(), cells[2].to_owned(), cells[3].replace(['`', ' '], ""))
         })
         .collect();
-    let page = render(Some(&run())).expect("a page");
+    let mut run = Fixture::new(&[Some(5), Some(30), None]);
+    run.facts.floor.arrived.record(Nanos::from_millis(3));
+    run.row(opened(3, 0), None);
+    let mark = MarkTime { at: UnixNanos::from_millis(2), resolution: Nanos(1_000) };
+    run.arrive_marked(3, 40, Marks([Found::At(mark), Found::NotAsked, Found::NotAsked]));
+    let page = render(Some(&run.snapshot())).expect("a page");
     let mut served = BTreeSet::new();
     for (name, kind) in page.lines().filter_map(|line| line.strip_prefix("# TYPE ")?.split_once(' ')) {
         let sample = match kind {
@@ -70,6 +76,7 @@ fn early_events_have_a_histogram_of_their_own_and_nothing_is_clamped() {
     assert!((value("streamgauge_overdue_entries{") - 1.0).abs() < 1e-9);
     assert!((value("streamgauge_oldest_pending_age_seconds{") - 2.0).abs() < 1e-9);
     assert!(page.contains("streamgauge_cdc_e2e_latency_seconds_bucket{le=\"+Inf\","), "{page}");
+    assert!(!page.contains("streamgauge_stage"), "no model names marks: {page}");
     // Buckets are cumulative on the page, and the last one is the count.
     let buckets: Vec<f64> = page
         .lines()

@@ -5,10 +5,12 @@ use std::collections::HashMap;
 use mongodb::bson::{RawBsonRef, RawDocument, Timestamp};
 use streamgauge_shared::canonical as form;
 use streamgauge_shared::digest::Digest;
+use streamgauge_shared::marks::{Found, Mark, Marks};
 use streamgauge_shared::stamp::Stamp;
 use streamgauge_shared::test_file::{Check, Column, ColumnType, DELETED_MARK, Entity, Test};
 use streamgauge_shared::time::UnixNanos;
 
+use super::mark;
 use super::reader::Reply;
 use super::value::{Canonical, canonical};
 use crate::canary::{self, Sighting};
@@ -33,6 +35,7 @@ struct Landing {
     verified: Vec<Field>,
     /// The columns of each check of the entity, in the check's order, by index into the test's checks.
     checks: Vec<(u16, Vec<Field>)>,
+    marks: Vec<Mark>,
 }
 
 /// One column as it stands in a document.
@@ -81,6 +84,7 @@ impl Decoder {
                 stamp_paths: entity.stamp_paths(),
                 verified: entity.verified().map(|(_, column)| Field::of(column)).collect(),
                 checks: checks.map(|(index, check)| (index, columns(check))).collect(),
+                marks: entity.landing.marks.clone(),
             };
             (entity.landing.collection.clone(), landing)
         };
@@ -91,8 +95,13 @@ impl Decoder {
     #[must_use]
     pub fn decode(&self, reply: &Reply) -> Decoded {
         let mut decoded = Decoded::default();
-        let undecodable =
-            |change| Event { observed: reply.observed, measured: reply.honest, wall: None, change };
+        let undecodable = |change| Event {
+            observed: reply.observed,
+            measured: reply.honest,
+            wall: None,
+            marks: None,
+            change,
+        };
         let Ok(documents) = reply.batch.doc_slices() else {
             decoded.events.push(undecodable(Change::Undecodable));
             return decoded;
@@ -113,6 +122,7 @@ impl Decoder {
                         .get_datetime("wallTime")
                         .ok()
                         .map(|wall| UnixNanos::from_millis(wall.timestamp_millis())),
+                    marks: self.marks(document).map(|marks| Box::new(marks.near(reply.observed))),
                     change,
                 }),
                 Document::CollectionGone => decoded.collections_gone += 1,
@@ -134,6 +144,23 @@ impl Decoder {
             Document::Row(change) => Some(change),
             _ => None,
         }
+    }
+
+    /// The marks of a change document, where the model of its collection names any. A document that is gone leaves
+    /// none: all are absent then.
+    fn marks(&self, document: &RawDocument) -> Option<Marks> {
+        let landing = self.collections.get(document.get_document("ns").ok()?.get_str("coll").ok()?)?;
+        if landing.marks.is_empty() {
+            return None;
+        }
+        let updated = || document.get_document("updateDescription").ok()?.get_document("updatedFields").ok();
+        let row = document.get_document("fullDocument").ok().or_else(updated);
+        let mut marks = Marks::default();
+        for Mark { name, path, unit } in &landing.marks {
+            let time = row.and_then(|row| mark::time(at(row, path)?, *unit));
+            marks.0[*name as usize] = time.map_or(Found::Absent, Found::At);
+        }
+        Some(marks)
     }
 
     fn document(&self, document: &RawDocument) -> Document {

@@ -7,6 +7,7 @@
 
 mod attention;
 mod decode;
+mod mark;
 mod mongod_clock;
 mod pipeline;
 mod reader;

@@ -53,6 +53,7 @@ pub(super) fn stages(
         let beside_id = |path: &&String| path.as_str() != "_id" && !path.starts_with("_id.");
         paths.extend(entity.stamp_paths());
         paths.extend(entity.landing.key_paths.iter().filter(beside_id).cloned());
+        paths.extend(entity.landing.marks.iter().map(|mark| mark.path.clone()));
         // Of the envelope of a delete.
         paths.extend(entity.envelope_key_paths());
     }
@@ -76,6 +77,7 @@ fn outermost(paths: &BTreeSet<String>) -> impl Iterator<Item = &String> {
 
 #[cfg(test)]
 mod tests {
+    use streamgauge_shared::marks::{Mark, MarkName, Unit};
     use streamgauge_shared::test_file::{Scale, Source, parse};
 
     use super::*;
@@ -131,6 +133,26 @@ mod tests {
             assert!(inner.is_empty(), "{outer} and {inner:?}");
         }
         assert!(fields.contains_key("fullDocument.after") && fields.contains_key("fullDocument.before"));
+    }
+
+    #[test]
+    fn marks_are_asked_for_and_collide_with_nothing() {
+        let source = |name: &str, text: &str| Source { name: name.into(), text: text.into() };
+        let test = source("t.toml", include_str!("../../../scenarios/e2e-latency.toml"));
+        let model = source("m.toml", include_str!("../../../scenarios/models/shop.toml"));
+        let mut model = parse(&test, Scale::default(), Scale::default(), |_| Ok(model))
+            .expect("the shipped test")
+            .0
+            .model;
+        let paths = ["__ts_us", "after.cdc_stamp.kafka_ts", "source"];
+        let marks = MarkName::ALL.into_iter().zip(paths);
+        model.entities[0].landing.marks =
+            marks.map(|(name, path)| Mark { name, path: path.into(), unit: Unit::Micros }).collect();
+        let stages = stages(&Watched { model, checks: Vec::new(), canary: false }, None).expect("stages");
+        let fields = stages.last().expect("a projection").get_document("$project").expect("fields");
+        let has = |path: &str| fields.contains_key(format!("fullDocument.{path}"));
+        assert!(has("__ts_us") && has("source") && has("after.cdc_stamp"), "{fields}");
+        assert!(!has("after.cdc_stamp.kafka_ts"), "the path around it brings it");
     }
 
     #[test]

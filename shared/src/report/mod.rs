@@ -5,11 +5,13 @@
 mod clock;
 mod figure;
 mod findings;
+mod stages;
 mod text;
 
 pub use clock::{ClockReport, ClockStepReport, MongodClockReport, WriterClockReport};
 pub use figure::{Figure, Stats};
 pub use findings::*;
+pub use stages::{MarksReport, StageClock, StageReport};
 pub use text::render;
 
 use std::collections::BTreeMap;
@@ -47,6 +49,12 @@ pub struct Report {
     pub phases: BTreeMap<String, PhaseReport>,
     /// Latencies by name.
     pub latency: BTreeMap<String, LatencyReport>,
+    /// The stages between the times that the pipeline leaves; empty where no model names any.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub stages: Vec<StageReport>,
+    /// How many rows are in the stages; absent where no model names a mark.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub marks: Option<MarksReport>,
     /// Shares by name.
     pub rates: BTreeMap<String, RateReport>,
     /// Counters by name.

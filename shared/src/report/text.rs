@@ -40,6 +40,7 @@ pub fn render(report: &Report, color: bool) -> String {
     let sections = [
         thresholds(report, palette),
         latencies(report, palette),
+        where_the_time_went(report, palette),
         account(report, palette),
         execution(report, palette),
         findings(report),
@@ -131,6 +132,26 @@ fn latencies(report: &Report, palette: &Palette) -> String {
     text.push('\n');
     for said in report.clock.lines() {
         line(&mut text, &format!("    {}clock: {said}{}", palette.faint, palette.off));
+    }
+    text.push('\n');
+    text
+}
+
+/// The stages between the marks; nothing where no model names any.
+fn where_the_time_went(report: &Report, palette: &Palette) -> String {
+    let mut text = String::new();
+    let Some(marks) = &report.marks else { return text };
+    line(&mut text, "  █ WHERE THE TIME WENT\n");
+    for stage in &report.stages {
+        let name = format!("{} → {}", stage.from, stage.to);
+        let beside = format!("  {}{}{}", palette.faint, stage.beside(), palette.off);
+        line(&mut text, &format!("{}{}{beside}", dotted(&name, palette), stats(&stage.stats, palette)));
+    }
+    if report.stages.is_empty() {
+        line(&mut text, "    no data: no row has arrived with every mark that its model names");
+    }
+    if let Some(note) = marks.note() {
+        line(&mut text, &format!("      {}↳ {note}{}", palette.warn, palette.off));
     }
     text.push('\n');
     text

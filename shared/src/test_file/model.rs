@@ -1,6 +1,7 @@
 //! The model: which tables are written, how their columns are filled, and where they land in MongoDB.
 
 use super::template::Template;
+use crate::marks::Mark;
 use crate::time::UnixNanos;
 
 /// The entities of a model file, in the file's order; operations name them by index.
@@ -139,6 +140,8 @@ pub struct Landing {
     pub stamp_path: String,
     /// What becomes of deletes.
     pub deletes: Deletes,
+    /// Times that the pipeline leaves in the document, in the order of the way; each name once.
+    pub marks: Vec<Mark>,
 }
 
 /// What becomes of a delete on its way.

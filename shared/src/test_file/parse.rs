@@ -6,6 +6,7 @@ mod documented;
 mod executor;
 mod flow;
 mod generator;
+mod marks;
 pub(super) mod model;
 mod threshold;
 

@@ -157,7 +157,8 @@ impl Observer {
 
     /// An event of anything.
     pub(crate) fn change(&mut self, change: Change, observed: UnixNanos, measured: bool) {
-        self.matcher.event(Event { observed, measured, wall: Some(observed), change }, &mut self.ears);
+        self.matcher
+            .event(Event { observed, measured, wall: Some(observed), marks: None, change }, &mut self.ears);
     }
 
     /// Both sums close, and no outcome has changed without a reason.

@@ -28,6 +28,7 @@ mod decimal;
 mod delay;
 mod document;
 mod faults;
+mod marks;
 mod pace;
 pub mod pgoutput;
 mod row_faults;

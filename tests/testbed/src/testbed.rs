@@ -104,6 +104,13 @@ impl Builder {
         self
     }
 
+    /// Whether the relay leaves the times of a row's way in its document; default: no.
+    #[must_use]
+    pub fn marks(mut self, marks: bool) -> Self {
+        self.faults.marks = marks;
+        self
+    }
+
     /// All that the relay does to its rows at once; replaces what was set before.
     #[must_use]
     pub fn faults(mut self, faults: Faults) -> Self {

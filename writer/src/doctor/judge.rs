@@ -2,6 +2,7 @@
 
 use streamgauge_shared::doctor::{Finding, Severity};
 use streamgauge_shared::exit_code::Failure;
+use streamgauge_shared::test_file::{Entity, Model};
 use streamgauge_shared::time::Nanos;
 
 use super::facts::{Facts, Identity, InactiveSlot, Limit};
@@ -31,6 +32,21 @@ pub(super) fn server(facts: &Facts) -> Vec<Finding> {
     findings.extend(facts.inactive.iter().map(inactive));
     findings.extend([connections(facts.connections), clock(facts.clock_offset)]);
     findings
+}
+
+/// Whether the model names times that the pipeline leaves.
+pub(super) fn marks(model: &Model) -> Finding {
+    let named = |entity: &Entity| !entity.landing.marks.is_empty();
+    match model.entities.iter().filter(|entity| named(entity)).count() {
+        0 => Finding::new(
+            "marks",
+            Severity::Info,
+            "no marks in the model",
+            "where the time goes between PostgreSQL and MongoDB cannot be told",
+            "let the sink add them (transforms.unwrap.add.fields=source.ts_us,ts_us and InsertField$Value with timestamp.field=kafka_ts), and name them in the model: [entities.NAME.mongo.marks]",
+        ),
+        count => Finding::fine("marks", format!("named for {count} of {} entities", model.entities.len())),
+    }
 }
 
 /// What the tables of a test show; `problem` is what stands between the model and its tables.
@@ -212,6 +228,7 @@ fn replica_identity(identity: &Identity) -> Finding {
 mod tests {
     use super::Severity::{Error, Info, Warning};
     use super::*;
+    use streamgauge_shared::marks::{Mark, MarkName, Unit};
 
     fn healthy() -> Facts {
         let limit = |used, max| Limit { used, max };
@@ -292,6 +309,16 @@ mod tests {
         assert_eq!(with(89), [("connections", Info)]);
         assert_eq!(with(90), [("connections", Warning)]);
         assert_eq!(with(100), [("connections", Warning)]);
+    }
+
+    #[test]
+    fn a_model_without_marks_is_told_of_them_and_fails_nothing() {
+        let mut model = crate::entity::tests::bookings();
+        let without = marks(&model);
+        assert_eq!(trouble(vec![without.clone()]), [("marks", Info)]);
+        let mark = Mark { name: MarkName::Kafka, path: "kafka_ts".into(), unit: Unit::Millis };
+        model.entities[0].landing.marks.push(mark);
+        assert_eq!(trouble(vec![marks(&model)]), []);
     }
 
     #[test]

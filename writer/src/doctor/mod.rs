@@ -35,6 +35,7 @@ pub async fn examine(options: &Doctor) -> Result<u8, Failure> {
         let checked = schema::check(&connection, &Writes::of(&source.test), &server, &name).await;
         let identities = facts::identities(&connection, &source.test.model.entities).await?;
         findings.extend(judge::tables(checked.err().as_ref(), &identities));
+        findings.push(judge::marks(&source.test.model));
     }
     connection.close().await;
     findings.extend(Host::read().judge());

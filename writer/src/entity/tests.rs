@@ -28,6 +28,7 @@ pub(crate) fn entity(name: &str, key: &[usize], columns: Vec<Column>) -> Entity 
             key_paths: vec!["_id".to_owned()],
             stamp_path: "cdc_stamp".to_owned(),
             deletes: Deletes::Remove,
+            marks: Vec::new(),
         },
     }
 }

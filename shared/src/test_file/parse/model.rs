@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::generator;
+use super::{generator, marks};
 use crate::test_file::mistake::unknown;
 use crate::test_file::reader::{Document, Value};
 use crate::test_file::{Column, ColumnType, Deletes, Entity, Generator, Landing, Model};
@@ -192,7 +192,8 @@ fn read_landing(value: Option<&Value<'_, '_>>, key: Option<&[String]>) -> Option
     let Some(value) = value else {
         let key_paths = default_paths(key?);
         let (collection, stamp_path) = (String::new(), String::new());
-        return Some(Landing { collection, key_paths, stamp_path, deletes: Deletes::Remove });
+        let deletes = Deletes::Remove;
+        return Some(Landing { collection, key_paths, stamp_path, deletes, marks: Vec::new() });
     };
     let table = value.table()?;
     let text = |key| table.get(key).map_or(Some(String::new()), |value| value.text().map(str::to_owned));
@@ -215,9 +216,11 @@ fn read_landing(value: Option<&Value<'_, '_>>, key: Option<&[String]>) -> Option
     });
     let deletes =
         table.get("deletes").map_or(Some(Deletes::Remove), |value| value.word("fate of deletes", &DELETES));
+    let marks = table.get("marks").map_or(Some(Vec::new()), |value| marks::read(&value));
     table.finish();
     let key_paths = paths.unwrap_or_else(|| key.map(default_paths))?;
-    Some(Landing { collection: collection?, key_paths, stamp_path: stamp_path?, deletes: deletes? })
+    let (collection, stamp_path, deletes, marks) = (collection?, stamp_path?, deletes?, marks?);
+    Some(Landing { collection, key_paths, stamp_path, deletes, marks })
 }
 
 fn is_identifier(text: &str) -> bool {

@@ -42,6 +42,9 @@ pub struct Faults {
     /// How rows lie in MongoDB
     #[arg(long, value_enum, default_value_t, value_name = "SHAPE")]
     pub shape: Shape,
+    /// Leave the times of commit, reading and handing on in each document: __source_ts_us, __ts_us, kafka_ts
+    #[arg(long)]
+    pub marks: bool,
     /// What is done to single rows
     #[command(flatten)]
     pub rows: RowFaults,
@@ -62,7 +65,8 @@ impl Faults {
             ("--shape", self.shape.to_possible_value().map(|value| value.get_name().to_owned())),
         ];
         let given = options.into_iter().filter_map(|(name, value)| Some([name.to_owned(), value?]));
-        given.flatten().chain(self.rows.arguments()).collect()
+        let marks = self.marks.then(|| "--marks".to_owned());
+        given.flatten().chain(marks).chain(self.rows.arguments()).collect()
     }
 
     pub(super) fn timing(&self) -> Timing {
@@ -117,6 +121,8 @@ mod tests {
             let again = faults.arguments();
             assert_eq!(parse(&again.iter().map(String::as_str).collect::<Vec<_>>()), Ok(faults));
         }
+        let marked = parse(&["--marks"]).unwrap();
+        assert!(marked.marks && marked.arguments().contains(&"--marks".to_owned()));
         assert_eq!(parse(&[]), Ok(Faults::default()));
         assert_eq!(parse(&all[3..].concat()).unwrap().stall_for, Some(Nanos::from_secs(20)));
     }

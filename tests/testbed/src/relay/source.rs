@@ -13,6 +13,7 @@ use tokio_postgres::config::Host;
 use tokio_postgres::{Client, Config, NoTls};
 
 use super::document::changes;
+use super::marks::Marks;
 use super::pgoutput::{Message, Relation};
 use super::{Item, Options};
 use crate::wait::wait_for;
@@ -28,6 +29,10 @@ const TRANSPORT_EVENTS: usize = 64;
 pub(super) struct Source {
     client: ReplicationClient,
     relations: HashMap<u32, Relation>,
+    /// Whether rows get the times of their way.
+    marks: bool,
+    /// When the present transaction committed, microseconds since 2000.
+    committed_us: i64,
 }
 
 /// What connects the source with the rest of the relay.
@@ -47,7 +52,7 @@ impl Source {
         prepare(&config, options).await?;
         let mut client = ReplicationClient::connect(replication(&config, options)?).await?;
         client.wait_started().await.context("cannot start replication")?;
-        Ok(Self { client, relations: HashMap::new() })
+        Ok(Self { client, relations: HashMap::new(), marks: options.faults.marks, committed_us: 0 })
     }
 
     /// Hands rows on until the relay is to end or PostgreSQL goes away.
@@ -67,7 +72,8 @@ impl Source {
             let Some(event) = event else { bail!("PostgreSQL ended the replication stream") };
             let read = clock.now();
             let items = match event {
-                ReplicationEvent::Begin { .. } => {
+                ReplicationEvent::Begin { commit_time_micros, .. } => {
+                    self.committed_us = commit_time_micros;
                     in_transaction = true;
                     Vec::new()
                 }
@@ -82,7 +88,10 @@ impl Source {
                 }
                 _ => Vec::new(),
             };
-            for item in items {
+            for mut item in items {
+                if let (true, Item::Change(change)) = (self.marks, &mut item) {
+                    Marks { committed_us: self.committed_us, read, passed: clock.now() }.leave(change);
+                }
                 // Closed when the relay ends; a full queue holds the stream back here.
                 if ends.items.send((read, item)).await.is_err() {
                     return Ok(());
