@@ -1,0 +1,107 @@
+//! Prints runs: one line each, or two beside each other, percentile by percentile.
+
+use streamgauge_shared::report::{Figure, Stats};
+
+use crate::measure::Measured;
+
+/// The heading of [`line`]'s columns.
+#[must_use]
+pub fn heading() -> String {
+    format!(
+        "{:<12} {:>7} {:>8} {:>8} {:>8} {:>8}  {:<9} {:<9} {:<40} settings",
+        "scenario", "rows", "p50 ms", "p95 ms", "p99 ms", "max ms", "verdict", "validity", "account, checks"
+    )
+}
+
+/// One run in one line: the end-to-end latency of all operations, and what became of the rows.
+#[must_use]
+pub fn line(run: &Measured) -> String {
+    let stats = e2e(run);
+    let account = &run.report.account;
+    let outcomes: Vec<String> = account
+        .outcomes()
+        .into_iter()
+        .filter(|(_, count)| *count > 0)
+        .map(|(name, count)| format!("{count} {name}"))
+        .collect();
+    let checks = run.report.rates.get("checks");
+    let checks =
+        checks.map_or("no checks".to_owned(), |rate| format!("checks {}/{}", rate.passed, rate.total));
+    let events = &run.report.events;
+    let others = [("duplicate", events.duplicate), ("out of order", events.out_of_order)];
+    let others: String = others
+        .iter()
+        .filter(|(_, count)| *count > 0)
+        .map(|(name, count)| format!(", {count} {name}"))
+        .collect();
+    let reasons: Vec<&str> = run.report.validity.reasons.iter().map(|reason| reason.code.as_str()).collect();
+    let reasons = if reasons.is_empty() { String::new() } else { format!(" ({})", reasons.join(", ")) };
+    let [p50, p95, p99, max] = [stats.p50, stats.p95, stats.p99, stats.max].map(milliseconds);
+    format!(
+        "{:<12} {:>7} {p50:>8} {p95:>8} {p99:>8} {max:>8}  {:<9} {:<9} {:<40} {}",
+        run.scenario.name,
+        account.entries,
+        format!("{:?}", run.report.verdict.state).to_lowercase(),
+        format!("{}{reasons}", run.report.validity.state.name()),
+        format!("{}{others}, {checks}", outcomes.join(", ")),
+        run.settings,
+    )
+}
+
+/// Two runs, percentile by percentile, with the factor between them.
+#[must_use]
+pub fn side_by_side(left: &Measured, right: &Measured) -> String {
+    let mut lines = vec![format!(
+        "{}: cdc_e2e_latency, ms\n{:<6} {:>24} {:>24} {:>8}",
+        left.scenario.name,
+        "",
+        left.settings.to_string(),
+        right.settings.to_string(),
+        "factor"
+    )];
+    let rows = |stats: &Stats| {
+        [
+            ("min", stats.min.map_or(Figure::Absent, Figure::Value)),
+            ("p50", stats.p50),
+            ("p90", stats.p90),
+            ("p95", stats.p95),
+            ("p99", stats.p99),
+            ("p99.9", stats.p99_9),
+            ("max", stats.max),
+        ]
+    };
+    for ((name, one), (_, other)) in rows(e2e(left)).into_iter().zip(rows(e2e(right))) {
+        let factor = match (one, other) {
+            (Figure::Value(one), Figure::Value(other)) if other > 0.0 => format!("{:.1}", one / other),
+            _ => String::new(),
+        };
+        lines.push(format!("{name:<6} {:>24} {:>24} {factor:>8}", milliseconds(one), milliseconds(other)));
+    }
+    lines.join("\n")
+}
+
+fn e2e(run: &Measured) -> &Stats {
+    static NOTHING: Stats = Stats {
+        count: 0,
+        censored: 0,
+        unmeasured: 0,
+        min: None,
+        mean: None,
+        stddev: None,
+        p50: Figure::Absent,
+        p90: Figure::Absent,
+        p95: Figure::Absent,
+        p99: Figure::Absent,
+        p99_9: Figure::Absent,
+        max: Figure::Absent,
+    };
+    run.report.latency.get("cdc_e2e_latency").map_or(&NOTHING, |latency| &latency.all)
+}
+
+fn milliseconds(figure: Figure) -> String {
+    match figure {
+        Figure::Absent => "no data".to_owned(),
+        Figure::Value(value) => format!("{value:.1}"),
+        Figure::AtLeast(low) => format!(">={low:.1}"),
+    }
+}
