@@ -100,7 +100,7 @@ impl Scenario {
         overrides: &Overrides,
     ) -> Result<Process> {
         let file = self.file(pipeline, overrides)?;
-        let (time, load) = (self.time_scale().to_string(), self.load_scale.to_string());
+        let (time, load) = (format!("{:.6}", self.time_scale()), self.load_scale.to_string());
         let scales = ["--time-scale", &time, "--load-scale", &load, "--no-color"];
         start_run(pipeline.bed(), observer, &file, &scales).await
     }
@@ -118,7 +118,9 @@ impl Scenario {
     ) -> Result<Measured> {
         let limit = Duration::from_secs(self.seconds.into()) + REST;
         let Finished { code, stdout, stderr } = finish(run, limit).await?;
-        let folders = observer.run_folders()?;
+        let folders = observer
+            .run_folders()
+            .with_context(|| format!("the writer ended with {code}: {stdout}{stderr}"))?;
         let folder =
             folders.iter().max_by_key(|folder| fs::metadata(folder).and_then(|found| found.modified()).ok());
         let folder = folder.with_context(|| format!("the run left no folder: {stdout}{stderr}"))?;
