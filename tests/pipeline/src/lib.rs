@@ -7,6 +7,7 @@
 mod artefacts;
 mod connectors;
 mod measure;
+mod nodes;
 mod pipeline;
 mod table;
 

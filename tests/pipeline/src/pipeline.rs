@@ -13,6 +13,7 @@ use crate::artefacts::Artefacts;
 use crate::compose;
 use crate::connectors::Settings;
 use crate::measure::prepare;
+use crate::nodes;
 
 /// The heap of broker and worker, each: enough for the rates of two cores.
 const HEAP: &str = "-Xmx512m";
@@ -41,7 +42,16 @@ impl Pipeline {
     /// # Errors
     /// When one of them does not come up.
     pub async fn start(artefacts: Artefacts) -> Result<Self> {
+        Self::start_with_nodes(artefacts, 1).await
+    }
+
+    /// The same, with so many MongoDB nodes in the replica set.
+    ///
+    /// # Errors
+    /// As [`Self::start`].
+    pub async fn start_with_nodes(artefacts: Artefacts, mongo_nodes: u32) -> Result<Self> {
         let bed = Testbed::builder().without_relay().start().await?;
+        nodes::add(&bed, mongo_nodes.saturating_sub(1)).await?;
         let home = bed.folder().join("connect");
         std::fs::create_dir(&home)?;
         // Connect takes no variable for its plug-ins: they are where it works.

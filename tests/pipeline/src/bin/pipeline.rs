@@ -43,6 +43,9 @@ struct Arguments {
     /// Several sets of settings, each measured in turn: settings separated by spaces; "" for none
     #[arg(long = "each", value_name = "SETTINGS")]
     each: Vec<String>,
+    /// Nodes of MongoDB's replica set
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=7))]
+    mongo_nodes: u32,
     /// Print each run's whole summary as well
     #[arg(long)]
     summaries: bool,
@@ -102,7 +105,7 @@ async fn run(arguments: Arguments) -> Result<ExitCode> {
         bail!("--pairs is 0: write how often each run is made, at least 1");
     }
     let artefacts = Artefacts::find().await?;
-    let mut pipeline = Pipeline::start(artefacts).await?;
+    let mut pipeline = Pipeline::start_with_nodes(artefacts, arguments.mongo_nodes).await?;
     let observer = Observer::start(pipeline.bed(), &[]).await?;
     let mut warm = arguments.warm_up;
     let mut runs: Vec<Measured> = Vec::new();
