@@ -46,7 +46,8 @@ pub(crate) async fn add(bed: &Testbed, count: u32) -> Result<()> {
             let status = status.map_err(|error| error.to_string())?;
             let members = status.get_array("members").map_err(|error| error.to_string())?;
             let is_ready = members.iter().filter_map(Bson::as_document).any(|member| {
-                member.get_str("name") == Ok(host.as_str()) && member.get_str("stateStr") == Ok("SECONDARY")
+                let is = |field, value| member.get_str(field).is_ok_and(|found| found == value);
+                is("name", host.as_str()) && is("stateStr", "SECONDARY")
             });
             if is_ready { Ok(()) } else { Err(format!("{members:?}")) }
         });

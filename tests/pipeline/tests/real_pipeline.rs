@@ -3,6 +3,8 @@
 //!
 //! One test, because one start of the pipeline serves both sinks. Needs Java 17 and Maven, as `.ci/run` looks before.
 
+#![expect(clippy::print_stdout, reason = "the figures are half of what this test shows")]
+
 use std::time::Duration;
 
 use anyhow::{Context, Result};
@@ -23,6 +25,8 @@ const RUN_S: u32 = 10;
 const KILL_RUN_S: u32 = 40;
 /// The reasons that say that this machine had too little CPU for all of it.
 const STARVED: [&str; 2] = ["writer_starved", "observer_starved"];
+/// What a starved program does besides: arrivals that it read too late, operations that it sent too late.
+const BY_STARVATION: [&str; 2] = ["unmeasured_events", "schedule_lag"];
 /// How long the first rows may take to arrive.
 const LIMIT: Duration = Duration::from_secs(60);
 
@@ -56,11 +60,10 @@ async fn rows_content_and_deletes_arrive_through_both_sinks_and_a_killed_worker_
 fn assert_believable(run: &Measured) {
     let validity = &run.report.validity;
     let reasons: Vec<&str> = validity.reasons.iter().map(|reason| reason.code.as_str()).collect();
-    assert!(
-        validity.state != ValidityState::Invalid && reasons.iter().all(|code| STARVED.contains(code)),
-        "{reasons:?}: {}",
-        run.summary
-    );
+    let is_starved = reasons.iter().any(|code| STARVED.contains(code));
+    let by_that = reasons.iter().all(|code| STARVED.contains(code) || BY_STARVATION.contains(code));
+    let is_believable = reasons.is_empty() || (is_starved && by_that);
+    assert!(validity.state != ValidityState::Invalid && is_believable, "{reasons:?}: {}", run.summary);
 }
 
 /// Content was compared, and was as it had been written.
