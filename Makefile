@@ -43,6 +43,7 @@ lint: ## formatting, and clippy with warnings denied
 unit: ## unit, property and documentation tests; the testbed's own against real servers
 	$(CARGO) build --bins $(PROGRAMS)
 	$(CARGO) test --workspace --exclude streamgauge-end-to-end --exclude streamgauge-pipeline
+	$(CARGO) test -p streamgauge-pipeline --lib
 
 end-to-end: ## the real programs against real databases; one test at a time, because they measure
 	$(CARGO) build --bins $(PROGRAMS)
