@@ -48,36 +48,44 @@ pub fn line(run: &Measured) -> String {
     )
 }
 
-/// Two runs, percentile by percentile, with the factor between them.
+/// Runs of one scenario with two settings, percentile by percentile: each the median of its runs, with the factor
+/// between them. Nothing where there is no run of one of them.
 #[must_use]
-pub fn side_by_side(left: &Measured, right: &Measured) -> String {
-    let mut lines = vec![format!(
-        "{}: cdc_e2e_latency, ms\n{:<6} {:>24} {:>24} {:>8}",
-        left.scenario.name,
-        "",
-        left.settings.to_string(),
-        right.settings.to_string(),
-        "factor"
-    )];
-    let rows = |stats: &Stats| {
-        [
-            ("min", stats.min.map_or(Figure::Absent, Figure::Value)),
-            ("p50", stats.p50),
-            ("p90", stats.p90),
-            ("p95", stats.p95),
-            ("p99", stats.p99),
-            ("p99.9", stats.p99_9),
-            ("max", stats.max),
-        ]
-    };
-    for ((name, one), (_, other)) in rows(e2e(left)).into_iter().zip(rows(e2e(right))) {
+pub fn side_by_side(left: &[&Measured], right: &[&Measured]) -> Option<String> {
+    let (first, other) = (left.first()?, right.first()?);
+    let (name, count) = (&first.scenario.name, left.len().min(right.len()));
+    let (one_is, other_is) = (first.settings.to_string(), other.settings.to_string());
+    let title = format!("{name}: cdc_e2e_latency, ms, medians of {count} run(s) each");
+    let mut lines = vec![title, format!("{:<6} {one_is:>24} {other_is:>24} {:>8}", "", "factor")];
+    let percentiles: [(&str, fn(&Stats) -> Figure); 7] = [
+        ("min", |stats| stats.min.map_or(Figure::Absent, Figure::Value)),
+        ("p50", |stats| stats.p50),
+        ("p90", |stats| stats.p90),
+        ("p95", |stats| stats.p95),
+        ("p99", |stats| stats.p99),
+        ("p99.9", |stats| stats.p99_9),
+        ("max", |stats| stats.max),
+    ];
+    for (name, of) in percentiles {
+        let over = |runs: &[&Measured]| median(runs.iter().map(|run| of(e2e(run))).collect());
+        let (one, other) = (over(left), over(right));
         let factor = match (one, other) {
             (Figure::Value(one), Figure::Value(other)) if other > 0.0 => format!("{:.1}", one / other),
             _ => String::new(),
         };
         lines.push(format!("{name:<6} {:>24} {:>24} {factor:>8}", milliseconds(one), milliseconds(other)));
     }
-    lines.join("\n")
+    Some(lines.join("\n"))
+}
+
+/// The middle one, of an even number the upper; a bound counts as what it is at least.
+fn median(mut figures: Vec<Figure>) -> Figure {
+    let value = |figure: &Figure| match figure {
+        Figure::Absent => f64::INFINITY,
+        Figure::Value(value) | Figure::AtLeast(value) => *value,
+    };
+    figures.sort_by(|one, other| value(one).total_cmp(&value(other)));
+    figures.get(figures.len() / 2).copied().unwrap_or_default()
 }
 
 fn e2e(run: &Measured) -> &Stats {
@@ -103,5 +111,23 @@ fn milliseconds(figure: Figure) -> String {
         Figure::Absent => "no data".to_owned(),
         Figure::Value(value) => format!("{value:.1}"),
         Figure::AtLeast(low) => format!(">={low:.1}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_median_is_the_middle_one_and_a_bound_stays_one() {
+        let values = |values: &[f64]| values.iter().copied().map(Figure::Value).collect::<Vec<_>>();
+        assert_eq!(median(values(&[30.0, 10.0, 20.0])), Figure::Value(20.0));
+        assert_eq!(median(values(&[10.0, 20.0])), Figure::Value(20.0));
+        assert_eq!(
+            median(vec![Figure::Value(1.0), Figure::AtLeast(9.0), Figure::AtLeast(8.0)]),
+            Figure::AtLeast(8.0)
+        );
+        assert_eq!(median(vec![Figure::Absent, Figure::Absent, Figure::Value(1.0)]), Figure::Absent);
+        assert_eq!(median(Vec::new()), Figure::Absent);
     }
 }

@@ -129,11 +129,11 @@ async fn run(arguments: Arguments) -> Result<ExitCode> {
     }
     if let [left, right] = &settings[..] {
         for scenario in &scenarios {
-            let of = |settings: &Settings| {
-                runs.iter().find(|run| run.settings == *settings && run.scenario == *scenario)
+            let of = |settings: &Settings| -> Vec<&Measured> {
+                runs.iter().filter(|run| run.settings == *settings && run.scenario == *scenario).collect()
             };
-            if let (Some(left), Some(right)) = (of(left), of(right)) {
-                println!("\n{}", side_by_side(left, right));
+            if let Some(table) = side_by_side(&of(left), &of(right)) {
+                println!("\n{table}");
             }
         }
     }
