@@ -4,6 +4,9 @@ use streamgauge_shared::report::{Figure, Stats};
 
 use crate::measure::Measured;
 
+/// A percentile's name, and where it stands.
+type Percentile = (&'static str, fn(&Stats) -> Figure);
+
 /// The heading of [`line`]'s columns.
 #[must_use]
 pub fn heading() -> String {
@@ -57,7 +60,7 @@ pub fn side_by_side(left: &[&Measured], right: &[&Measured]) -> Option<String> {
     let (one_is, other_is) = (first.settings.to_string(), other.settings.to_string());
     let title = format!("{name}: cdc_e2e_latency, ms, medians of {count} run(s) each");
     let mut lines = vec![title, format!("{:<6} {one_is:>24} {other_is:>24} {:>8}", "", "factor")];
-    let percentiles: [(&str, fn(&Stats) -> Figure); 7] = [
+    let percentiles: [Percentile; 7] = [
         ("min", |stats| stats.min.map_or(Figure::Absent, Figure::Value)),
         ("p50", |stats| stats.p50),
         ("p90", |stats| stats.p90),
