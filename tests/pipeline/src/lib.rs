@@ -2,7 +2,7 @@
 //! PostgreSQL and mongod, with the very configuration files of `compose/`.
 //!
 //! [`Artefacts`] fetches the Java parts with Maven, [`Pipeline`] owns what runs, [`Variant`] and [`Overrides`] say
-//! which connector files are registered, and [`measure`] runs a shipped scenario through all of it.
+//! which connector files are registered, and [`measure()`] runs a shipped scenario through all of it.
 
 mod artefacts;
 mod connectors;

@@ -7,7 +7,7 @@ use crate::measure::Measured;
 /// A percentile's name, and where it stands.
 type Percentile = (&'static str, fn(&Stats) -> Figure);
 
-/// The heading of [`line`]'s columns.
+/// The heading of [`line()`]'s columns.
 #[must_use]
 pub fn heading() -> String {
     format!(
