@@ -3,10 +3,13 @@ CARGO ?= cargo
 # What the end-to-end tests and the demo start.
 PROGRAMS = -p streamgauge-writer -p streamgauge-observer -p streamgauge-testbed
 
+# Options of the real pipeline: --help says which.
+PIPELINE ?=
+
 # Which lines of the gallery: all when empty.
 GALLERY ?=
 
-.PHONY: help demo scenarios accuracy test lint unit end-to-end simulate fuzz bench deny doc
+.PHONY: help demo scenarios accuracy test lint unit end-to-end simulate fuzz bench deny doc pipeline pipeline-test
 
 help: ## what can be made
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -23,6 +26,14 @@ accuracy: ## each fault injected at a known size, and what the report says of it
 	$(CARGO) build --bins $(PROGRAMS)
 	$(CARGO) run -q -p streamgauge-end-to-end --bin accuracy -- $(GALLERY)
 
+pipeline: ## the real pipeline (Debezium, Kafka, MongoDB's sink), default and tuned; PIPELINE="--help" for options
+	$(CARGO) build --release --bins $(PROGRAMS) -p streamgauge-pipeline
+	target/release/pipeline $(PIPELINE)
+
+pipeline-test: ## the real pipeline in short: rows, deletes, content, and Connect killed (needs Java 17 and Maven)
+	$(CARGO) build --bins $(PROGRAMS)
+	$(CARGO) test -p streamgauge-pipeline -- --test-threads=1
+
 test: lint unit end-to-end ## everything that CI runs
 
 lint: ## formatting, and clippy with warnings denied
@@ -31,7 +42,8 @@ lint: ## formatting, and clippy with warnings denied
 
 unit: ## unit, property and documentation tests; the testbed's own against real servers
 	$(CARGO) build --bins $(PROGRAMS)
-	$(CARGO) test --workspace --exclude streamgauge-end-to-end
+	$(CARGO) test --workspace --exclude streamgauge-end-to-end --exclude streamgauge-pipeline
+	$(CARGO) test -p streamgauge-pipeline --lib
 
 end-to-end: ## the real programs against real databases; one test at a time, because they measure
 	$(CARGO) build --bins $(PROGRAMS)

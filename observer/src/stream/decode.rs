@@ -26,16 +26,25 @@ pub struct Decoder {
 #[derive(Clone, Debug)]
 struct Landing {
     entity: u16,
-    /// Paths within `documentKey` and types of the key's columns, in the key's order.
-    key: Vec<(String, ColumnType)>,
+    /// The key's columns within `documentKey`, in the key's order.
+    key: Vec<KeyPart>,
     /// The same columns within the row before its delete, as the raw envelope has it.
-    key_before: Vec<(String, ColumnType)>,
+    key_before: Vec<KeyPart>,
     stamp_paths: Vec<String>,
     /// The verified columns, in the order of the digest.
     verified: Vec<Field>,
     /// The columns of each check of the entity, in the check's order, by index into the test's checks.
     checks: Vec<(u16, Vec<Field>)>,
     marks: Vec<Mark>,
+}
+
+/// One column of a key.
+#[derive(Clone, Debug)]
+struct KeyPart {
+    path: String,
+    /// Its name in the table: sinks that make a document of the key name its fields so.
+    column: String,
+    kind: ColumnType,
 }
 
 /// One column as it stands in a document.
@@ -79,8 +88,8 @@ impl Decoder {
             let before = entity.envelope_key_paths().into_iter().zip(entity.key_columns());
             let landing = Landing {
                 entity: index,
-                key_before: before.map(|(path, column)| (path, column.kind)).collect(),
-                key: key.map(|(path, column)| (path.clone(), column.kind)).collect(),
+                key_before: before.map(|(path, column)| KeyPart::of(path, column)).collect(),
+                key: key.map(|(path, column)| KeyPart::of(path.clone(), column)).collect(),
                 stamp_paths: entity.stamp_paths(),
                 verified: entity.verified().map(|(_, column)| Field::of(column)).collect(),
                 checks: checks.map(|(index, check)| (index, columns(check))).collect(),
@@ -245,8 +254,8 @@ impl Landing {
         self.deleted_by(&self.key, document_key)
     }
 
-    fn deleted_by(&self, key: &[(String, ColumnType)], document: &RawDocument) -> Change {
-        let column = |(path, kind): &(String, ColumnType)| match canonical(at(document, path)?, *kind) {
+    fn deleted_by(&self, key: &[KeyPart], document: &RawDocument) -> Change {
+        let column = |part: &KeyPart| match canonical(part.value(document)?, part.kind) {
             Canonical::Text(text) => Some(text),
             Canonical::Null | Canonical::Unknown => None,
         };
@@ -256,6 +265,21 @@ impl Landing {
             entity: self.entity,
             key: form::key(&columns),
         })
+    }
+}
+
+impl KeyPart {
+    fn of(path: String, column: &Column) -> Self {
+        Self { path, column: column.name.clone(), kind: column.kind }
+    }
+
+    /// The value at the path. A document there is what a sink made of the key as a whole: `{_id: {id: "…"}}` is the
+    /// key of one column `id` as the usual sinks write it, whose path is `_id` like that of a plain one.
+    fn value<'a>(&self, document: &'a RawDocument) -> Option<RawBsonRef<'a>> {
+        match at(document, &self.path)? {
+            RawBsonRef::Document(key) => key.get(&self.column).ok().flatten(),
+            plain => Some(plain),
+        }
     }
 }
 
@@ -491,6 +515,21 @@ mod tests {
         {
             assert_eq!(update(fields.clone()), Some(Change::Unstamped), "{fields}");
         }
+    }
+
+    #[test]
+    fn a_key_that_a_sink_made_a_document_of_is_found_in_it() {
+        let delete = |id: Bson| {
+            change(
+                doc! { "operationType": "delete", "ns": { "coll": "customers" }, "documentKey": { "_id": id } },
+            )
+        };
+        let plain = delete(ID.into());
+        assert!(matches!(plain, Some(Change::Deleted { .. })), "{plain:?}");
+        assert_eq!(delete(doc! { "id": ID }.into()), plain);
+        // Another column's, and a value that is no key of this type.
+        assert_eq!(delete(doc! { "email": ID }.into()), Some(Change::Unstamped));
+        assert_eq!(delete(doc! { "id": { "id": ID } }.into()), Some(Change::Unstamped));
     }
 
     #[test]

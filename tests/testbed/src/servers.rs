@@ -3,6 +3,6 @@
 pub mod find;
 mod identity;
 pub mod mongo;
-mod port;
+pub mod port;
 pub mod postgres;
 mod wheel;

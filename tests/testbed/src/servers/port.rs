@@ -10,7 +10,10 @@ pub(crate) const START_ATTEMPTS: u32 = 5;
 const TAKEN: &str = "address already in use";
 
 /// A port of 127.0.0.1 that nobody listens on at this moment.
-pub(crate) fn free_port() -> Result<u16> {
+///
+/// # Errors
+/// When there is none.
+pub fn free_port() -> Result<u16> {
     let listener = TcpListener::bind(("127.0.0.1", 0)).context("no free port on 127.0.0.1")?;
     Ok(listener.local_addr()?.port())
 }
