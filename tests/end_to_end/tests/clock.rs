@@ -15,8 +15,10 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
-/// What the clocks of two writers are ahead, and what they gain: 400 ms apart, and 50 ppm.
-const BENT: [(Nanos, f64); 2] = [(Nanos::from_millis(400), 50e-6), (Nanos::ZERO, 0.0)];
+/// What a clock is ahead, and what it gains.
+type Bent = (Nanos, f64);
+/// The clocks of two writers: 400 ms apart, and 50 ppm.
+const BENT: [Bent; 2] = [(Nanos::from_millis(400), 50e-6), (Nanos::ZERO, 0.0)];
 /// The longest that the link holds a packet back, each way.
 const JITTER_US: u64 = 20_000;
 /// What the test does not know: when exactly the writer started, at 50 ppm.
@@ -131,7 +133,7 @@ fn codes(report: &Report) -> Vec<(&str, ValidityState)> {
 
 /// By writer and sequence the sending time of each stamped row, as the writer's bent clock showed it, and how
 /// that clock was bent.
-fn sent_by_stamp(bed: &Testbed) -> Result<HashMap<(u64, u64), ((Nanos, f64), UnixNanos)>> {
+fn sent_by_stamp(bed: &Testbed) -> Result<HashMap<(u64, u64), (Bent, UnixNanos)>> {
     let acks = bed.relay().acks()?;
     let stamps = acks.iter().filter_map(|ack| ack.stamp.as_ref());
     stamps
@@ -144,7 +146,7 @@ fn sent_by_stamp(bed: &Testbed) -> Result<HashMap<(u64, u64), ((Nanos, f64), Uni
 
 /// What the kernel's clock showed when the bent one showed this.
 #[expect(clippy::cast_possible_truncation, reason = "seconds in nanoseconds")]
-fn unbent(shown: UnixNanos, (ahead, drift): (Nanos, f64), began: UnixNanos) -> UnixNanos {
+fn unbent(shown: UnixNanos, (ahead, drift): Bent, began: UnixNanos) -> UnixNanos {
     let flat = shown - ahead;
     flat - Nanos(((flat - began).as_secs_f64() * drift / (1.0 + drift) * 1e9) as i64)
 }
