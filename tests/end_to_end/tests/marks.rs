@@ -40,7 +40,6 @@ fn with_model(bed: &Testbed, marks: &str) -> Result<PathBuf> {
 }
 
 #[tokio::test]
-#[expect(clippy::print_stdout, reason = "the figures are what the test is for")]
 async fn a_known_delay_lies_in_the_stage_where_it_was_injected() -> Result<()> {
     let bed = Testbed::builder().delay(Duration::from_millis(DELAY_MS.into())).marks(true).start().await?;
     let observer = Observer::start(&bed, &[]).await?;
