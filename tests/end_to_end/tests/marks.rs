@@ -10,7 +10,7 @@ use streamgauge_end_to_end::{Observer, finish, get, scenario, scenarios, start_r
 use streamgauge_shared::report::{Figure, StageClock};
 use streamgauge_testbed::Testbed;
 
-/// What a stage may differ from the injected delay, milliseconds.
+/// What the least of the stage may be above the injected delay, milliseconds.
 const ACCURACY_MS: f64 = 3.0;
 const DELAY_MS: u32 = 100;
 const RATE: u32 = 50;
@@ -63,16 +63,19 @@ async fn a_known_delay_lies_in_the_stage_where_it_was_injected() -> Result<()> {
         report.stages.iter().map(|stage| (stage.from.as_str(), stage.to.as_str())).collect();
     let way = ["sent", "commit", "connector", "kafka", "mongodb", "observed"];
     assert_eq!(ends, way.windows(2).map(|pair| (pair[0], pair[1])).collect::<Vec<_>>(), "{shown}");
+    let injected = f64::from(DELAY_MS);
     for stage in &report.stages {
         let Figure::Value(median) = stage.stats.p50 else { panic!("no median: {shown}") };
         println!("{} → {}: p50 {median:.3} ms, ± {} ms", stage.from, stage.to, stage.resolution_ms);
-        let injected = if stage.stage == "mongodb" { f64::from(DELAY_MS) } else { 0.0 };
-        // What PostgreSQL and MongoDB take themselves is in their stages, too: the floor of this machine.
-        assert!(
-            (median - injected).abs() <= ACCURACY_MS,
-            "{}: {median} ms, injected {injected}",
-            stage.stage
-        );
+        if stage.stage == "mongodb" {
+            // The least: what the servers of a busy machine add to a row is in its stage, too, and is no error.
+            let least = stage.stats.min.context("no minimum")?;
+            let range = injected - stage.resolution_ms..=injected + ACCURACY_MS;
+            assert!(range.contains(&least), "{least} ms at least, injected {injected}");
+            assert!(median >= injected - stage.resolution_ms, "{median} ms, injected {injected}");
+        } else {
+            assert!(median.abs() < injected / 5.0, "{}: {median} ms hold a part of the delay", stage.stage);
+        }
         assert_eq!(stage.stats.count, marks.rows, "every stage is of the same rows");
         let compared = stage.clock == StageClock::Compared;
         assert_eq!(compared, stage.stage == "observed", "{}", stage.stage);
