@@ -26,6 +26,14 @@ const REST: Duration = Duration::from_secs(240);
 /// How long the pipeline may take to carry the clean-up's deletes.
 const CLEAN_LIMIT: Duration = Duration::from_secs(60);
 
+/// The times that the tuned files let the sink leave in each document, as a model names them.
+const MARKS: &str = r#"committed = { path = "__source_ts_us", unit = "us" }
+connector = { path = "__ts_us", unit = "us" }
+kafka = { path = "kafka_ts", unit = "ms" }
+"#;
+/// The entities of the shop, whose rows all carry them.
+const ENTITIES: [&str; 3] = ["customer", "address", "order"];
+
 /// A shipped scenario at a length and a load.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Scenario {
@@ -37,6 +45,8 @@ pub struct Scenario {
     pub load_scale: f64,
     /// Whether the report is to name stalls, and when the latency was back after each.
     pub with_stalls: bool,
+    /// Whether the model names the marks that the tuned unwrapped sink leaves.
+    pub with_marks: bool,
 }
 
 /// What came of a run.
@@ -64,7 +74,7 @@ impl Scenario {
             let known = LENGTHS.map(|(known, _)| known).join(", ");
             bail!("'{name}' is no scenario that runs here: write one of {known}");
         }
-        Ok(Self { name: name.to_owned(), seconds, load_scale: 1.0, with_stalls: false })
+        Ok(Self { name: name.to_owned(), seconds, load_scale: 1.0, with_stalls: false, with_marks: false })
     }
 
     fn time_scale(&self) -> f64 {
@@ -80,10 +90,19 @@ impl Scenario {
         if self.with_stalls {
             changed = changed.replace("executor =", "findings = [\"stability\"]\nexecutor =");
         }
+        let models = scenarios().join("models").display().to_string();
+        if self.with_marks {
+            let mut model = fs::read_to_string(scenarios().join("models/shop.toml"))?;
+            for entity in ENTITIES {
+                model.push_str(&format!("\n[entities.{entity}.mongo.marks]\n{MARKS}"));
+            }
+            let marked = pipeline.bed().folder().join("shop-with-marks.toml");
+            fs::write(&marked, model)?;
+            changed = changed.replace("\"models/shop.toml\"", &format!("\"{}\"", marked.display()));
+        }
         if changed.trim() == text.trim() {
             return Ok(shipped);
         }
-        let models = scenarios().join("models").display().to_string();
         let file = pipeline.bed().folder().join(format!("{}.toml", self.name));
         fs::write(&file, changed.replace("\"models/", &format!("\"{models}/")))?;
         Ok(file)
