@@ -5,33 +5,22 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
-use streamgauge_end_to_end::{Finished, Observer, finish, nothing_left, scenarios, start_run, writer};
+use streamgauge_end_to_end::{Finished, MARKS, Observer, finish, nothing_left, scenarios, start_run, writer};
 use streamgauge_shared::report::Report;
+use streamgauge_shared::test_file::{Scale, Source, parse};
 use streamgauge_testbed::Process;
 
 use crate::connectors::{Overrides, Settings};
 use crate::pipeline::Pipeline;
 
-/// The shipped scenarios and their lengths, seconds.
-const LENGTHS: [(&str, u32); 6] = [
-    ("baseline", 300),
-    ("stress", 900),
-    ("spike", 300),
-    ("soak", 7200),
-    ("e2e-latency", 300),
-    ("mixed", 540),
-];
+/// The shipped scenarios that run here.
+const SCENARIOS: [&str; 6] = ["baseline", "stress", "spike", "soak", "e2e-latency", "mixed"];
 /// What a run may take beside its load: graceful stop, drain, clean-up.
 const REST: Duration = Duration::from_secs(240);
 /// How long the pipeline may take to carry the clean-up's deletes.
 const CLEAN_LIMIT: Duration = Duration::from_secs(60);
 
-/// The times that the tuned files let the sink leave in each document, as a model names them.
-const MARKS: &str = r#"committed = { path = "__source_ts_us", unit = "us" }
-connector = { path = "__ts_us", unit = "us" }
-kafka = { path = "kafka_ts", unit = "ms" }
-"#;
-/// The entities of the shop, whose rows all carry them.
+/// The entities of the shop, whose rows all carry the marks of the tuned unwrapped sink.
 const ENTITIES: [&str; 3] = ["customer", "address", "order"];
 
 /// A shipped scenario at a length and a load.
@@ -56,8 +45,6 @@ pub struct Measured {
     pub settings: Settings,
     /// What ran.
     pub scenario: Scenario,
-    /// What the writer ended with.
-    pub code: i32,
     /// What the writer printed at the end.
     pub summary: String,
     /// The report.
@@ -70,16 +57,24 @@ impl Scenario {
     /// # Errors
     /// When no such scenario is shipped.
     pub fn new(name: &str, seconds: u32) -> Result<Self> {
-        if !LENGTHS.iter().any(|(known, _)| *known == name) {
-            let known = LENGTHS.map(|(known, _)| known).join(", ");
-            bail!("'{name}' is no scenario that runs here: write one of {known}");
+        if !SCENARIOS.contains(&name) {
+            bail!("'{name}' is no scenario that runs here: write one of {}", SCENARIOS.join(", "));
         }
         Ok(Self { name: name.to_owned(), seconds, load_scale: 1.0, with_stalls: false, with_marks: false })
     }
 
-    fn time_scale(&self) -> f64 {
-        let length = LENGTHS.iter().find(|(name, _)| *name == self.name).map_or(1, |(_, length)| *length);
-        f64::from(self.seconds) / f64::from(length)
+    /// What the length of the shipped file is multiplied with.
+    fn time_scale(&self) -> Result<f64> {
+        let read = |name: &str| {
+            let text =
+                fs::read_to_string(scenarios().join(name)).map_err(|error| format!("{name}: {error}"))?;
+            Ok(Source { name: name.to_owned(), text })
+        };
+        let shipped = read(&format!("{}.toml", self.name)).map_err(anyhow::Error::msg)?;
+        let (test, _) = parse(&shipped, Scale::default(), Scale::default(), read)?;
+        let ends = test.scenarios.iter().map(|scenario| scenario.start_time + scenario.executor.duration());
+        let length = ends.max().context("a test without a scenario")?;
+        Ok(f64::from(self.seconds) / length.as_secs_f64())
     }
 
     /// The shipped file, or a changed copy in the testbed's folder.
@@ -119,7 +114,7 @@ impl Scenario {
         overrides: &Overrides,
     ) -> Result<Process> {
         let file = self.file(pipeline, overrides)?;
-        let (time, load) = (format!("{:.6}", self.time_scale()), self.load_scale.to_string());
+        let (time, load) = (format!("{:.6}", self.time_scale()?), self.load_scale.to_string());
         let scales = ["--time-scale", &time, "--load-scale", &load, "--no-color"];
         start_run(pipeline.bed(), observer, &file, &scales).await
     }
@@ -140,16 +135,15 @@ impl Scenario {
         let folders = observer
             .run_folders()
             .with_context(|| format!("the writer ended with {code}: {stdout}{stderr}"))?;
-        let folder =
-            folders.iter().max_by_key(|folder| fs::metadata(folder).and_then(|found| found.modified()).ok());
-        let folder = folder.with_context(|| format!("the run left no folder: {stdout}{stderr}"))?;
+        // Their names begin with the time, and they are in order.
+        let folder = folders.last().with_context(|| format!("the run left no folder: {stdout}{stderr}"))?;
         let report = fs::read_to_string(folder.join("report.json"))?;
         let report: Report = serde_json::from_str(&report)?;
         if report.run.test != self.name {
             bail!("the last run folder is of {}, not of {}: {stdout}{stderr}", report.run.test, self.name);
         }
         nothing_left(pipeline.bed(), CLEAN_LIMIT).await?;
-        Ok(Measured { settings: settings.clone(), scenario: self, code, summary: stdout, report })
+        Ok(Measured { settings: settings.clone(), scenario: self, summary: stdout, report })
     }
 }
 
