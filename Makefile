@@ -9,7 +9,7 @@ PIPELINE ?=
 # Which lines of the gallery: all when empty.
 GALLERY ?=
 
-.PHONY: help demo scenarios accuracy test lint unit end-to-end simulate fuzz bench deny doc pipeline pipeline-test
+.PHONY: help demo scenarios accuracy starvation test lint unit end-to-end simulate fuzz bench deny doc pipeline pipeline-test
 
 help: ## what can be made
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -25,6 +25,10 @@ scenarios: ## all six scenarios, each for about half a minute with its full numb
 accuracy: ## each fault injected at a known size, and what the report says of it; GALLERY="--only drop" for one
 	$(CARGO) build --bins $(PROGRAMS)
 	$(CARGO) run -q -p streamgauge-end-to-end --bin accuracy -- $(GALLERY)
+
+starvation: ## how wrong a starved writer or observer gets, beside ever more busy processes; on a quiet machine
+	$(CARGO) build --bins $(PROGRAMS)
+	$(CARGO) run -q -p streamgauge-end-to-end --bin starvation
 
 pipeline: ## the real pipeline (Debezium, Kafka, MongoDB's sink), default and tuned; PIPELINE="--help" for options
 	$(CARGO) build --release --bins $(PROGRAMS) -p streamgauge-pipeline

@@ -2,6 +2,7 @@
 //!
 //! Every program belongs to its testbed: it ends with it, however the test ends.
 
+pub mod cores;
 pub mod gallery;
 
 use std::collections::BTreeMap;
@@ -70,9 +71,16 @@ impl Observer {
     /// # Errors
     /// As [`Self::start`].
     pub async fn start_with(bed: &Testbed, extra: &[&str], variables: &[(&str, &str)]) -> Result<Self> {
-        let runs = bed.folder().join("runs");
-        let program = serve(bed.mongo_uri(), "127.0.0.1:0", &runs, extra)?;
+        let program = serve(bed.mongo_uri(), "127.0.0.1:0", &runs(bed), extra)?;
         let program = variables.iter().fold(program, |program, (name, value)| program.env(*name, *value));
+        Self::start_program(bed, program).await
+    }
+
+    /// Starts an observer that is to keep its runs in [`runs`].
+    ///
+    /// # Errors
+    /// As [`Self::start`].
+    pub async fn start_program(bed: &Testbed, program: Program) -> Result<Self> {
         let process = bed.run(program).await?;
         let address =
             wait_for("the observer to listen", START_LIMIT, || async { listening(&process) }).await?;
@@ -81,7 +89,7 @@ impl Observer {
             if answer.status == 200 { Ok(()) } else { Err(answer.body) }
         });
         ready.await.with_context(|| process.tail())?;
-        Ok(Self { process, address, runs })
+        Ok(Self { process, address, runs: runs(bed) })
     }
 
     /// The run folders that are complete.
@@ -143,6 +151,12 @@ impl Observer {
         let text = fs::read_to_string(folders.first().context("no run folder")?.join("rows.jsonl"))?;
         text.lines().map(|line| Ok(serde_json::from_str(line)?)).collect()
     }
+}
+
+/// Where an observer of a testbed keeps its runs.
+#[must_use]
+pub fn runs(bed: &Testbed) -> PathBuf {
+    bed.folder().join("runs")
 }
 
 /// A name of its own for each program: it names its log files too.
@@ -222,11 +236,21 @@ pub struct Answer {
 /// # Errors
 /// When the server cannot be reached or does not speak HTTP.
 pub async fn get(address: &str, path: &str) -> Result<Answer> {
+    get_as(address, path, "").await
+}
+
+/// One GET with header lines of its own, each with its line end.
+///
+/// # Errors
+/// As [`get`].
+pub async fn get_as(address: &str, path: &str, headers: &str) -> Result<Answer> {
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
     let host = address.trim_start_matches("http://");
     let mut stream = tokio::net::TcpStream::connect(host).await?;
     stream
-        .write_all(format!("GET {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n").as_bytes())
+        .write_all(
+            format!("GET {path} HTTP/1.1\r\nHost: {host}\r\n{headers}Connection: close\r\n\r\n").as_bytes(),
+        )
         .await?;
     let mut text = String::new();
     stream.read_to_string(&mut text).await?;
@@ -252,6 +276,19 @@ pub fn scenario(bed: &Testbed, rate: u32, duration_s: u32) -> Result<PathBuf> {
         .replace("max_vus = 50", "max_vus = 200");
     let path = bed.folder().join("scenario.toml");
     fs::write(&path, changed)?;
+    Ok(path)
+}
+
+/// The shop's model with marks for its customers, in the testbed's folder.
+///
+/// # Errors
+/// When it cannot be written.
+pub fn model_with_marks(bed: &Testbed, marks: &str) -> Result<PathBuf> {
+    let shop = fs::read_to_string(scenarios().join("models/shop.toml"))?;
+    let next = "[entities.address]\n";
+    anyhow::ensure!(shop.contains(next), "the shop has no address after its customers any more");
+    let path = bed.folder().join("model.toml");
+    fs::write(&path, shop.replacen(next, &format!("[entities.customer.mongo.marks]\n{marks}\n{next}"), 1))?;
     Ok(path)
 }
 

@@ -6,7 +6,9 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 use serde_json::Value;
-use streamgauge_end_to_end::{MARKS, Observer, finish, get, scenario, scenarios, start_run};
+use streamgauge_end_to_end::{
+    MARKS, Observer, finish, get, model_with_marks, scenario, scenarios, start_run,
+};
 use streamgauge_shared::report::{Figure, StageClock};
 use streamgauge_testbed::Testbed;
 
@@ -17,13 +19,9 @@ const RATE: u32 = 50;
 const SECONDS: u32 = 5;
 const ROWS: u64 = (RATE * SECONDS) as u64;
 
-/// The shipped test with a model that names marks, or does not.
-fn with_model(bed: &Testbed, marks: &str) -> Result<PathBuf> {
-    let shop = fs::read_to_string(scenarios().join("models/shop.toml"))?;
-    let landing = "[entities.address]\n";
-    assert!(shop.contains(landing));
-    let model = bed.folder().join("model.toml");
-    fs::write(&model, shop.replacen(landing, &format!("{marks}\n{landing}"), 1))?;
+/// The shipped test with a model that names marks.
+fn with_marks(bed: &Testbed) -> Result<PathBuf> {
+    let model = model_with_marks(bed, MARKS)?;
     let path = scenario(bed, RATE, SECONDS)?;
     let shipped = scenarios().join("models/shop.toml").display().to_string();
     let text = fs::read_to_string(&path)?;
@@ -36,7 +34,7 @@ fn with_model(bed: &Testbed, marks: &str) -> Result<PathBuf> {
 async fn a_known_delay_lies_in_the_stage_where_it_was_injected() -> Result<()> {
     let bed = Testbed::builder().delay(Duration::from_millis(DELAY_MS.into())).marks(true).start().await?;
     let observer = Observer::start(&bed, &[]).await?;
-    let path = with_model(&bed, &format!("\n[entities.customer.mongo.marks]\n{MARKS}"))?;
+    let path = with_marks(&bed)?;
     let run = start_run(&bed, &observer, &path, &["--prepare"]).await?;
     let finished = finish(&run, Duration::from_secs(90)).await?;
     let report = observer.report()?;
@@ -108,7 +106,7 @@ async fn a_known_delay_lies_in_the_stage_where_it_was_injected() -> Result<()> {
 async fn marks_that_the_model_does_not_name_change_nothing() -> Result<()> {
     let bed = Testbed::builder().marks(true).start().await?;
     let observer = Observer::start(&bed, &[]).await?;
-    let path = with_model(&bed, "")?;
+    let path = scenario(&bed, RATE, SECONDS)?;
     let run = start_run(&bed, &observer, &path, &["--prepare"]).await?;
     let finished = finish(&run, Duration::from_secs(90)).await?;
     let report = observer.report()?;

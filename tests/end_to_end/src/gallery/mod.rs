@@ -16,6 +16,7 @@ mod live;
 mod proxy;
 mod shapes;
 mod spoilers;
+mod starved;
 mod times;
 
 use std::fmt;
@@ -24,6 +25,7 @@ use anyhow::Result;
 use streamgauge_testbed::Shape;
 
 pub use acks::Acks;
+pub use starved::{Role, Starved};
 
 /// One line of the gallery.
 #[derive(Clone, Debug)]

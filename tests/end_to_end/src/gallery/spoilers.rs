@@ -1,16 +1,15 @@
 //! What spoils the measurement itself: such a run must not end VALID, and must say why.
 
-use std::fs;
 use std::time::Duration;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use streamgauge_shared::report::ValidityState;
-use streamgauge_testbed::{Process, Program, Signal, Testbed};
+use streamgauge_testbed::{Signal, Testbed};
 
 use super::live::{Live, Load, Ran};
 use super::proxy::Proxy;
 use super::{Line, Verdict};
-use crate::{Observer, start_run, writer};
+use crate::{Observer, cores, start_run, writer};
 
 /// How long the observer stands still.
 const STOPPED_FOR: Duration = Duration::from_secs(3);
@@ -176,16 +175,12 @@ async fn writer_starved() -> Result<Ran> {
     let bed = Testbed::builder().start().await?;
     let observer = Observer::start(&bed, &["--once"]).await?;
     let path = Load::CREATES.write(&bed, "gallery")?.display().to_string();
-    let core = first_core()?;
+    let core = cores::allowed()?.swap_remove(0);
     let args = ["run", &path, "--observer", &observer.address, "--prepare", "--keep-rows"];
-    let run = bed.run(pinned(writer(bed.postgres_url(), &args)?, &core, &["nice", "-n", "19"])?).await?;
+    let run = bed.run(cores::pinned(writer(bed.postgres_url(), &args)?, &core, 19)?).await?;
     let live = Live { bed, observer, run };
     live.entries(ROWS_BEFORE).await?;
-    let mut hogs: Vec<Process> = Vec::new();
-    for number in 0..HOGS {
-        let hog = Program::new(format!("hog-{number}"), "sh").args(["-c", "while :; do :; done"]);
-        hogs.push(live.bed.run(pinned(hog, &core, &[])?).await?);
-    }
+    let hogs = cores::hogs(&live.bed, &core, HOGS).await?;
     tokio::time::sleep(STARVED_FOR).await;
     for hog in hogs {
         hog.kill_9().await?;
@@ -258,22 +253,4 @@ async fn clock_stepped() -> Result<Ran> {
     let path = Load::CREATES.write(&bed, "gallery")?;
     let run = start_run(&bed, &observer, &path, &["--prepare", "--keep-rows"]).await?;
     Live { bed, observer, run }.end().await
-}
-
-/// The same program on one core, behind other programs that run it.
-fn pinned(program: Program, core: &str, through: &[&str]) -> Result<Program> {
-    let path = program.path.to_str().context("a program's path is not UTF-8")?.to_owned();
-    let mut args: Vec<String> = vec!["-c".to_owned(), core.to_owned()];
-    args.extend(through.iter().map(|word| (*word).to_owned()));
-    args.push(path);
-    args.extend(program.args);
-    Ok(Program { path: "taskset".into(), args, ..program })
-}
-
-/// The first core that this process may use.
-fn first_core() -> Result<String> {
-    let status = fs::read_to_string("/proc/self/status")?;
-    let list = status.lines().find_map(|line| line.strip_prefix("Cpus_allowed_list:"));
-    let first = list.and_then(|list| list.trim().split([',', '-']).next()).context("no list of cores")?;
-    Ok(first.to_owned())
 }
