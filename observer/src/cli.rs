@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 use streamgauge_shared::clock::ClockChoice;
+use streamgauge_shared::time::{Nanos, parse_duration};
 
 /// Watches MongoDB, matches what arrives with what a writer wrote, and serves the figures on one port.
 #[derive(Debug, Parser)]
@@ -79,6 +80,9 @@ pub struct Serve {
     /// network (by exchanges always).
     #[arg(long, value_name = "auto|network", default_value = "auto")]
     pub clock: ClockChoice,
+    /// How long a run waits for all of its writers to say hello, from the first one on.
+    #[arg(long, value_name = "DURATION", default_value = "5m", value_parser = parse_duration)]
+    pub writers_timeout: Nanos,
     /// End after the first run, with its exit code.
     #[arg(long)]
     pub once: bool,

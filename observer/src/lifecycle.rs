@@ -46,6 +46,7 @@ pub async fn serve(options: Serve) -> Result<ExitCode, Failure> {
         clock,
         address,
         runs: options.runs,
+        writers_timeout: options.writers_timeout,
         canary: !options.no_canary,
         token,
         server: watch::Sender::new(Err("MongoDB has not been asked yet".to_owned())),

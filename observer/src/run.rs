@@ -35,6 +35,8 @@ pub struct Observer {
     pub(crate) clock: Clock,
     pub(crate) address: MongoAddress,
     pub(crate) runs: std::path::PathBuf,
+    /// How long a run waits for all of its writers.
+    pub(crate) writers_timeout: Nanos,
     /// Whether runs have a canary.
     pub(crate) canary: bool,
     pub(crate) token: Option<String>,
@@ -181,6 +183,7 @@ impl Observer {
             test: Arc::clone(&test),
             seed: hello.seed,
             writers: shards.count(),
+            writers_timeout: self.writers_timeout,
             versions: versions
                 .map(|(name, version)| (name.to_owned(), version.to_owned()))
                 .into_iter()

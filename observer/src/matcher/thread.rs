@@ -35,8 +35,6 @@ pub const OUTBOX_MAX: usize = 65_536;
 pub const INTERVALS_MAX: usize = 16;
 /// How often a snapshot is taken.
 const SNAPSHOT_EVERY: Nanos = Nanos::from_secs(1);
-/// How long the writers of a run may take to come together: until the last has said hello.
-const GATHER_MAX: Nanos = Nanos::from_secs(300);
 /// From the moment at which every writer is prepared to the first tick: they have to have heard of it.
 const BEGIN_LEAD: Nanos = Nanos::from_millis(100);
 /// How long a writer may be away before its run is closed without it. Longer than the 30 s for which a
@@ -110,6 +108,8 @@ pub struct Brief {
     pub seed: u64,
     /// How many writers it has.
     pub writers: u16,
+    /// How long they may take to come together: until the last has said hello.
+    pub writers_timeout: Nanos,
     /// Versions of programs and servers.
     pub versions: BTreeMap<String, String>,
     /// How the first writer's clock relates to ours.
@@ -452,15 +452,16 @@ impl Run {
 
     /// Gives up a run whose writers do not come together.
     fn gather(&mut self, now: UnixNanos) {
-        if self.cause.is_some() || now - self.started_at <= GATHER_MAX {
+        if self.cause.is_some() || now - self.started_at <= self.brief.writers_timeout {
             return;
         }
         let absent = self.give_up_absent();
         if !absent.is_empty() {
             let sentence = format!(
-                "of {} writers those with --shard-index {} did not say hello within {GATHER_MAX}: start them with the run's --run-id, or give the --shard-count that there are",
+                "of {} writers those with --shard-index {} did not say hello within {}: start them with the run's --run-id, give the --shard-count that there are, or give the observer a longer --writers-timeout",
                 self.peers.len(),
-                absent.join(", ")
+                absent.join(", "),
+                self.brief.writers_timeout
             );
             self.end_early(Failure::run(sentence), now);
         }

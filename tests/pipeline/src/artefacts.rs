@@ -18,6 +18,9 @@ const JAVA_OLDEST: u32 = 17;
 /// Longer than 110 MB take on a slow line; a stuck Maven must not hold a test for ever.
 const FETCH_LIMIT: Duration = Duration::from_secs(600);
 
+/// A profile that is no connector: HdrHistogram's own tools.
+const HDR_HISTOGRAM: &str = "hdr-histogram";
+
 /// Where the parts are.
 #[derive(Clone, Debug)]
 pub struct Artefacts {
@@ -57,6 +60,12 @@ impl Artefacts {
     #[must_use]
     pub fn class_path(&self) -> String {
         format!("{}/*", self.folder.join("kafka").display())
+    }
+
+    /// The class path of HdrHistogram's own tools, which read the interval log.
+    #[must_use]
+    pub fn interval_log_tools(&self) -> String {
+        format!("{}/*", self.folder.join(HDR_HISTOGRAM).display())
     }
 
     /// The folder with one folder for each connector.
@@ -105,13 +114,14 @@ async fn answers(program: &str) -> bool {
     run.is_ok_and(|output| output.status.success())
 }
 
-/// Fills the folder: `kafka`, and `plugins` with a folder for each connector.
+/// Fills the folder: `kafka`, the tools, and `plugins` with a folder for each connector.
 async fn fetch(folder: &Path) -> Result<()> {
     eprintln!("fetching Kafka, Debezium and MongoDB's sink with Maven, about 110 MB");
     fs::create_dir_all(folder)?;
     let pom = folder.join("pom.xml");
     fs::write(&pom, POM)?;
     copy(&pom, "kafka", &folder.join("kafka")).await?;
+    copy(&pom, HDR_HISTOGRAM, &folder.join(HDR_HISTOGRAM)).await?;
     for plugin in PLUGINS {
         copy(&pom, plugin, &folder.join("plugins").join(plugin)).await?;
     }
