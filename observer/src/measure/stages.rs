@@ -171,6 +171,17 @@ mod tests {
         Found::At(MarkTime { at: UnixNanos::from_millis(millis), resolution: Nanos(1_000) })
     }
 
+    fn timeline(sent: i64, observed: i64, wall: Option<UnixNanos>) -> Timeline {
+        Timeline {
+            intended: UnixNanos(0),
+            connection_wait: Nanos::ZERO,
+            sent: UnixNanos(sent),
+            committed: None,
+            observed: Some(UnixNanos(observed)),
+            wall,
+        }
+    }
+
     fn run() -> Fixture {
         Fixture::of(|test| {
             let mark = |name| Mark { name, path: format!("{name:?}"), unit: Unit::Micros };
@@ -219,14 +230,7 @@ mod tests {
     #[test]
     fn an_arrival_at_a_time_that_cannot_be_believed_is_in_no_stage() {
         let mut stages = Stages::default();
-        let timeline = Timeline {
-            intended: UnixNanos(0),
-            connection_wait: Nanos::ZERO,
-            sent: UnixNanos(0),
-            committed: None,
-            observed: Some(UnixNanos(5)),
-            wall: None,
-        };
+        let timeline = timeline(0, 5, None);
         stages.count(0, &timeline, &Marks([at(1), Found::NotAsked, Found::NotAsked]), false);
         assert!(stages.report(true).is_empty());
         assert_eq!((stages.rows, stages.unmeasured), (0, 1));
@@ -243,14 +247,7 @@ mod tests {
 
     #[test]
     fn a_rows_line_has_its_marks_and_stages_that_add_up() {
-        let timeline = Timeline {
-            intended: UnixNanos(0),
-            connection_wait: Nanos::ZERO,
-            sent: UnixNanos(1_234_567),
-            committed: None,
-            observed: Some(UnixNanos(9_876_543)),
-            wall: Some(UnixNanos::from_millis(9)),
-        };
+        let timeline = timeline(1_234_567, 9_876_543, Some(UnixNanos::from_millis(9)));
         let marks = Marks([at(2), Found::Absent, at(5)]);
         assert_eq!(marks_json(&marks), json!({ "committed_ns": 2_000_000, "kafka_ns": 5_000_000 }));
         let Value::Array(stages) = stages_json(&marks, &timeline) else { panic!("a list") };

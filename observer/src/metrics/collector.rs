@@ -82,18 +82,16 @@ fn latencies(encoder: &mut DescriptorEncoder<'_>, series: &[LatencySeries]) -> f
         (Latency::ScheduleLag, false, "schedule_lag", "sent minus intended"),
     ];
     for (latency, negative, name, help) in families {
-        let mut metric =
-            encoder.encode_descriptor(name, help, Some(&Unit::Seconds), MetricType::Histogram)?;
-        for series in series.iter().filter(|series| series.latency == latency) {
-            let labels: Labels<'_> = vec![
-                ("scenario", &series.scenario),
+        let of_latency = series.iter().filter(|series| series.latency == latency);
+        let labelled = of_latency.map(|series| {
+            let labels = vec![
+                ("scenario", series.scenario.as_str()),
                 ("entity", &series.entity),
                 ("operation", series.operation.name()),
             ];
-            let (sum, count, buckets) = histogram(&series.histogram, negative);
-            let none: Option<&std::collections::HashMap<usize, Exemplar<NoLabelSet, f64>>> = None;
-            metric.encode_family(&labels)?.encode_histogram(sum, count, &buckets, none)?;
-        }
+            (labels, &series.histogram)
+        });
+        histograms(encoder, name, help, negative, labelled)?;
     }
     Ok(())
 }
@@ -108,20 +106,34 @@ fn stages(encoder: &mut DescriptorEncoder<'_>, series: &[StageSeries]) -> fmt::R
         (true, "stage_early", "Its magnitude where the later mark shows an earlier time"),
     ];
     for (negative, name, help) in families {
-        let mut metric =
-            encoder.encode_descriptor(name, help, Some(&Unit::Seconds), MetricType::Histogram)?;
-        for series in series {
-            let labels: Labels<'_> = vec![
-                ("scenario", &series.scenario),
+        let labelled = series.iter().map(|series| {
+            let labels = vec![
+                ("scenario", series.scenario.as_str()),
                 ("entity", &series.entity),
                 ("operation", series.operation.name()),
                 ("stage", series.stage),
                 ("from", series.from),
             ];
-            let (sum, count, buckets) = histogram(&series.histogram, negative);
-            let none: Option<&std::collections::HashMap<usize, Exemplar<NoLabelSet, f64>>> = None;
-            metric.encode_family(&labels)?.encode_histogram(sum, count, &buckets, none)?;
-        }
+            (labels, &series.histogram)
+        });
+        histograms(encoder, name, help, negative, labelled)?;
+    }
+    Ok(())
+}
+
+/// A family of histograms in seconds: of what is not negative, or of the magnitudes of what is.
+fn histograms<'a>(
+    encoder: &mut DescriptorEncoder<'_>,
+    name: &str,
+    help: &str,
+    negative: bool,
+    labelled: impl Iterator<Item = (Labels<'a>, &'a SignedHistogram)>,
+) -> fmt::Result {
+    let mut metric = encoder.encode_descriptor(name, help, Some(&Unit::Seconds), MetricType::Histogram)?;
+    for (labels, signed) in labelled {
+        let (sum, count, buckets) = histogram(signed, negative);
+        let none: Option<&std::collections::HashMap<usize, Exemplar<NoLabelSet, f64>>> = None;
+        metric.encode_family(&labels)?.encode_histogram(sum, count, &buckets, none)?;
     }
     Ok(())
 }

@@ -67,7 +67,8 @@ pub struct Decoded {
 
 /// What one change document is.
 enum Document {
-    Row(Change),
+    /// What it says, and the marks in it where the model of its collection names any.
+    Row(Change, Option<Marks>),
     CollectionGone,
     Canary(Stamp),
     /// Of a collection that is not the run's.
@@ -124,14 +125,14 @@ impl Decoder {
                 }
             };
             match self.document(document) {
-                Document::Row(change) => decoded.events.push(Event {
+                Document::Row(change, marks) => decoded.events.push(Event {
                     observed: reply.observed,
                     measured: reply.measures(document),
                     wall: document
                         .get_datetime("wallTime")
                         .ok()
                         .map(|wall| UnixNanos::from_millis(wall.timestamp_millis())),
-                    marks: self.marks(document).map(|marks| Box::new(marks.near(reply.observed))),
+                    marks: marks.map(|marks| Box::new(marks.near(reply.observed))),
                     change,
                 }),
                 Document::CollectionGone => decoded.collections_gone += 1,
@@ -150,59 +151,39 @@ impl Decoder {
     #[must_use]
     pub fn change(&self, document: &RawDocument) -> Option<Change> {
         match self.document(document) {
-            Document::Row(change) => Some(change),
+            Document::Row(change, _) => Some(change),
             _ => None,
         }
     }
 
-    /// The marks of a change document, where the model of its collection names any. A document that is gone leaves
-    /// none: all are absent then.
-    fn marks(&self, document: &RawDocument) -> Option<Marks> {
-        let landing = self.collections.get(document.get_document("ns").ok()?.get_str("coll").ok()?)?;
-        if landing.marks.is_empty() {
-            return None;
-        }
-        let updated = || document.get_document("updateDescription").ok()?.get_document("updatedFields").ok();
-        let row = document.get_document("fullDocument").ok().or_else(updated);
-        let mut marks = Marks::default();
-        for Mark { name, path, unit } in &landing.marks {
-            let time = row.and_then(|row| mark::time(at(row, path)?, *unit));
-            marks.0[*name as usize] = time.map_or(Found::Absent, Found::At);
-        }
-        Some(marks)
-    }
-
     fn document(&self, document: &RawDocument) -> Document {
         let Ok(operation) = document.get_str("operationType") else {
-            return Document::Row(Change::Undecodable);
+            return Document::Row(Change::Undecodable, None);
         };
         if matches!(operation, "drop" | "rename" | "dropDatabase" | "invalidate") {
             return Document::CollectionGone;
         }
         let collection = document.get_document("ns").and_then(|ns| ns.get_str("coll"));
-        let Ok(collection) = collection else { return Document::Row(Change::Undecodable) };
+        let Ok(collection) = collection else { return Document::Row(Change::Undecodable, None) };
         let Some(landing) = self.collections.get(collection) else {
             let canary = if collection == canary::COLLECTION { canary_stamp(document) } else { None };
             return canary.map_or(Document::Elsewhere, Document::Canary);
         };
-        Document::Row(match operation {
-            "insert" | "replace" => {
-                let key = document.get_document("documentKey").ok();
-                let row = document.get_document("fullDocument");
-                row.map_or(Change::Undecodable, |row| landing.row_or_mark(row, key))
-            }
+        let row = match operation {
+            "insert" | "replace" => document.get_document("fullDocument").ok(),
             "update" => {
-                let updated = document
-                    .get_document("updateDescription")
-                    .and_then(|update| update.get_document("updatedFields"));
-                let key = document.get_document("documentKey").ok();
-                updated.map_or(Change::Undecodable, |row| landing.row_or_mark(row, key))
+                let update = document.get_document("updateDescription");
+                update.and_then(|update| update.get_document("updatedFields")).ok()
             }
-            "delete" => {
-                document.get_document("documentKey").map_or(Change::Undecodable, |key| landing.deleted(key))
-            }
-            _ => Change::Undecodable,
-        })
+            _ => None,
+        };
+        let key = document.get_document("documentKey").ok();
+        let change = match (row, key) {
+            (Some(row), key) => landing.row_or_mark(row, key),
+            (None, Some(key)) if operation == "delete" => landing.deleted(key),
+            (None, _) => Change::Undecodable,
+        };
+        Document::Row(change, landing.marks(row))
     }
 }
 
@@ -248,6 +229,19 @@ impl Landing {
             },
             None => self.unstamped(row),
         }
+    }
+
+    /// The marks in a row, where the model names any. A document that is gone leaves none: all are absent then.
+    fn marks(&self, row: Option<&RawDocument>) -> Option<Marks> {
+        if self.marks.is_empty() {
+            return None;
+        }
+        let mut marks = Marks::default();
+        for Mark { name, path, unit } in &self.marks {
+            let time = row.and_then(|row| mark::time(at(row, path)?, *unit));
+            marks.0[*name as usize] = time.map_or(Found::Absent, Found::At);
+        }
+        Some(marks)
     }
 
     fn deleted(&self, document_key: &RawDocument) -> Change {
@@ -360,7 +354,7 @@ mod tests {
     fn change_in(test: &Test, event: mongodb::bson::Document) -> Option<Change> {
         let raw = RawDocumentBuf::try_from(&event).expect("a document");
         match Decoder::new(test).document(&raw) {
-            Document::Row(change) => Some(change),
+            Document::Row(change, _) => Some(change),
             Document::CollectionGone | Document::Canary(_) | Document::Elsewhere => None,
         }
     }

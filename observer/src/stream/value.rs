@@ -68,10 +68,10 @@ fn decimal(value: RawBsonRef<'_>, has_fraction: bool) -> Option<String> {
 
 /// Of any of the usual ways to write one; what is none stays what it is, and differs from all.
 fn uuid(text: &str) -> String {
-    let digits: Vec<u8> = text.bytes().filter(|byte| !matches!(byte, b'-' | b'{' | b'}')).collect();
-    let Ok(digits) = String::from_utf8(digits.to_ascii_lowercase()) else { return text.to_owned() };
+    let text = text.to_ascii_lowercase();
+    let digits: String = text.chars().filter(|char| !matches!(char, '-' | '{' | '}')).collect();
     let is_one = digits.len() == 32 && digits.bytes().all(|byte| byte.is_ascii_hexdigit());
-    if is_one { grouped(&digits).unwrap_or(digits) } else { text.to_ascii_lowercase() }
+    if is_one { grouped(&digits).unwrap_or(text) } else { text }
 }
 
 fn hyphenated(bytes: &[u8]) -> Option<String> {

@@ -30,6 +30,12 @@ pub fn scenarios() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../scenarios")
 }
 
+/// The marks that the relay leaves with `--marks`, and the tuned unwrapped sink, as a model names them.
+pub const MARKS: &str = r#"committed = { path = "__source_ts_us", unit = "us" }
+connector = { path = "__ts_us", unit = "us" }
+kafka = { path = "kafka_ts", unit = "ms" }
+"#;
+
 /// A running observer.
 pub struct Observer {
     /// Its process.

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 use serde_json::Value;
-use streamgauge_end_to_end::{Observer, finish, get, scenario, scenarios, start_run};
+use streamgauge_end_to_end::{MARKS, Observer, finish, get, scenario, scenarios, start_run};
 use streamgauge_shared::report::{Figure, StageClock};
 use streamgauge_testbed::Testbed;
 
@@ -16,13 +16,6 @@ const DELAY_MS: u32 = 100;
 const RATE: u32 = 50;
 const SECONDS: u32 = 5;
 const ROWS: u64 = (RATE * SECONDS) as u64;
-
-const MARKS: &str = r#"
-[entities.customer.mongo.marks]
-committed = { path = "__source_ts_us", unit = "us" }
-connector = { path = "__ts_us", unit = "us" }
-kafka = { path = "kafka_ts", unit = "ms" }
-"#;
 
 /// The shipped test with a model that names marks, or does not.
 fn with_model(bed: &Testbed, marks: &str) -> Result<PathBuf> {
@@ -43,7 +36,7 @@ fn with_model(bed: &Testbed, marks: &str) -> Result<PathBuf> {
 async fn a_known_delay_lies_in_the_stage_where_it_was_injected() -> Result<()> {
     let bed = Testbed::builder().delay(Duration::from_millis(DELAY_MS.into())).marks(true).start().await?;
     let observer = Observer::start(&bed, &[]).await?;
-    let path = with_model(&bed, MARKS)?;
+    let path = with_model(&bed, &format!("\n[entities.customer.mongo.marks]\n{MARKS}"))?;
     let run = start_run(&bed, &observer, &path, &["--prepare"]).await?;
     let finished = finish(&run, Duration::from_secs(90)).await?;
     let report = observer.report()?;

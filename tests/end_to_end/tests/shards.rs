@@ -1,6 +1,7 @@
 //! Several writers, one run: each does its part, the observer accounts for the whole.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
@@ -13,17 +14,11 @@ const RUN: &str = "00c0ffee0042";
 const LIMIT: Duration = Duration::from_secs(60);
 
 /// Starts all writers of a run at once.
-async fn start(
-    bed: &Testbed,
-    observer: &Observer,
-    scenario: &std::path::Path,
-    extra: &[&str],
-) -> Result<Vec<Process>> {
+async fn start(bed: &Testbed, observer: &Observer, scenario: &Path) -> Result<Vec<Process>> {
     let mut writers = Vec::new();
     for index in 0..WRITERS {
         let (index, count) = (index.to_string(), WRITERS.to_string());
-        let mut args = vec!["--run-id", RUN, "--shard-count", &count, "--shard-index", &index, "--prepare"];
-        args.extend(extra);
+        let args = ["--run-id", RUN, "--shard-count", &count, "--shard-index", &index, "--prepare"];
         writers.push(start_run(bed, observer, scenario, &args).await?);
     }
     Ok(writers)
@@ -41,7 +36,7 @@ async fn finish_all(writers: &[Process]) -> Result<Vec<Finished>> {
 async fn four_writers_are_one_run_with_the_load_of_one() -> Result<()> {
     let bed = Testbed::builder().delay(Duration::from_millis(20)).start().await?;
     let observer = Observer::start(&bed, &["--once"]).await?;
-    let writers = start(&bed, &observer, &scenario(&bed, 40, 5)?, &[]).await?;
+    let writers = start(&bed, &observer, &scenario(&bed, 40, 5)?).await?;
     let finished = finish_all(&writers).await?;
     let report = observer.report()?;
     let shown = &finished[0].stdout;
@@ -83,7 +78,7 @@ async fn four_writers_are_one_run_with_the_load_of_one() -> Result<()> {
 async fn one_interrupted_writer_ends_the_run_of_all() -> Result<()> {
     let bed = Testbed::builder().start().await?;
     let observer = Observer::start(&bed, &["--once"]).await?;
-    let writers = start(&bed, &observer, &scenario(&bed, 40, 50)?, &[]).await?;
+    let writers = start(&bed, &observer, &scenario(&bed, 40, 50)?).await?;
     let arrived = wait_for("rows of every writer", LIMIT, || async {
         let acks = bed.relay().acks().map_err(|error| error.to_string())?;
         let of = |writer: usize| {

@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 
 use crate::compose;
 
@@ -25,6 +25,26 @@ pub enum Sink {
     Handler,
     /// Rows without the envelope
     Unwrapped,
+}
+
+impl Variant {
+    /// Its folder's name.
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Default => "default",
+            Self::Tuned => "tuned",
+        }
+    }
+}
+
+impl Sink {
+    /// The end of its file's name.
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Handler => "handler",
+            Self::Unwrapped => "unwrapped",
+        }
+    }
 }
 
 /// One way to set the pipeline up.
@@ -124,17 +144,12 @@ impl Settings {
     /// # Errors
     /// When a file cannot be read or written.
     pub(crate) fn files(&self, folder: &Path) -> Result<Vec<(&'static str, PathBuf)>> {
-        let variant = match self.variant {
-            Variant::Default => "default",
-            Variant::Tuned => "tuned",
-        };
-        let sink = match self.sink {
-            Sink::Handler => "sink-handler.properties",
-            Sink::Unwrapped => "sink-unwrapped.properties",
-        };
+        let variant = self.variant.name();
+        let sink = format!("sink-{}.properties", self.sink.name());
         let shipped = compose().join("connectors").join(variant);
         let mut files = Vec::new();
-        for (name, file, part) in [("source", "source.properties", Part::Source), ("sink", sink, Part::Sink)]
+        for (name, file, part) in
+            [("source", "source.properties", Part::Source), ("sink", sink.as_str(), Part::Sink)]
         {
             let shipped = shipped.join(file);
             let settings: Vec<&Override> = self.overrides.of(part).collect();
@@ -152,24 +167,13 @@ impl Settings {
             fs::write(&changed, text)?;
             files.push((name, changed));
         }
-        if files.is_empty() {
-            bail!("no connector file")
-        }
         Ok(files)
     }
 }
 
 impl fmt::Display for Settings {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let variant = match self.variant {
-            Variant::Default => "default",
-            Variant::Tuned => "tuned",
-        };
-        let sink = match self.sink {
-            Sink::Handler => "handler",
-            Sink::Unwrapped => "unwrapped",
-        };
-        write!(f, "{variant} {sink}")?;
+        write!(f, "{} {}", self.variant.name(), self.sink.name())?;
         self.overrides.0.iter().try_for_each(|set| write!(f, " {set}"))
     }
 }

@@ -6,8 +6,9 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use mongodb::bson::{Bson, Document, doc};
 use mongodb::{Client, Database};
+use streamgauge_testbed::servers::mongo::on_port;
 use streamgauge_testbed::servers::port::free_port;
-use streamgauge_testbed::{Places, Program, Testbed, wait_for};
+use streamgauge_testbed::{Places, Testbed, wait_for};
 
 /// How long a new node may take to become a secondary.
 const LIMIT: Duration = Duration::from_secs(60);
@@ -27,11 +28,7 @@ pub(crate) async fn add(bed: &Testbed, count: u32) -> Result<()> {
         let port = free_port()?;
         let data = bed.folder().join(format!("mongo-{number}"));
         fs::create_dir(&data)?;
-        let program = Program::new(format!("mongod-{port}"), &mongod)
-            .args(["--dbpath".to_owned(), data.display().to_string(), "--port".to_owned(), port.to_string()])
-            .args(["--bind_ip", "127.0.0.1", "--nounixsocket", "--wiredTigerCacheSizeGB", "0.25"])
-            .args(["--setParameter", "diagnosticDataCollectionEnabled=false", "--oplogSize", "512"])
-            .args(["--replSet", set]);
+        let program = on_port(&mongod, port, &data)?.args(["--replSet", set, "--oplogSize", "512"]);
         let process = bed.run(program).await?;
         let host = format!("127.0.0.1:{port}");
         let member = doc! { "_id": i64::from(number), "host": &host, "priority": 0, "votes": 1 };

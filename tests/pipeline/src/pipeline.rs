@@ -89,12 +89,6 @@ impl Pipeline {
         &self.bed
     }
 
-    /// The worker's process.
-    #[must_use]
-    pub fn worker(&self) -> &Process {
-        &self.worker
-    }
-
     /// Registers the connectors of these settings, in the place of those before, and waits until their tasks run.
     ///
     /// # Errors

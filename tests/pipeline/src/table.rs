@@ -70,7 +70,7 @@ pub fn side_by_side(left: &[&Measured], right: &[&Measured]) -> Option<String> {
         ("max", |stats| stats.max),
     ];
     for (name, of) in percentiles {
-        let over = |runs: &[&Measured]| median(runs.iter().map(|run| of(e2e(run))).collect());
+        let over = |runs: &[&Measured]| median(runs.iter().map(|run| of(&e2e(run))).collect());
         let (one, other) = (over(left), over(right));
         let factor = match (one, other) {
             (Figure::Value(one), Figure::Value(other)) if other > 0.0 => format!("{:.1}", one / other),
@@ -91,22 +91,8 @@ fn median(mut figures: Vec<Figure>) -> Figure {
     figures.get(figures.len() / 2).copied().unwrap_or_default()
 }
 
-fn e2e(run: &Measured) -> &Stats {
-    static NOTHING: Stats = Stats {
-        count: 0,
-        censored: 0,
-        unmeasured: 0,
-        min: None,
-        mean: None,
-        stddev: None,
-        p50: Figure::Absent,
-        p90: Figure::Absent,
-        p95: Figure::Absent,
-        p99: Figure::Absent,
-        p99_9: Figure::Absent,
-        max: Figure::Absent,
-    };
-    run.report.latency.get("cdc_e2e_latency").map_or(&NOTHING, |latency| &latency.all)
+fn e2e(run: &Measured) -> Stats {
+    run.report.latency.get("cdc_e2e_latency").map(|latency| latency.all.clone()).unwrap_or_default()
 }
 
 fn milliseconds(figure: Figure) -> String {

@@ -14,7 +14,7 @@ use streamgauge_pipeline::{
     Artefacts, Measured, Overrides, Pipeline, Scenario, Settings, Sink, Variant, heading, line, measure,
 };
 use streamgauge_shared::clock::Clock;
-use streamgauge_shared::report::ValidityState;
+use streamgauge_shared::report::{Figure, ValidityState};
 use streamgauge_testbed::wait_for;
 
 /// Load on fresh tasks that nobody looks at, seconds.
@@ -42,7 +42,9 @@ async fn rows_content_and_deletes_arrive_through_both_sinks_and_a_killed_worker_
         pipeline.set_up(&settings).await?;
         measure(&pipeline, &observer, &settings, Scenario::new("e2e-latency", WARM_UP_S)?).await?;
         for name in ["e2e-latency", "mixed"] {
-            let run = measure(&pipeline, &observer, &settings, Scenario::new(name, RUN_S)?).await?;
+            let with_marks = sink == Sink::Unwrapped;
+            let scenario = Scenario { with_marks, ..Scenario::new(name, RUN_S)? };
+            let run = measure(&pipeline, &observer, &settings, scenario).await?;
             println!("{}", line(&run));
             assert_believable(&run);
             let account = &run.report.account;
@@ -50,6 +52,9 @@ async fn rows_content_and_deletes_arrive_through_both_sinks_and_a_killed_worker_
             assert_eq!(run.report.events.first, account.entries, "{}", run.summary);
             assert_eq!(run.report.events.foreign, 0, "deletes were matched by their key: {}", run.summary);
             assert_checked(&run);
+            if with_marks {
+                assert_staged(&run)?;
+            }
         }
     }
     kill(&mut pipeline, &observer, &settings).await?;
@@ -73,6 +78,24 @@ fn assert_checked(run: &Measured) {
     assert_eq!(checks.passed, checks.total, "{}", run.summary);
     // Written and arrived are checks of each row; what is more is content.
     assert!(checks.total > 2 * account.entries, "content was compared: {}", run.summary);
+}
+
+/// The marks that the connectors leave are found in each row that a write left, and cut its way into all five stages.
+fn assert_staged(run: &Measured) -> Result<()> {
+    let marks = run.report.marks.as_ref().context("the model names marks")?;
+    let stages: Vec<&str> = run.report.stages.iter().map(|stage| stage.stage.as_str()).collect();
+    assert_eq!(stages, ["commit", "connector", "kafka", "mongodb", "observed"], "{}", run.summary);
+    // A delete takes its document away, and the marks with it.
+    let by = &run.report.latency["cdc_e2e_latency"].by;
+    let deletes = by.iter().filter(|part| part.operation == "delete");
+    let deletes: u64 = deletes.map(|part| part.stats.count).sum();
+    assert!(marks.rows > 0 && marks.incomplete == deletes, "{deletes} deletes, {marks:?}: {}", run.summary);
+    let medians = run.report.stages.iter().map(|stage| match stage.stats.p50 {
+        Figure::Value(median) => format!("{} {median:.2}", stage.stage),
+        _ => format!("{} unknown", stage.stage),
+    });
+    println!("stages, p50 in ms: {}", medians.collect::<Vec<_>>().join(", "));
+    Ok(())
 }
 
 /// Kills the worker in the middle of a run through the sink that makes an event of each repeated row.

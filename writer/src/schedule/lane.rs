@@ -48,13 +48,10 @@ impl Lane {
         sums: impl Fn(Phase) -> UnitSums,
         segments: &mut Option<Segments>,
     ) -> Self {
+        let ticks = |table: Timetable| Source::Ticks(table.part(shard));
         let source = match &scenario.executor {
-            Executor::ConstantArrivalRate(load) => {
-                Source::Ticks(Timetable::constant(load, frame, sums).part(shard))
-            }
-            Executor::RampingArrivalRate(load) => {
-                Source::Ticks(Timetable::ramping(load, frame, sums).part(shard))
-            }
+            Executor::ConstantArrivalRate(load) => ticks(Timetable::constant(load, frame, sums)),
+            Executor::RampingArrivalRate(load) => ticks(Timetable::ramping(load, frame, sums)),
             Executor::RampingVus(load) => Source::Users(UserPlan::ramping(load, frame)),
             Executor::ConstantVus(load) => Source::Users(UserPlan::constant(load.vus, frame)),
             Executor::SharedIterations(load) | Executor::PerVuIterations(load) => {
@@ -114,9 +111,7 @@ impl Lane {
             Closing::None | Closing::Over => None,
         }
     }
-}
 
-impl Lane {
     /// A step of all writers' users as one of this writer's. It may change nothing for them.
     fn own(&self, step: Step) -> Step {
         let own = |users| self.shard.users(users);

@@ -93,11 +93,11 @@ fn usual_from(course: &Course<'_>, end: usize) -> usize {
     let end_s = points.last().map_or(0.0, Point::end_s);
     let from = |at_s: f64| points.partition_point(|point| point.at_s < at_s);
     let minute = from(end_s - BEFORE_S).min(end.saturating_sub(BEFORE_POINTS));
-    let stage = if course.stages.is_empty() { minute } else { stage_from(course, end) };
+    let stage = stage_from(course, end);
     if stage + BEFORE_POINTS <= end { minute.max(stage) } else { minute }
 }
 
-/// The first of the points before this one that lie in the present stage. Only they say which latency is usual: that
+/// The first of the points before this one that lie in the present stage; the very first where there is none. Only they say which latency is usual: that
 /// of another load is another.
 fn stage_from(course: &Course<'_>, end: usize) -> usize {
     let points = &course.points[..end];

@@ -51,9 +51,10 @@ fn entries_of(shape: Shape) -> u64 {
     if shape == Shape::KeyAsField { 2 } else { 3 }
 }
 
-/// Those whose content can be compared: never a delete's, and of an update by `$set` only one column is there.
+/// Those whose content can be compared: never a delete's, and of an update by `$set` or by an aggregation pipeline the
+/// event has only the column that changed.
 fn compared_of(shape: Shape) -> u64 {
-    if shape == Shape::UnwrappedUpdate { 1 } else { 2 }
+    if matches!(shape, Shape::UnwrappedUpdate | Shape::PipelineUpdate) { 1 } else { 2 }
 }
 
 /// The shop's model with the paths of this shape.

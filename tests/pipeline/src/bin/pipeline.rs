@@ -46,6 +46,9 @@ struct Arguments {
     /// Nodes of MongoDB's replica set
     #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=7))]
     mongo_nodes: u32,
+    /// Name the marks in the model: where the time went, stage by stage (unwrapped sink, tuned files; with --summaries)
+    #[arg(long)]
+    marks: bool,
     /// Print each run's whole summary as well
     #[arg(long)]
     summaries: bool,
@@ -97,7 +100,8 @@ async fn run(arguments: Arguments) -> Result<ExitCode> {
     let scenarios: Result<Vec<Scenario>> = names
         .iter()
         .map(|name| {
-            Ok(Scenario { load_scale: arguments.load_scale, ..Scenario::new(name, arguments.seconds)? })
+            let (load_scale, with_marks) = (arguments.load_scale, arguments.marks);
+            Ok(Scenario { load_scale, with_marks, ..Scenario::new(name, arguments.seconds)? })
         })
         .collect();
     let (scenarios, settings) = (scenarios?, arguments.settings()?);

@@ -99,16 +99,24 @@ pub(crate) async fn start(
     bail!("mongod lost its port {START_ATTEMPTS} times to another process")
 }
 
+fn text(path: &Path) -> Result<String> {
+    path.to_str().map(str::to_owned).with_context(|| format!("{} is not UTF-8", path.display()))
+}
+
+/// A small mongod on a port of 127.0.0.1; what kind of server it is stands in further arguments.
+///
+/// # Errors
+/// When the folder's path is not UTF-8.
+pub fn on_port(mongod: &Path, port: u16, data: &Path) -> Result<Program> {
+    // Stopped by SIGKILL, the default: an orderly stop waits for its clients, and the data goes anyway.
+    Ok(Program::new(format!("mongod-{port}"), PathBuf::from(mongod))
+        .args(["--dbpath".to_owned(), text(data)?, "--port".into(), port.to_string()])
+        .args(["--bind_ip", "127.0.0.1", "--nounixsocket", "--wiredTigerCacheSizeGB", "0.25"])
+        .args(["--setParameter", "diagnosticDataCollectionEnabled=false"]))
+}
+
 fn program(mongod: &Path, port: u16, data: &Path, key_file: &Path, options: &Options) -> Result<Program> {
-    let text = |path: &Path| -> Result<String> {
-        path.to_str().map(str::to_owned).with_context(|| format!("{} is not UTF-8", path.display()))
-    };
-    let mut args = vec!["--dbpath".to_owned(), text(data)?, "--port".into(), port.to_string()];
-    args.extend(
-        ["--bind_ip", "127.0.0.1", "--nounixsocket", "--wiredTigerCacheSizeGB", "0.25"].map(String::from),
-    );
-    args.extend(["--setParameter", "diagnosticDataCollectionEnabled=false"].map(String::from));
-    args.extend(["--syncdelay".into(), options.checkpoint_s.to_string()]);
+    let mut args = vec!["--syncdelay".to_owned(), options.checkpoint_s.to_string()];
     if options.replica_set {
         args.extend([
             "--replSet".into(),
@@ -122,8 +130,7 @@ fn program(mongod: &Path, port: u16, data: &Path, key_file: &Path, options: &Opt
         (true, false) => args.push("--auth".into()),
         (false, _) => {}
     }
-    // Stopped by SIGKILL, the default: an orderly stop waits for its clients, and the data goes anyway.
-    Ok(Program::new(format!("mongod-{port}"), PathBuf::from(mongod)).args(args))
+    Ok(on_port(mongod, port, data)?.args(args))
 }
 
 /// Makes it primary and creates the user; `false` when the server lost its port to another process.
