@@ -131,7 +131,7 @@ async fn two_containers_give_the_verdict_of_two_processes() -> Result<()> {
         observer.exec(&["/usr/local/bin/streamgauge-observer", "health", "--listen", "127.0.0.1:1"]).await?;
     assert_eq!(closed, Some(1), "nobody listens there");
 
-    passed(&stage, &native).await?;
+    passed(&stage, &native, &observer).await?;
     failed(&stage).await?;
     interrupted(&stage).await?;
 
@@ -152,13 +152,13 @@ async fn assert_user(observer: &Container) -> Result<()> {
 }
 
 #[expect(clippy::print_stdout, reason = "the figures are what the test is for")]
-async fn passed(stage: &Stage, native: &Report) -> Result<()> {
+async fn passed(stage: &Stage, native: &Report, observer: &Container) -> Result<()> {
     let run = "00000000a001";
     let writer =
         stage.writer("writer", &[], &["run", SHIPPED, "--time-scale", TIME_SCALE, "--run-id", run]).await?;
     let code = writer.ended(LIMIT).await?;
     let shown = writer.logs().await?;
-    assert_eq!(code, 0, "{shown}");
+    assert_eq!(code, 0, "{shown}\nthe observer: {}", observer.logs().await?);
     let report = report(&stage.volume, run)?;
     assert_eq!(report.account.entries, 300, "{shown}");
     assert_eq!((report.account.delivered, report.events.first), (300, 300), "{shown}");
