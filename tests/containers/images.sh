@@ -15,7 +15,7 @@ base=docker.io/library/debian:bookworm-slim
 if ! command -v podman >/dev/null || ! command -v debootstrap >/dev/null || ! command -v iptables >/dev/null; then
   apt-get update -q
   DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends \
-    podman buildah runc netavark aardvark-dns iptables debootstrap
+    podman buildah runc netavark aardvark-dns iptables iproute2 debootstrap
 fi
 
 work=$(mktemp -d)

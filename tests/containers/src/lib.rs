@@ -3,7 +3,7 @@
 //! Images come from `images.sh`; `containers.conf` beside it says how they run.
 
 use std::path::{Path, PathBuf};
-use std::process::Output;
+use std::process::{Output, Stdio};
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
@@ -38,10 +38,10 @@ fn command(args: &[&str]) -> Command {
     command
 }
 
-/// Removes what a drop leaves no other time for; an error is podman's to print.
+/// Removes what is dropped. Podman's errors are not shown: without systemd it names a timer that never was.
 fn remove(args: &[&str]) {
     let mut command = command(args).into_std();
-    drop(command.stdout(std::process::Stdio::null()).status());
+    drop(command.stdout(Stdio::null()).stderr(Stdio::null()).status());
 }
 
 /// A bridge network of the test's own.
@@ -74,7 +74,21 @@ impl Network {
         .await?;
         let holder = ["--entrypoint", "sleep", "localhost/streamgauge-writer:test", "infinity"];
         network.holder = Some(Container::run(&network, "holder", &holder).await?);
+        network.keep_address().await?;
         Ok(network)
+    }
+
+    /// Sets the bridge's hardware address to what it is. One that was not set changes with the containers that come
+    /// and go, and those that are there reach the host only after seconds, when their entry for it has aged.
+    async fn keep_address(&self) -> Result<()> {
+        let bridge = podman(&["network", "inspect", &self.name, "--format", "{{.NetworkInterface}}"]).await?;
+        let address = std::fs::read_to_string(format!("/sys/class/net/{bridge}/address"))?;
+        let status =
+            Command::new("ip").args(["link", "set", "dev", &bridge, "address", address.trim()]).status();
+        if !status.await.context("ip cannot be run")?.success() {
+            bail!("the hardware address of {bridge} cannot be set");
+        }
+        Ok(())
     }
 }
 
