@@ -9,10 +9,10 @@ PIPELINE ?=
 # Which lines of the gallery: all when empty.
 GALLERY ?=
 
-.PHONY: help demo scenarios accuracy starvation test lint unit end-to-end simulate fuzz bench deny doc pipeline pipeline-test
+.PHONY: help demo scenarios accuracy starvation test lint unit end-to-end simulate fuzz bench deny doc pipeline pipeline-test containers-test manifests-check
 
 help: ## what can be made
-	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 demo: ## e2e-latency for 30 s at 10/s against private servers and a relay; prints the summary
 	$(CARGO) build --release --bins $(PROGRAMS)
@@ -38,6 +38,14 @@ pipeline-test: ## the real pipeline in short: rows, deletes, content, and Connec
 	$(CARGO) build --bins $(PROGRAMS)
 	$(CARGO) test -p streamgauge-pipeline -- --test-threads=1
 
+containers-test: ## builds the two images with podman and runs them beside native processes (needs root and Debian)
+	$(CARGO) build --bins $(PROGRAMS)
+	tests/containers/images.sh target/debug
+	$(CARGO) test -p streamgauge-containers -- --nocapture
+
+manifests-check: ## compose.yaml and the Kubernetes files against the published schemas (needs Go)
+	cd tests/containers/manifests && go test -count=1 ./...
+
 test: lint unit end-to-end ## everything that CI runs
 
 lint: ## formatting, and clippy with warnings denied
@@ -46,7 +54,7 @@ lint: ## formatting, and clippy with warnings denied
 
 unit: ## unit, property and documentation tests; the testbed's own against real servers
 	$(CARGO) build --bins $(PROGRAMS)
-	$(CARGO) test --workspace --exclude streamgauge-end-to-end --exclude streamgauge-pipeline
+	$(CARGO) test --workspace --exclude streamgauge-end-to-end --exclude streamgauge-pipeline --exclude streamgauge-containers
 	$(CARGO) test -p streamgauge-pipeline --lib
 
 end-to-end: ## the real programs against real databases; one test at a time, because they measure

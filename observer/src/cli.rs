@@ -32,6 +32,22 @@ pub enum Command {
         after_help = "Example:\n  streamgauge-observer doctor --mongo 'mongodb://127.0.0.1:27017/shop?replicaSet=rs0'"
     )]
     Doctor(Doctor),
+    /// Ask the observer that runs beside this one whether it lives: the health check of its container.
+    ///
+    /// Ends with 0 if it does and with 1 if it does not.
+    #[command(after_help = "Example:\n  streamgauge-observer health --ready --listen 127.0.0.1:9464")]
+    Health(Health),
+}
+
+/// Options of `health`.
+#[derive(Args, Clone, Debug)]
+pub struct Health {
+    /// The address that `serve` was given; one that means every address is asked on loopback.
+    #[arg(long, value_name = "ADDR", env = "STREAMGAUGE_LISTEN", default_value = "127.0.0.1:9464")]
+    pub listen: SocketAddr,
+    /// Ask whether a run could start (/readyz: MongoDB can be watched), and not only whether it lives (/livez).
+    #[arg(long)]
+    pub ready: bool,
 }
 
 /// Options of `doctor`.

@@ -7,6 +7,7 @@
 pub mod canary;
 pub mod cli;
 pub mod doctor;
+pub mod health;
 pub mod http;
 pub mod intake;
 pub mod lifecycle;

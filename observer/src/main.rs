@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use streamgauge_observer::cli::{Cli, Command};
-use streamgauge_observer::{doctor, lifecycle};
+use streamgauge_observer::{doctor, health, lifecycle};
 
 fn main() -> ExitCode {
     let cli = match Cli::try_parse() {
@@ -33,6 +33,7 @@ fn main() -> ExitCode {
     let done = match cli.command {
         Command::Serve(options) => runtime.block_on(lifecycle::serve(options)).map(|code| code.number()),
         Command::Doctor(options) => runtime.block_on(doctor::examine(&options)),
+        Command::Health(options) => health::ask(&options),
     };
     let code = done.unwrap_or_else(|failure| {
         tracing::error!("{failure}");

@@ -139,6 +139,14 @@ impl Builder {
         self
     }
 
+    /// An address on which mongod listens beside 127.0.0.1, for clients that connect to it directly: the name of
+    /// its replica set's member stays 127.0.0.1. PostgreSQL's are `listen_addresses` and `hba_file`.
+    #[must_use]
+    pub fn mongo_also_on(mut self, address: impl Into<String>) -> Self {
+        self.mongo.also_on = Some(address.into());
+        self
+    }
+
     /// The size of MongoDB's oplog in MB; small ones roll over soon, with a checkpoint every second.
     #[must_use]
     pub fn oplog_mb(mut self, megabytes: u32) -> Self {
@@ -206,6 +214,7 @@ impl Testbed {
                 auth: false,
                 oplog_mb: OPLOG_MB,
                 checkpoint_s: CHECKPOINT_S,
+                also_on: None,
             },
             faults: Faults::default(),
             relay: true,

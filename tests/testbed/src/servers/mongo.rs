@@ -32,6 +32,8 @@ pub(crate) struct Options {
     pub(crate) oplog_mb: u32,
     /// Seconds between checkpoints; MongoDB keeps the oplog since the last one whatever its size.
     pub(crate) checkpoint_s: u32,
+    /// An address beside 127.0.0.1 on which it listens too.
+    pub(crate) also_on: Option<String>,
 }
 
 /// A running server.
@@ -108,10 +110,14 @@ fn text(path: &Path) -> Result<String> {
 /// # Errors
 /// When the folder's path is not UTF-8.
 pub fn on_port(mongod: &Path, port: u16, data: &Path) -> Result<Program> {
+    bound(mongod, "127.0.0.1", port, data)
+}
+
+fn bound(mongod: &Path, addresses: &str, port: u16, data: &Path) -> Result<Program> {
     // Stopped by SIGKILL, the default: an orderly stop waits for its clients, and the data goes anyway.
     Ok(Program::new(format!("mongod-{port}"), PathBuf::from(mongod))
         .args(["--dbpath".to_owned(), text(data)?, "--port".into(), port.to_string()])
-        .args(["--bind_ip", "127.0.0.1", "--nounixsocket", "--wiredTigerCacheSizeGB", "0.25"])
+        .args(["--bind_ip", addresses, "--nounixsocket", "--wiredTigerCacheSizeGB", "0.25"])
         .args(["--setParameter", "diagnosticDataCollectionEnabled=false"]))
 }
 
@@ -130,7 +136,9 @@ fn program(mongod: &Path, port: u16, data: &Path, key_file: &Path, options: &Opt
         (true, false) => args.push("--auth".into()),
         (false, _) => {}
     }
-    Ok(on_port(mongod, port, data)?.args(args))
+    let also = options.also_on.iter().map(|address| format!(",{address}"));
+    let addresses: String = std::iter::once("127.0.0.1".to_owned()).chain(also).collect();
+    Ok(bound(mongod, &addresses, port, data)?.args(args))
 }
 
 /// Makes it primary and creates the user; `false` when the server lost its port to another process.
