@@ -81,6 +81,13 @@ fn points(seconds: &[Second], closed: bool) -> Vec<Point> {
     seconds.iter().map(point).collect()
 }
 
+/// The name of the stage that a scenario's schedule is in so long after the start of the measured phase.
+pub(super) fn stage(test: &Test, scenario: &Scenario, elapsed: Nanos) -> Option<String> {
+    let at_s = elapsed.as_secs_f64();
+    let running = |stage: &Stage| stage.from_s <= at_s && at_s < stage.to_s;
+    stages(test, scenario).into_iter().find(running).map(|stage| stage.name)
+}
+
 fn stages(test: &Test, scenario: &Scenario) -> Vec<Stage> {
     let start = scenario.start_time;
     match &scenario.executor {
@@ -131,7 +138,25 @@ fn crossings(test: &Test, recorder: &Recorder) -> Vec<Crossings> {
 
 #[cfg(test)]
 mod tests {
+    use streamgauge_shared::test_file::{Scale, Source, parse};
+
     use super::*;
+
+    #[test]
+    fn the_stage_is_that_of_the_schedule_and_none_before_and_after() {
+        let source = |name: &str, text: &str| Source { name: name.into(), text: text.into() };
+        let stress = source("stress.toml", include_str!("../../../scenarios/stress.toml"));
+        let model = source("shop.toml", include_str!("../../../scenarios/models/shop.toml"));
+        let test = parse(&stress, Scale::default(), Scale::default(), |_| Ok(model)).expect("stress").0;
+        let at = |seconds: i64| stage(&test, &test.scenarios[0], Nanos::from_secs(seconds));
+        let seen = [-1, 0, 119, 120, 779, 899, 900].map(at);
+        let named = |name: &str| Some(name.to_owned());
+        let of = |index: usize| {
+            let Executor::RampingVus(load) = &test.scenarios[0].executor else { panic!("stress ramps") };
+            named(&test.stages[usize::from(load.stages[index].name)])
+        };
+        assert_eq!(seen, [None, of(0), of(0), of(1), of(5), of(6), None]);
+    }
 
     #[test]
     fn a_second_in_which_nobody_looked_stands_as_the_one_before_it() {

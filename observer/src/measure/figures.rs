@@ -27,6 +27,11 @@ impl<'a> Moment<'a> {
         Self { matcher, recorder, facts, ages: OnceCell::new(), elapsed }
     }
 
+    /// How far the measured phase is; absent before its first row and once the account is closed.
+    pub(super) fn elapsed_of_load(&self) -> Option<Nanos> {
+        self.recorder.first_sent().filter(|_| !self.facts.closed).map(|_| self.elapsed)
+    }
+
     fn ages(&self, latency: Latency) -> &[SignedHistogram] {
         let of = |latency: Latency| {
             let mut ages = vec![SignedHistogram::default(); self.matcher.parts().count()];

@@ -80,6 +80,8 @@ pub struct ScenarioGauges {
     pub operations: Vec<(String, Operation, u64, u64)>,
     /// Its load.
     pub load: ScenarioLoad,
+    /// The stage that its schedule is in; absent without stages, and before and after them.
+    pub stage: Option<String>,
 }
 
 /// Takes a snapshot.
@@ -223,6 +225,7 @@ fn thresholds(test: &Test, moment: &Moment<'_>) -> (Vec<ThresholdResult>, Option
         ThresholdResult {
             metric: threshold.key.clone(),
             expression: threshold.expression.text.clone(),
+            bound: Some(threshold.expression.bound),
             passed,
             observed: judgement.low,
             at_least: judgement.low.is_some() && !judgement.exact,
@@ -421,6 +424,7 @@ fn scenario_gauges(test: &Test, moment: &Moment<'_>) -> Vec<ScenarioGauges> {
             oldest_pending_age: waiting.oldest_sent.map(|sent| moment.facts.now - sent),
             operations,
             load: moment.facts.loads.get(usize::from(index)).copied().unwrap_or_default(),
+            stage: moment.elapsed_of_load().and_then(|elapsed| course::stage(test, scenario, elapsed)),
         }
     };
     (0..).zip(&test.scenarios).map(gauges).collect()

@@ -9,7 +9,7 @@ use prometheus_client::metrics::exemplar::Exemplar;
 use prometheus_client::registry::{Registry, Unit};
 use streamgauge_shared::account::{Outcome, as_f64};
 use streamgauge_shared::histogram::SignedHistogram;
-use streamgauge_shared::report::ValidityState;
+use streamgauge_shared::report::{BreakingPoint, ThresholdResult, ValidityState};
 use streamgauge_shared::time::Nanos;
 use streamgauge_shared::timeline::Latency;
 
@@ -197,6 +197,18 @@ fn scenarios(encoder: &mut DescriptorEncoder<'_>, scenarios: &[ScenarioGauges]) 
             gauge(metric.encode_family(&vec![("scenario", scenario.name.as_str())])?, value)?;
         }
     }
+    // A family whose members come and go with the stages; absent as a whole where no scenario is in one.
+    let running: Vec<(&str, &str)> = scenarios
+        .iter()
+        .filter_map(|scenario| Some((scenario.name.as_str(), scenario.stage.as_deref()?)))
+        .collect();
+    if !running.is_empty() {
+        let help = "1 for the stage that the schedule is in";
+        let mut metric = encoder.encode_descriptor("scenario_stage", help, None, MetricType::Gauge)?;
+        for (scenario, stage) in running {
+            gauge(metric.encode_family(&vec![("scenario", scenario), ("stage", stage)])?, 1.0)?;
+        }
+    }
     type Count = fn(&ScenarioGauges) -> u64;
     let counters: [(&str, &str, Count); 2] = [
         ("iterations", "Iterations that ran to their end", |s| s.load.iterations),
@@ -221,11 +233,9 @@ fn whole_run(encoder: &mut DescriptorEncoder<'_>, snapshot: &Snapshot) -> fmt::R
     for (kind, count) in snapshot.report.events.kinds() {
         gauge(metric.encode_family(&vec![("kind", kind)])?, as_f64(count))?;
     }
-    let mut metric =
-        encoder.encode_descriptor("threshold_ok", "1 while the threshold holds", None, MetricType::Gauge)?;
-    for threshold in &snapshot.report.thresholds {
-        let labels: Labels<'_> = vec![("metric", &threshold.metric), ("expression", &threshold.expression)];
-        gauge(metric.encode_family(&labels)?, f64::from(u8::from(threshold.passed)))?;
+    thresholds(encoder, &snapshot.report.thresholds)?;
+    if let Some(found) = snapshot.report.findings.as_ref().and_then(|found| found.breaking_point.as_ref()) {
+        breaking_point(encoder, found)?;
     }
     let mut metric = encoder.encode_descriptor(
         "validity",
@@ -259,6 +269,56 @@ fn whole_run(encoder: &mut DescriptorEncoder<'_>, snapshot: &Snapshot) -> fmt::R
         encoder.encode_descriptor("writer_up", "1 while the writer is connected", None, MetricType::Gauge)?;
     for (index, writer) in snapshot.writers.iter().enumerate() {
         gauge(metric.encode_family(&vec![("writer", index.to_string())])?, f64::from(u8::from(writer.up)))?;
+    }
+    Ok(())
+}
+
+/// Each threshold: whether it holds, its bound, and what is compared with it, in base units.
+fn thresholds(encoder: &mut DescriptorEncoder<'_>, thresholds: &[ThresholdResult]) -> fmt::Result {
+    type Take = fn(&ThresholdResult) -> Option<f64>;
+    let in_base_unit = |threshold: &ThresholdResult, value: f64| {
+        if threshold.is_time { value / 1e3 } else { value }
+    };
+    let families: [(&str, &str, Take); 2] = [
+        ("threshold_bound", "What the threshold compares with, seconds for a latency", |one| one.bound),
+        (
+            "threshold_value",
+            "What is compared with the bound; absent where there is no data or only a lower bound of it",
+            |one| one.observed.filter(|_| !one.at_least),
+        ),
+    ];
+    let mut metric =
+        encoder.encode_descriptor("threshold_ok", "1 while the threshold holds", None, MetricType::Gauge)?;
+    for threshold in thresholds {
+        gauge(metric.encode_family(&of_threshold(threshold))?, f64::from(u8::from(threshold.passed)))?;
+    }
+    for (name, help, take) in families {
+        let mut metric = encoder.encode_descriptor(name, help, None, MetricType::Gauge)?;
+        for (threshold, value) in thresholds.iter().filter_map(|one| Some((one, take(one)?))) {
+            gauge(metric.encode_family(&of_threshold(threshold))?, in_base_unit(threshold, value))?;
+        }
+    }
+    Ok(())
+}
+
+fn of_threshold(threshold: &ThresholdResult) -> Labels<'_> {
+    vec![("metric", &threshold.metric), ("expression", &threshold.expression)]
+}
+
+/// The load at which the first threshold broke; nothing before that.
+fn breaking_point(encoder: &mut DescriptorEncoder<'_>, found: &BreakingPoint) -> fmt::Result {
+    let (Some(first), Some(load)) = (found.broken.first(), &found.load) else { return Ok(()) };
+    let labels: Labels<'_> = vec![("metric", &first.metric), ("expression", &first.expression)];
+    for (name, help, value) in [
+        ("breaking_point_users", "Virtual users in an iteration when a threshold broke", load.users),
+        (
+            "breaking_point_arrived_rows_per_second",
+            "Rows that arrived each second when a threshold broke",
+            load.arrived_per_s,
+        ),
+    ] {
+        let mut metric = encoder.encode_descriptor(name, help, None, MetricType::Gauge)?;
+        gauge(metric.encode_family(&labels)?, value)?;
     }
     Ok(())
 }

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use streamgauge_shared::marks::{Found, MarkTime, Marks};
+use streamgauge_shared::report::{BreakingPoint, Broken, Findings, HighestLoad, LoadThere};
 use streamgauge_shared::time::{Nanos, UnixNanos};
 
 use super::render;
@@ -16,6 +17,31 @@ fn run() -> Snapshot {
     let mut run = Fixture::new(&[Some(5), Some(30), None]);
     run.facts.floor.arrived.record(Nanos::from_millis(3));
     run.snapshot()
+}
+
+/// The thresholds broke at 70 users.
+fn broken() -> Findings {
+    let first = Broken {
+        metric: "cdc_e2e_latency".to_owned(),
+        expression: "p(95)<2000".to_owned(),
+        at_s: 42.0,
+        crossed_for_s: 30.0,
+        users: 70.0,
+    };
+    let load = LoadThere {
+        at_s: 42.0,
+        users: 70.0,
+        planned: None,
+        stage: None,
+        sent_per_s: 30.0,
+        arrived_per_s: 20.0,
+        pending: 100,
+        rates_from_s: 32.0,
+        rates_to_s: 52.0,
+    };
+    let highest = HighestLoad::default();
+    let breaking_point = BreakingPoint { hold_s: 10.0, broken: vec![first], load: Some(load), highest };
+    Findings { breaking_point: Some(breaking_point), ..Findings::default() }
 }
 
 #[test]
@@ -33,7 +59,10 @@ fn the_page_and_the_catalogue_name_the_same_metrics_with_the_same_types_and_labe
     run.row(opened(3, 0), None);
     let mark = MarkTime { at: UnixNanos::from_millis(2), resolution: Nanos(1_000) };
     run.arrive_marked(3, 40, Marks([Found::At(mark), Found::NotAsked, Found::NotAsked]));
-    let page = render(Some(&run.snapshot())).expect("a page");
+    let mut snapshot = run.snapshot();
+    snapshot.scenarios[0].stage = Some("2".to_owned());
+    snapshot.report.findings = Some(broken());
+    let page = render(Some(&snapshot)).expect("a page");
     let mut served = BTreeSet::new();
     for (name, kind) in page.lines().filter_map(|line| line.strip_prefix("# TYPE ")?.split_once(' ')) {
         let sample = match kind {
@@ -59,6 +88,27 @@ fn the_page_and_the_catalogue_name_the_same_metrics_with_the_same_types_and_labe
     }
     assert_eq!(served, documented, "left: served, right: docs/metrics.md");
     assert!(page.ends_with("# EOF\n"));
+}
+
+#[test]
+fn bounds_and_values_of_thresholds_are_in_base_units() {
+    let mut snapshot = run();
+    snapshot.report.findings = Some(broken());
+    let page = render(Some(&snapshot)).expect("a page");
+    for line in [
+        "streamgauge_threshold_bound{metric=\"cdc_e2e_latency\",expression=\"p(95)<2000\"} 2.0",
+        "streamgauge_threshold_bound{metric=\"cdc_success_rate\",expression=\"rate>0.99\"} 0.99",
+        "streamgauge_threshold_value{metric=\"cdc_success_rate\",expression=\"rate>0.99\"} 1.0",
+        "streamgauge_breaking_point_users{metric=\"cdc_e2e_latency\",expression=\"p(95)<2000\"} 70.0",
+        "streamgauge_breaking_point_arrived_rows_per_second{metric=\"cdc_e2e_latency\",expression=\"p(95)<2000\"} 20.0",
+    ] {
+        assert!(page.lines().any(|served| served == line), "no {line} in {page}");
+    }
+    // Two rows of three arrived: the 99th percentile is only known to be at least what the third has waited.
+    assert!(!page.contains("streamgauge_threshold_value{metric=\"cdc_e2e_latency\",expression=\"p(99)"), "{page}");
+    // Nothing broke, no stage runs: no series.
+    let page = render(Some(&run())).expect("a page");
+    assert!(!page.contains("breaking_point") && !page.contains("scenario_stage"), "{page}");
 }
 
 #[test]

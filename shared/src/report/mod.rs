@@ -228,6 +228,9 @@ pub struct ThresholdResult {
     pub metric: String,
     /// The expression as the test writes it.
     pub expression: String,
+    /// What the value is compared with, milliseconds for a latency; absent in reports of before there was one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bound: Option<f64>,
     /// Whether it holds; while the run goes on, whether it does not certainly fail.
     pub passed: bool,
     /// The value it was judged on, milliseconds for a latency; absent where there is no data.
