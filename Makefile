@@ -9,7 +9,7 @@ PIPELINE ?=
 # Which lines of the gallery: all when empty.
 GALLERY ?=
 
-.PHONY: help demo scenarios accuracy starvation test lint unit end-to-end simulate fuzz bench deny doc pipeline pipeline-test containers-test manifests-check
+.PHONY: help demo scenarios accuracy starvation test lint unit end-to-end simulate fuzz bench deny doc pipeline pipeline-test containers-test dashboards-test manifests-check
 
 help: ## what can be made
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -43,6 +43,11 @@ containers-test: ## builds the two images with podman and runs them beside nativ
 	tests/containers/images.sh target/debug
 	$(CARGO) test -p streamgauge-containers -- --nocapture
 
+dashboards-test: ## the rules and boards of Prometheus and Grafana on a real Prometheus (needs Debian's apt and Python)
+	tests/dashboards/tools.sh target/dashboards
+	$(CARGO) build --bins $(PROGRAMS)
+	STREAMGAUGE_PROMETHEUS_BIN=$(CURDIR)/target/dashboards/usr/bin $(CARGO) test -p streamgauge-dashboards
+
 manifests-check: ## compose.yaml and the Kubernetes files against the published schemas (needs Go)
 	cd tests/containers/manifests && go test -count=1 ./...
 
@@ -54,7 +59,7 @@ lint: ## formatting, and clippy with warnings denied
 
 unit: ## unit, property and documentation tests; the testbed's own against real servers
 	$(CARGO) build --bins $(PROGRAMS)
-	$(CARGO) test --workspace --exclude streamgauge-end-to-end --exclude streamgauge-pipeline --exclude streamgauge-containers
+	$(CARGO) test --workspace --exclude streamgauge-end-to-end --exclude streamgauge-pipeline --exclude streamgauge-containers --exclude streamgauge-dashboards
 	$(CARGO) test -p streamgauge-pipeline --lib
 
 end-to-end: ## the real programs against real databases; one test at a time, because they measure

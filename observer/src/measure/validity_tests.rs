@@ -25,7 +25,8 @@ fn a_program_without_a_cpu_is_named_with_its_figures() {
     let observer = reasons(|run| run.facts.observer_starved = of_one_minute(100, 900));
     assert_eq!(observer[0].code, "observer_starved");
     assert!(observer[0].seen.contains("900"), "{observer:?}");
-    assert!(reasons(|run| run.facts.observer_starved = of_one_minute(3_000, 200)).is_empty());
+    assert!(reasons(|run| run.facts.observer_starved = of_one_minute(3_000, 290)).is_empty());
+    assert_eq!(reasons(|run| run.facts.observer_starved = of_one_minute(3_000, 310)).len(), 1);
 }
 
 #[test]

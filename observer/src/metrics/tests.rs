@@ -105,7 +105,10 @@ fn bounds_and_values_of_thresholds_are_in_base_units() {
         assert!(page.lines().any(|served| served == line), "no {line} in {page}");
     }
     // Two rows of three arrived: the 99th percentile is only known to be at least what the third has waited.
-    assert!(!page.contains("streamgauge_threshold_value{metric=\"cdc_e2e_latency\",expression=\"p(99)"), "{page}");
+    assert!(
+        !page.contains("streamgauge_threshold_value{metric=\"cdc_e2e_latency\",expression=\"p(99)"),
+        "{page}"
+    );
     // Nothing broke, no stage runs: no series.
     let page = render(Some(&run())).expect("a page");
     assert!(!page.contains("breaking_point") && !page.contains("scenario_stage"), "{page}");

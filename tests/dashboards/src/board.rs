@@ -1,0 +1,111 @@
+//! The boards of `compose/grafana/dashboards`.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result};
+use serde_json::Value;
+
+/// One query of a panel.
+#[derive(Clone, Debug)]
+pub struct Query {
+    /// Its letter, or `bound…` for the line of a threshold.
+    pub id: String,
+    /// PromQL with Grafana's variables.
+    pub expression: String,
+}
+
+impl Query {
+    /// The query with each variable set to all, as Grafana sets it when a board is opened.
+    #[must_use]
+    pub fn opened(&self, rate_interval: &str) -> String {
+        opened(&self.expression, rate_interval)
+    }
+}
+
+/// An expression with its variables set.
+fn opened(expression: &str, rate_interval: &str) -> String {
+    ["$scenario", "$entity", "$operation"]
+        .into_iter()
+        .fold(expression.replace("$__rate_interval", rate_interval), |text, variable| {
+            text.replace(variable, ".*")
+        })
+}
+
+/// One panel that shows something.
+#[derive(Clone, Debug)]
+pub struct Panel {
+    /// The question.
+    pub title: String,
+    /// All of it.
+    pub json: Value,
+    /// What it asks.
+    pub queries: Vec<Query>,
+}
+
+/// One board.
+#[derive(Clone, Debug)]
+pub struct Board {
+    /// Its file's name.
+    pub file: String,
+    /// All of it.
+    pub json: Value,
+    /// Its panels, without the rows that group them.
+    pub panels: Vec<Panel>,
+}
+
+impl Board {
+    /// The queries of its annotations, by name.
+    #[must_use]
+    pub fn annotations(&self) -> Vec<(String, String)> {
+        let list = self.json["annotations"]["list"].as_array().into_iter().flatten();
+        list.filter_map(|one| Some((text(one, "name"), opened(one["expr"].as_str()?, "")))).collect()
+    }
+
+    /// The `label_values` of its variables: series and label.
+    #[must_use]
+    pub fn variables(&self) -> Vec<(String, String)> {
+        let list = self.json["templating"]["list"].as_array().into_iter().flatten();
+        let values = |one: &Value| {
+            let inner = one["query"].as_str()?.strip_prefix("label_values(")?.strip_suffix(')')?;
+            let (series, label) = inner.rsplit_once(", ")?;
+            Some((opened(series, ""), label.to_owned()))
+        };
+        list.filter_map(values).collect()
+    }
+}
+
+/// The folder of what runs beside the two programs.
+#[must_use]
+pub fn compose() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../compose")
+}
+
+/// All shipped boards.
+///
+/// # Errors
+/// When a file cannot be read.
+pub fn boards() -> Result<Vec<Board>> {
+    let mut boards = Vec::new();
+    for entry in fs::read_dir(compose().join("grafana/dashboards"))? {
+        let path = entry?.path();
+        let json: Value =
+            serde_json::from_str(&fs::read_to_string(&path)?).with_context(|| path.display().to_string())?;
+        let panels = json["panels"].as_array().into_iter().flatten();
+        let panels = panels.filter(|panel| panel["type"] != "row").map(panel).collect();
+        let file = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        boards.push(Board { file, panels, json });
+    }
+    boards.sort_by(|one, other| one.file.cmp(&other.file));
+    Ok(boards)
+}
+
+fn panel(json: &Value) -> Panel {
+    let targets = json["targets"].as_array().into_iter().flatten();
+    let query = |target: &Value| Query { id: text(target, "refId"), expression: text(target, "expr") };
+    Panel { title: text(json, "title"), json: json.clone(), queries: targets.map(query).collect() }
+}
+
+fn text(json: &Value, name: &str) -> String {
+    json[name].as_str().unwrap_or_default().to_owned()
+}
