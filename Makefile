@@ -38,10 +38,11 @@ pipeline-test: ## the real pipeline in short: rows, deletes, content, and Connec
 	$(CARGO) build --bins $(PROGRAMS)
 	$(CARGO) test -p streamgauge-pipeline -- --test-threads=1
 
-containers-test: ## builds the two images with podman and runs them beside native processes (needs root and Debian)
+containers-test: ## builds the two images with podman and runs them beside native processes (needs root, Debian, Go and Python)
 	$(CARGO) build --bins $(PROGRAMS)
-	tests/containers/images.sh target/debug
-	$(CARGO) test -p streamgauge-containers -- --nocapture
+	tests/containers/images.sh target/debug target/containers
+	STREAMGAUGE_PODMAN_COMPOSE=$(CURDIR)/target/containers/bin/podman-compose \
+	  $(CARGO) test -p streamgauge-containers -- --nocapture --test-threads=1
 
 dashboards-test: ## the rules and boards of Prometheus and Grafana on a real Prometheus (needs Debian's apt and Python)
 	tests/dashboards/tools.sh target/dashboards

@@ -1,7 +1,8 @@
 #!/bin/sh
 # Builds streamgauge-writer and streamgauge-observer with podman, from programs that cargo has built.
 #
-#   images.sh FOLDER      the folder with streamgauge-writer and streamgauge-observer, e.g. target/debug
+#   images.sh FOLDER VENV     the folder with streamgauge-writer and streamgauge-observer, e.g. target/debug,
+#                             and where podman-compose is to lie
 #
 # Needs root and Debian: it installs podman and debootstrap when they are missing, and makes the base image from the
 # machine's own package mirror, under the name that the Dockerfile begins with.
@@ -16,6 +17,12 @@ if ! command -v podman >/dev/null || ! command -v debootstrap >/dev/null || ! co
   apt-get update -q
   DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends \
     podman buildah runc netavark aardvark-dns iptables iproute2 debootstrap
+fi
+
+# What runs compose.yaml: a program of its own folder, from PyPI.
+if [ ! -x "$2/bin/podman-compose" ]; then
+  python3 -m venv "$2"
+  "$2/bin/pip" install -q --disable-pip-version-check podman-compose==1.6.0
 fi
 
 work=$(mktemp -d)

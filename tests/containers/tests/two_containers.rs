@@ -2,74 +2,35 @@
 
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
-use streamgauge_containers::{Container, Network, Volume, podman};
+use streamgauge_containers::{Container, Stage, podman};
 use streamgauge_end_to_end::{Observer, finish, nothing_left, scenarios, start_run};
 use streamgauge_shared::report::{Figure, Report};
-use streamgauge_testbed::{Testbed, wait_for};
+use streamgauge_testbed::wait_for;
 
 const LIMIT: Duration = Duration::from_secs(90);
 /// 5 min become 15 s: 150 iterations, each with two rows.
 const TIME_SCALE: &str = "0.05";
 const SHIPPED: &str = "scenarios/e2e-latency.toml";
 
-/// The servers on loopback and on the bridge, with passwords on both.
-async fn testbed(network: &Network, rules: &Path) -> Result<Testbed> {
-    fs::write(
-        rules,
-        "host all all 0.0.0.0/0 scram-sha-256\nhost replication all 127.0.0.1/32 scram-sha-256\n",
-    )?;
-    fs::set_permissions(rules, Permissions::from_mode(0o644))?;
-    Testbed::builder()
-        .delay(Duration::from_millis(20))
-        .postgres_setting("listen_addresses", format!("127.0.0.1,{}", network.gateway))
-        .postgres_setting("hba_file", rules.display().to_string())
-        .mongo_auth()
-        .mongo_also_on(&network.gateway)
-        .start()
-        .await
-}
-
-/// The run of this id in the observer's volume.
-fn report(volume: &Volume, run: &str) -> Result<Report> {
-    for entry in fs::read_dir(&volume.folder)? {
-        let folder = entry?.path();
-        if folder.extension().is_none() && folder.to_string_lossy().ends_with(run) {
-            return Ok(serde_json::from_str(&fs::read_to_string(folder.join("report.json"))?)?);
-        }
-    }
-    bail!("no folder of run {run} in {}", volume.folder.display())
-}
-
 fn p50(report: &Report) -> Result<f64> {
     let Figure::Value(p50) = report.latency["cdc_e2e_latency"].all.p50 else { bail!("no median") };
     Ok(p50)
 }
 
-struct Stage {
-    network: Network,
-    bed: Testbed,
-    volume: Volume,
-    token: PathBuf,
-    postgres: String,
-}
+/// What the observer and the writers of this test are started with.
+struct Images(Stage);
 
-impl Stage {
+impl Images {
     async fn observer(&self) -> Result<Container> {
-        let mongo = format!(
-            "STREAMGAUGE_MONGO={}",
-            self.bed
-                .mongo_uri()
-                .replace("127.0.0.1", &self.network.gateway)
-                .replace("replicaSet=testbed", "directConnection=true")
-        );
-        let runs = format!("{}:/var/lib/streamgauge/runs", self.volume.name);
+        let mongo = format!("STREAMGAUGE_MONGO={}", self.0.mongo());
+        let runs = format!("{}:/var/lib/streamgauge/runs", self.0.volume.name);
         let token = self.token_mount();
         let args = ["--env", &mongo, "--env", TOKEN, "--volume", &token, "--volume", &runs, OBSERVER];
-        let observer = Container::run(&self.network, "observer", &args).await?;
+        let observer = Container::run(&self.0.network, "observer", &args).await?;
         let ready = wait_for("the observer to be ready", Duration::from_secs(30), || async {
             match observer.exec(&["/usr/local/bin/streamgauge-observer", "health", "--ready"]).await {
                 Ok(Some(0)) => Ok(()),
@@ -83,18 +44,18 @@ impl Stage {
     }
 
     fn token_mount(&self) -> String {
-        format!("{}:/run/secrets/streamgauge_token:ro", self.token.display())
+        format!("{}:/run/secrets/streamgauge_token:ro", self.0.token.display())
     }
 
     async fn writer(&self, name: &str, options: &[&str], args: &[&str]) -> Result<Container> {
-        let postgres = format!("STREAMGAUGE_POSTGRES={}", self.postgres);
+        let postgres = format!("STREAMGAUGE_POSTGRES={}", self.0.postgres());
         let token = self.token_mount();
         let mut all = vec!["--env", &postgres, "--env", TOKEN, "--volume", &token];
         all.extend(["--env", "STREAMGAUGE_OBSERVER=http://observer:9464"]);
         all.extend(options);
         all.push(WRITER);
         all.extend(args);
-        Container::run(&self.network, name, &all).await
+        Container::run(&self.0.network, name, &all).await
     }
 }
 
@@ -104,22 +65,12 @@ const WRITER: &str = "localhost/streamgauge-writer:test";
 
 #[tokio::test]
 async fn two_containers_give_the_verdict_of_two_processes() -> Result<()> {
-    let network = Network::create().await?;
-    let own = PathBuf::from(env!("CARGO_TARGET_TMPDIR"));
-    let rules = std::env::temp_dir().join(format!("streamgauge-hba-{}", std::process::id()));
-    let bed = testbed(&network, &rules).await;
-    fs::remove_file(&rules)?;
-    let bed = bed?;
-    let token = own.join("token");
-    fs::write(&token, "a-token-of-this-test-alone-0123456789")?;
-    fs::set_permissions(&token, Permissions::from_mode(0o644))?;
-    let postgres = bed.postgres_url().replace("127.0.0.1", &network.gateway);
-    let stage = Stage { volume: Volume::create().await?, network, bed, token, postgres };
+    let stage = Images(Stage::start(Path::new(env!("CARGO_TARGET_TMPDIR"))).await?);
 
     // The same run with native processes, before and not beside it.
-    let native = Observer::start(&stage.bed, &["--once"]).await?;
+    let native = Observer::start(&stage.0.bed, &["--once"]).await?;
     let shipped = scenarios().join("e2e-latency.toml");
-    let run = start_run(&stage.bed, &native, &shipped, &["--time-scale", TIME_SCALE, "--prepare"]).await?;
+    let run = start_run(&stage.0.bed, &native, &shipped, &["--time-scale", TIME_SCALE, "--prepare"]).await?;
     let finished = finish(&run, LIMIT).await?;
     assert_eq!(finished.code, 0, "{}\n{}", finished.stdout, finished.stderr);
     let native = native.report()?;
@@ -138,8 +89,7 @@ async fn two_containers_give_the_verdict_of_two_processes() -> Result<()> {
     podman(&["kill", "--signal", "TERM", &observer.id]).await?;
     assert_eq!(observer.ended(Duration::from_secs(30)).await?, 0, "{}", observer.logs().await?);
     drop(observer);
-    let Stage { bed, .. } = stage;
-    bed.stop()
+    stage.0.bed.stop()
 }
 
 /// Process 1 is ours, has no rights, and finds nowhere to write but the volume.
@@ -152,20 +102,20 @@ async fn assert_user(observer: &Container) -> Result<()> {
 }
 
 #[expect(clippy::print_stdout, reason = "the figures are what the test is for")]
-async fn passed(stage: &Stage, native: &Report, observer: &Container) -> Result<()> {
+async fn passed(stage: &Images, native: &Report, observer: &Container) -> Result<()> {
     let run = "00000000a001";
     let writer =
         stage.writer("writer", &[], &["run", SHIPPED, "--time-scale", TIME_SCALE, "--run-id", run]).await?;
     let code = writer.ended(LIMIT).await?;
     let shown = writer.logs().await?;
     assert_eq!(code, 0, "{shown}\nthe observer: {}", observer.logs().await?);
-    let report = report(&stage.volume, run)?;
+    let report = stage.0.report(run)?;
     assert_eq!(report.account.entries, 300, "{shown}");
     assert_eq!((report.account.delivered, report.events.first), (300, 300), "{shown}");
     assert_eq!(report.clock.error_bound_ms, Some(0.0), "{shown}");
     assert!(shown.contains("one kernel, one clock"), "{shown}");
     assert!(shown.contains("PASSED (exit code 0)"), "{shown}");
-    nothing_left(&stage.bed, LIMIT).await?;
+    nothing_left(&stage.0.bed, LIMIT).await?;
     let (contained, native) = (p50(&report)?, p50(native)?);
     println!("p50 of cdc_e2e_latency: {contained:.3} ms in two containers, {native:.3} ms in two processes");
     // The relay holds every row for 20 ms; the network's part is far below this bound, a busy machine's is not.
@@ -174,8 +124,8 @@ async fn passed(stage: &Stage, native: &Report, observer: &Container) -> Result<
 }
 
 /// A threshold that cannot hold: the container ends as the program does.
-async fn failed(stage: &Stage) -> Result<()> {
-    let strict = stage.bed.folder().join("strict.toml");
+async fn failed(stage: &Images) -> Result<()> {
+    let strict = stage.0.bed.folder().join("strict.toml");
     let shipped = fs::read_to_string(scenarios().join("e2e-latency.toml"))?;
     fs::write(&strict, shipped.replace("p(50)<500", "p(50)<1"))?;
     fs::set_permissions(&strict, Permissions::from_mode(0o644))?;
@@ -184,18 +134,18 @@ async fn failed(stage: &Stage) -> Result<()> {
     let writer = stage.writer("strict", &["--volume", &mount], &args).await?;
     let code = writer.ended(LIMIT).await?;
     assert_eq!(code, 99, "{}", writer.logs().await?);
-    assert_eq!(report(&stage.volume, "00000000a099")?.verdict.exit_code, 99);
+    assert_eq!(stage.0.report("00000000a099")?.verdict.exit_code, 99);
     Ok(())
 }
 
 /// SIGTERM in the middle of a run.
-async fn interrupted(stage: &Stage) -> Result<()> {
-    let before = stage.bed.relay().acks()?.len();
+async fn interrupted(stage: &Images) -> Result<()> {
+    let before = stage.0.bed.relay().acks()?.len();
     let run = "00000000a105";
     let writer =
         stage.writer("stopped", &[], &["run", SHIPPED, "--time-scale", "0.5", "--run-id", run]).await?;
     wait_for("rows of the run", LIMIT, || async {
-        let rows = stage.bed.relay().acks().map_err(|error| format!("{error:#}"))?.len() - before;
+        let rows = stage.0.bed.relay().acks().map_err(|error| format!("{error:#}"))?.len() - before;
         if rows > 60 { Ok(()) } else { Err(format!("{rows} rows")) }
     })
     .await?;
@@ -203,10 +153,10 @@ async fn interrupted(stage: &Stage) -> Result<()> {
     let code = writer.ended(LIMIT).await?;
     let shown = writer.logs().await?;
     assert_eq!(code, 105, "{shown}");
-    let report = report(&stage.volume, run)?;
+    let report = stage.0.report(run)?;
     let account = &report.account;
     assert!(report.run.complete && account.entries > 0, "{shown}");
     assert_eq!((account.delivered, account.pending), (account.entries, 0), "{shown}");
     assert_eq!((report.events.total, report.events.first), (account.entries, account.entries), "{shown}");
-    nothing_left(&stage.bed, LIMIT).await
+    nothing_left(&stage.0.bed, LIMIT).await
 }
