@@ -275,34 +275,30 @@ fn whole_run(encoder: &mut DescriptorEncoder<'_>, snapshot: &Snapshot) -> fmt::R
 
 /// Each threshold: whether it holds, its bound, and what is compared with it, in base units.
 fn thresholds(encoder: &mut DescriptorEncoder<'_>, thresholds: &[ThresholdResult]) -> fmt::Result {
-    type Take = fn(&ThresholdResult) -> Option<f64>;
-    let in_base_unit = |threshold: &ThresholdResult, value: f64| {
+    fn in_base_unit(threshold: &ThresholdResult, value: f64) -> f64 {
         if threshold.is_time { value / 1e3 } else { value }
-    };
-    let families: [(&str, &str, Take); 2] = [
-        ("threshold_bound", "What the threshold compares with, seconds for a latency", |one| one.bound),
+    }
+    type Take = fn(&ThresholdResult) -> Option<f64>;
+    let families: [(&str, &str, Take); 3] = [
+        ("threshold_ok", "1 while the threshold holds", |one| Some(f64::from(u8::from(one.passed)))),
+        ("threshold_bound", "What the threshold compares with, seconds for a latency", |one| {
+            one.bound.map(|bound| in_base_unit(one, bound))
+        }),
         (
             "threshold_value",
             "What is compared with the bound; absent where there is no data or only a lower bound of it",
-            |one| one.observed.filter(|_| !one.at_least),
+            |one| one.observed.filter(|_| !one.at_least).map(|value| in_base_unit(one, value)),
         ),
     ];
-    let mut metric =
-        encoder.encode_descriptor("threshold_ok", "1 while the threshold holds", None, MetricType::Gauge)?;
-    for threshold in thresholds {
-        gauge(metric.encode_family(&of_threshold(threshold))?, f64::from(u8::from(threshold.passed)))?;
-    }
     for (name, help, take) in families {
         let mut metric = encoder.encode_descriptor(name, help, None, MetricType::Gauge)?;
         for (threshold, value) in thresholds.iter().filter_map(|one| Some((one, take(one)?))) {
-            gauge(metric.encode_family(&of_threshold(threshold))?, in_base_unit(threshold, value))?;
+            let labels: Labels<'_> =
+                vec![("metric", &threshold.metric), ("expression", &threshold.expression)];
+            gauge(metric.encode_family(&labels)?, value)?;
         }
     }
     Ok(())
-}
-
-fn of_threshold(threshold: &ThresholdResult) -> Labels<'_> {
-    vec![("metric", &threshold.metric), ("expression", &threshold.expression)]
 }
 
 /// The load at which the first threshold broke; nothing before that.

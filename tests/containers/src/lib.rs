@@ -5,5 +5,5 @@
 mod podman;
 mod stage;
 
-pub use podman::{Container, Network, Volume, podman};
+pub use podman::{Container, Network, OBSERVER_IMAGE, Volume, WRITER_IMAGE, podman};
 pub use stage::Stage;

@@ -7,6 +7,11 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail};
 use tokio::process::Command;
 
+/// The observer's image, as `images.sh` names it.
+pub const OBSERVER_IMAGE: &str = "localhost/streamgauge-observer:test";
+/// The writer's.
+pub const WRITER_IMAGE: &str = "localhost/streamgauge-writer:test";
+
 /// How long one call of podman may take, but for waiting until a container has ended.
 const CALL_LIMIT: Duration = Duration::from_secs(60);
 
@@ -70,7 +75,7 @@ impl Network {
             "{{range .Subnets}}{{.Gateway}}{{end}}",
         ])
         .await?;
-        let holder = ["--entrypoint", "sleep", "localhost/streamgauge-writer:test", "infinity"];
+        let holder = ["--entrypoint", "sleep", WRITER_IMAGE, "infinity"];
         network.holder = Some(Container::run(&network, "holder", &holder).await?);
         network.keep_address().await?;
         Ok(network)

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
-use streamgauge_containers::{Stage, podman};
+use streamgauge_containers::{OBSERVER_IMAGE, Stage, WRITER_IMAGE, podman};
 use streamgauge_end_to_end::nothing_left;
 use streamgauge_testbed::wait_for;
 use tokio::process::Command;
@@ -60,9 +60,8 @@ async fn writer_and_observer_run_as_compose_yaml_says() -> Result<()> {
     fs::write(
         &tests,
         format!(
-            "services:\n  observer: {{ image: 'localhost/streamgauge-observer:test' }}\n  writer: {{ image: \
-             'localhost/streamgauge-writer:test' }}\nnetworks:\n  pipeline: {{ external: true, name: {} }}\nvolumes:\n  \
-             runs: {{ external: true, name: {} }}\n",
+            "services:\n  observer: {{ image: '{OBSERVER_IMAGE}' }}\n  writer: {{ image: '{WRITER_IMAGE}' }}\n\
+             networks:\n  pipeline: {{ external: true, name: {} }}\nvolumes:\n  runs: {{ external: true, name: {} }}\n",
             stage.network.name, stage.volume.name
         ),
     )?;

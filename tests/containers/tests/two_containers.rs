@@ -6,7 +6,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
-use streamgauge_containers::{Container, Stage, podman};
+use streamgauge_containers::{Container, OBSERVER_IMAGE, Stage, WRITER_IMAGE, podman};
 use streamgauge_end_to_end::{Observer, finish, nothing_left, scenarios, start_run};
 use streamgauge_shared::report::{Figure, Report};
 use streamgauge_testbed::wait_for;
@@ -29,7 +29,7 @@ impl Images {
         let mongo = format!("STREAMGAUGE_MONGO={}", self.0.mongo());
         let runs = format!("{}:/var/lib/streamgauge/runs", self.0.volume.name);
         let token = self.token_mount();
-        let args = ["--env", &mongo, "--env", TOKEN, "--volume", &token, "--volume", &runs, OBSERVER];
+        let args = ["--env", &mongo, "--env", TOKEN, "--volume", &token, "--volume", &runs, OBSERVER_IMAGE];
         let observer = Container::run(&self.0.network, "observer", &args).await?;
         let ready = wait_for("the observer to be ready", Duration::from_secs(30), || async {
             match observer.exec(&["/usr/local/bin/streamgauge-observer", "health", "--ready"]).await {
@@ -53,15 +53,13 @@ impl Images {
         let mut all = vec!["--env", &postgres, "--env", TOKEN, "--volume", &token];
         all.extend(["--env", "STREAMGAUGE_OBSERVER=http://observer:9464"]);
         all.extend(options);
-        all.push(WRITER);
+        all.push(WRITER_IMAGE);
         all.extend(args);
         Container::run(&self.0.network, name, &all).await
     }
 }
 
 const TOKEN: &str = "STREAMGAUGE_TOKEN_FILE=/run/secrets/streamgauge_token";
-const OBSERVER: &str = "localhost/streamgauge-observer:test";
-const WRITER: &str = "localhost/streamgauge-writer:test";
 
 #[tokio::test]
 async fn two_containers_give_the_verdict_of_two_processes() -> Result<()> {

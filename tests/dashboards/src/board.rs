@@ -6,6 +6,9 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result};
 use serde_json::Value;
 
+/// What Grafana sets for scrapes of 5 s: four of them.
+const RATE_INTERVAL: &str = "20s";
+
 /// One query of a panel.
 #[derive(Clone, Debug)]
 pub struct Query {
@@ -18,18 +21,17 @@ pub struct Query {
 impl Query {
     /// The query with each variable set to all, as Grafana sets it when a board is opened.
     #[must_use]
-    pub fn opened(&self, rate_interval: &str) -> String {
-        opened(&self.expression, rate_interval)
+    pub fn opened(&self) -> String {
+        opened(&self.expression)
     }
 }
 
 /// An expression with its variables set.
-fn opened(expression: &str, rate_interval: &str) -> String {
+fn opened(expression: &str) -> String {
+    let expression = expression.replace("$__rate_interval", RATE_INTERVAL);
     ["$scenario", "$entity", "$operation"]
         .into_iter()
-        .fold(expression.replace("$__rate_interval", rate_interval), |text, variable| {
-            text.replace(variable, ".*")
-        })
+        .fold(expression, |text, variable| text.replace(variable, ".*"))
 }
 
 /// One panel that shows something.
@@ -59,7 +61,7 @@ impl Board {
     #[must_use]
     pub fn annotations(&self) -> Vec<(String, String)> {
         let list = self.json["annotations"]["list"].as_array().into_iter().flatten();
-        list.filter_map(|one| Some((text(one, "name"), opened(one["expr"].as_str()?, "")))).collect()
+        list.filter_map(|one| Some((text(one, "name"), opened(one["expr"].as_str()?)))).collect()
     }
 
     /// The `label_values` of its variables: series and label.
@@ -69,7 +71,7 @@ impl Board {
         let values = |one: &Value| {
             let inner = one["query"].as_str()?.strip_prefix("label_values(")?.strip_suffix(')')?;
             let (series, label) = inner.rsplit_once(", ")?;
-            Some((opened(series, ""), label.to_owned()))
+            Some((opened(series), label.to_owned()))
         };
         list.filter_map(values).collect()
     }
