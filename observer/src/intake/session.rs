@@ -282,13 +282,15 @@ pub fn shifted(mut message: ToObserver, clock: &PeerClock) -> ToObserver {
                 shift(at);
             }
         }
+        ToObserver::Record { record: Record::NotSent(operation), .. } => shift(&mut operation.intended),
+        ToObserver::Record { record: Record::Iteration(iteration), .. } => shift(&mut iteration.began),
         ToObserver::Record { record: Record::Probe(probe), .. } => {
             [&mut probe.from, &mut probe.until].into_iter().for_each(shift);
         }
         ToObserver::Record { record: Record::End(end), .. } => shift_status(&mut end.status, clock),
         ToObserver::Await(awaited) => shift(&mut awaited.deadline),
         ToObserver::Status(status) => shift_status(status, clock),
-        ToObserver::Record { record: Record::Iteration(_) | Record::Prepared, .. }
+        ToObserver::Record { record: Record::Prepared, .. }
         | ToObserver::Hello(_)
         | ToObserver::ClockReply { .. }
         | ToObserver::Stop => {}
@@ -298,6 +300,10 @@ pub fn shifted(mut message: ToObserver, clock: &PeerClock) -> ToObserver {
 
 fn shift_status(status: &mut Status, clock: &PeerClock) {
     status.queued_at = clock.to_ours(status.queued_at);
+    for load in &mut status.scenarios {
+        let ends = [&mut load.load_began, &mut load.load_ended];
+        ends.into_iter().flatten().for_each(|time| *time = clock.to_ours(*time));
+    }
     status.wall_steps.listed.iter_mut().for_each(|step| step.at = clock.to_ours(step.at));
 }
 

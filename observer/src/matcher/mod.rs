@@ -25,7 +25,7 @@ pub use tally::{Checks, Slices, Tally};
 use std::collections::{HashMap, VecDeque};
 
 use streamgauge_shared::account::{EventCount, EventKind, Operation, Outcome, Phase};
-use streamgauge_shared::ledger::{Awaited, Closed, Opened, Written};
+use streamgauge_shared::ledger::{Awaited, Closed, NotSent, Opened, Written};
 use streamgauge_shared::marks::Marks;
 use streamgauge_shared::stamp::{RunId, Stamp};
 use streamgauge_shared::time::{Nanos, UnixNanos};
@@ -190,6 +190,31 @@ impl Matcher {
         } else {
             self.replay_early(writer, sequence, sink);
         }
+    }
+
+    /// An operation became runnable and was never sent: it is an entry all the same, rejected from the start.
+    pub fn not_sent(&mut self, writer: u16, operation: NotSent, sink: &mut impl Sink) {
+        let NotSent { sequence, phase, scenario, entity, operation, key, group, stage, intended, .. } =
+            operation;
+        let opened = Opened {
+            sequence,
+            phase,
+            scenario,
+            entity,
+            operation,
+            key,
+            group,
+            stage,
+            digest: None,
+            check: None,
+            intended,
+            connection_wait: Nanos::ZERO,
+            sent: intended,
+            stamped: intended,
+            deadline: intended,
+        };
+        self.opened(writer, opened, sink);
+        self.closed(writer, Closed { sequence, written: Written::Rejected }, sink);
     }
 
     /// The fate of a statement is known.

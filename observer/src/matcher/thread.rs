@@ -369,6 +369,7 @@ impl Run {
         match record {
             Record::Opened(opened) => self.matcher.opened(writer, opened, &mut self.recorder),
             Record::Closed(closed) => self.matcher.closed(writer, closed, &mut self.recorder),
+            Record::NotSent(operation) => self.matcher.not_sent(writer, operation, &mut self.recorder),
             Record::Iteration(iteration) => self.recorder.iteration(iteration, now),
             Record::Prepared => self.prepared(writer, now),
             Record::Probe(plan) => {
@@ -630,12 +631,40 @@ impl Peer {
 }
 
 fn add_load(total: &mut ScenarioLoad, load: &ScenarioLoad) {
-    total.iterations += load.iterations;
-    total.interrupted += load.interrupted;
-    total.dropped += load.dropped;
-    total.active_users += load.active_users;
-    total.users += load.users;
-    total.peak_users += load.peak_users;
-    total.skipped_steps += load.skipped_steps;
-    total.not_expected += load.not_expected;
+    // Named one by one: a count that is not summed does not compile.
+    let ScenarioLoad {
+        iterations,
+        failed,
+        interrupted,
+        dropped,
+        dropped_by_writer,
+        load_began,
+        load_ended,
+        iterations_due,
+        iterations_written,
+        user_time,
+        user_time_without_session,
+        active_users,
+        users,
+        peak_users,
+        skipped_steps,
+        not_expected,
+    } = *load;
+    total.iterations += iterations;
+    total.failed += failed;
+    total.interrupted += interrupted;
+    total.dropped += dropped;
+    total.dropped_by_writer += dropped_by_writer;
+    // From the first writer's beginning to the last one's end.
+    total.load_began = [total.load_began, load_began].into_iter().flatten().min();
+    total.load_ended = total.load_ended.max(load_ended);
+    total.iterations_due += iterations_due;
+    total.iterations_written += iterations_written;
+    total.user_time = total.user_time + user_time;
+    total.user_time_without_session = total.user_time_without_session + user_time_without_session;
+    total.active_users += active_users;
+    total.users += users;
+    total.peak_users += peak_users;
+    total.skipped_steps += skipped_steps;
+    total.not_expected += not_expected;
 }

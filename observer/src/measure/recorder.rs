@@ -2,7 +2,7 @@
 //! windows need, and the course of time.
 
 use streamgauge_shared::histogram::SignedHistogram;
-use streamgauge_shared::ledger::Iteration;
+use streamgauge_shared::ledger::{Ending, Iteration};
 use streamgauge_shared::marks::Marks;
 use streamgauge_shared::test_file::Test;
 use streamgauge_shared::threshold::{Metric, Tags};
@@ -86,7 +86,7 @@ impl Recorder {
     /// duration to speak of.
     pub fn iteration(&mut self, iteration: Iteration, now: UnixNanos) {
         if let Some(durations) = self.iterations.get_mut(usize::from(iteration.scenario))
-            && !iteration.interrupted
+            && iteration.ending != Ending::Interrupted
         {
             durations.record(iteration.duration);
             self.windows.iteration(iteration.scenario, iteration.duration, now);

@@ -1,6 +1,6 @@
 //! Windows and slices on small runs with a known truth.
 
-use streamgauge_shared::ledger::{Iteration, Opened};
+use streamgauge_shared::ledger::{Ending, Iteration, Opened};
 use streamgauge_shared::report::ThresholdResult;
 use streamgauge_shared::test_file::Finding;
 use streamgauge_shared::threshold::{Expression, Metric, Tags, Threshold};
@@ -117,7 +117,12 @@ fn shares_and_counters_have_windows_too() {
     // Ten rows were late, each counted where it arrived; an error every 6 s.
     for second in 60..100_i64 {
         run.facts.observer_errors = u64::try_from((second - 60) / 6).expect("positive");
-        let iteration = Iteration { scenario: 0, duration: Nanos::from_millis(second), interrupted: false };
+        let iteration = Iteration {
+            scenario: 0,
+            began: UnixNanos::default(),
+            duration: Nanos::from_millis(second),
+            ending: Ending::Completed,
+        };
         run.recorder.iteration(iteration, UnixNanos::from_millis(second * 1_000));
         run.tick(second * 1_000 + 999);
     }

@@ -76,6 +76,9 @@ pub enum Record {
     Opened(Opened),
     /// Its fate in PostgreSQL is known.
     Closed(Closed),
+    /// An operation that became runnable and was never sent: an entry that is rejected from the start. It is the
+    /// only record of its sequence.
+    NotSent(NotSent),
     /// An iteration of the measured phase ended.
     Iteration(Iteration),
     /// A capacity search begins its next probe.
@@ -142,15 +145,65 @@ pub enum Written {
     Unknown,
 }
 
+/// An operation that could not be sent. It has an intended time and no other: it is in no latency and in every
+/// rate.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NotSent {
+    /// Dense from 0 within the writer, like that of an operation that was sent.
+    pub sequence: u64,
+    /// The part of the run.
+    pub phase: Phase,
+    /// Index into the test's scenarios.
+    pub scenario: u16,
+    /// Index into the model's entities.
+    pub entity: u16,
+    /// What it was to do.
+    pub operation: Operation,
+    /// The key of the row, in canonical form.
+    pub key: String,
+    /// Index into the test's groups.
+    pub group: Option<u16>,
+    /// Index into the test's stages: that in which the iteration started.
+    pub stage: Option<u16>,
+    /// Its tick, or when its step became runnable.
+    pub intended: UnixNanos,
+    /// Why it was not sent.
+    pub cause: NotSentCause,
+}
+
+/// Why an operation was never sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum NotSentCause {
+    /// There was no session with PostgreSQL: refused, timed out, or not to be had.
+    NotConnected,
+    /// The load ended while it waited for a connection.
+    Cut,
+}
+
 /// One iteration of the measured phase.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Iteration {
     /// Index into the test's scenarios.
     pub scenario: u16,
+    /// When it started.
+    pub began: UnixNanos,
     /// From its start to its end.
     pub duration: Nanos,
-    /// Whether it was cut by the end of the graceful stop.
-    pub interrupted: bool,
+    /// How it ended.
+    pub ending: Ending,
+}
+
+/// How an iteration ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Ending {
+    /// It ran to its end.
+    Completed,
+    /// An operation of it did not commit, and what follows would have had no row.
+    Failed,
+    /// It was cut by the end of the graceful stop.
+    Interrupted,
 }
 
 /// One probe of a capacity search.
@@ -197,10 +250,28 @@ pub struct Status {
 pub struct ScenarioLoad {
     /// Iterations that ran to their end.
     pub iterations: u64,
+    /// Iterations that ended because an operation did not commit.
+    pub failed: u64,
     /// Iterations cut by the end of the graceful stop.
     pub interrupted: u64,
     /// Ticks without a free user.
     pub dropped: u64,
+    /// Those of them at which no user waited for a session, a statement or an arrival: the writer itself was too slow.
+    pub dropped_by_writer: u64,
+    /// When the measured load began: the end of the warm-up. Absent before.
+    pub load_began: Option<UnixNanos>,
+    /// When it was over: the last tick or the end of the last planned user's time. Absent before.
+    pub load_ended: Option<UnixNanos>,
+    /// Iterations that the schedule has asked for so far: ticks due, dropped ones included, or of a fixed count of
+    /// iterations the count. 0 where users are what is planned.
+    pub iterations_due: u64,
+    /// Those of them whose first operation committed; one without operations counts when it completes.
+    pub iterations_written: u64,
+    /// Time for which users were planned to iterate so far, summed over the users. Zero where iterations are planned.
+    pub user_time: Nanos,
+    /// The part of it that users spent without a session with PostgreSQL: refused, timed out, pausing before they try
+    /// again.
+    pub user_time_without_session: Nanos,
     /// Users in an iteration now.
     pub active_users: u32,
     /// Users that exist now.

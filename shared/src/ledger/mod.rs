@@ -30,8 +30,8 @@ pub mod frame;
 pub mod message;
 
 pub use message::{
-    Awaited, Closed, End, Hello, Iteration, Opened, ProbePlan, Process, Progress, Record, ScenarioLoad,
-    Status, ToObserver, ToWriter, Verdict, Written,
+    Awaited, Closed, End, Ending, Hello, Iteration, NotSent, NotSentCause, Opened, ProbePlan, Process,
+    Progress, Record, ScenarioLoad, Status, ToObserver, ToWriter, Verdict, Written,
 };
 
 /// The protocol's name in the `Upgrade` header, with its version.

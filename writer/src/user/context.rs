@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 
 use parking_lot::Mutex;
 use streamgauge_shared::clock::{Clock, WallWatch};
-use streamgauge_shared::ledger::{ScenarioLoad, Status};
+use streamgauge_shared::ledger::{Ending, ScenarioLoad, Status};
 use streamgauge_shared::process;
 use streamgauge_shared::test_file::Test;
 
@@ -56,6 +56,7 @@ pub struct ScenarioCount {
     /// A tick was dropped and no more users may be made.
     pub insufficient: AtomicBool,
     iterations: AtomicU64,
+    failed: AtomicU64,
     interrupted: AtomicU64,
     dropped: AtomicU64,
     dropped_in_warm_up: AtomicU64,
@@ -106,6 +107,7 @@ impl ScenarioCount {
     pub fn load(&self) -> ScenarioLoad {
         ScenarioLoad {
             iterations: self.iterations.load(Ordering::Relaxed),
+            failed: self.failed.load(Ordering::Relaxed),
             interrupted: self.interrupted.load(Ordering::Relaxed),
             dropped: self.dropped.load(Ordering::Relaxed),
             active_users: self.active.load(Ordering::Relaxed),
@@ -113,6 +115,7 @@ impl ScenarioCount {
             peak_users: self.peak.load(Ordering::Relaxed),
             skipped_steps: self.skipped.load(Ordering::Relaxed),
             not_expected: self.not_expected.load(Ordering::Relaxed),
+            ..ScenarioLoad::default()
         }
     }
 
@@ -142,10 +145,14 @@ impl ScenarioCount {
         }
     }
 
-    pub(super) fn leave(&self, measured: bool, interrupted: bool) {
+    pub(super) fn leave(&self, measured: bool, ending: Ending) {
         self.active.fetch_sub(1, Ordering::Relaxed);
         if measured {
-            let count = if interrupted { &self.interrupted } else { &self.iterations };
+            let count = match ending {
+                Ending::Completed => &self.iterations,
+                Ending::Failed => &self.failed,
+                Ending::Interrupted => &self.interrupted,
+            };
             count.fetch_add(1, Ordering::Relaxed);
         }
     }

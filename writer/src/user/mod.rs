@@ -17,7 +17,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use streamgauge_shared::account::Phase;
-use streamgauge_shared::ledger::{Iteration as Ended, Record};
+use streamgauge_shared::ledger::{Ending, Iteration as Ended, Record};
 use streamgauge_shared::time::UnixNanos;
 use tokio::sync::{mpsc, watch};
 
@@ -183,12 +183,16 @@ impl User {
         let user = context.shard.number(self.number);
         let iteration = Iteration::new(context, user, number, tick, &mut self.stage, &mut self.rows);
         let outcome = iteration.run().await;
-        let interrupted = outcome == Outcome::Cut;
-        count.leave(measured, interrupted);
+        let ending = match outcome {
+            Outcome::Done => Ending::Completed,
+            Outcome::Failed => Ending::Failed,
+            Outcome::Cut => Ending::Interrupted,
+        };
+        count.leave(measured, ending);
         if measured {
             let duration = context.clock.now() - began;
             let scenario = u16::try_from(self.scenario).expect("a test file has fewer than 65536 scenarios");
-            context.ledger.record(Record::Iteration(Ended { scenario, duration, interrupted }));
+            context.ledger.record(Record::Iteration(Ended { scenario, began, duration, ending }));
         }
     }
 }
