@@ -1,6 +1,6 @@
 //! Two kinds of time, kept apart by type: a point ([`UnixNanos`]) and a signed span ([`Nanos`]).
 //!
-//! Every pure part of Streamgauge takes these as arguments; only [`crate::clock`] reads a clock.
+//! Every pure part of Streamgauge takes these as arguments; only `clock` reads a clock.
 
 use std::fmt;
 use std::ops::{Add, AddAssign, Sub};

@@ -1,0 +1,75 @@
+//! The sources of the product keep to what CONTRIBUTING says of them.
+
+use std::collections::BTreeSet;
+
+use streamgauge_tidy::length::{LINES_MAX, too_long};
+use streamgauge_tidy::modules::Graph;
+use streamgauge_tidy::{sources, workspace};
+
+const CRATES: [&str; 3] = ["observer", "shared", "writer"];
+
+/// Pairs that import each other today. The list only shrinks: a pair that is gone must leave it.
+const KNOWN_PAIRS: &[(&str, &str, &str)] = &[
+    ("observer", "canary", "matcher"),
+    ("observer", "canary", "measure"),
+    ("observer", "canary", "stream"),
+    ("observer", "matcher", "measure"),
+    ("observer", "matcher", "stream"),
+    ("observer", "measure", "stream"),
+];
+/// Files that are too long today. The list only shrinks.
+const KNOWN_LONG: &[&str] = &[
+    "observer/src/matcher/mod.rs",
+    "observer/src/matcher/thread.rs",
+    "observer/src/measure/snapshot.rs",
+    "observer/src/run.rs",
+    "shared/src/report/mod.rs",
+    "shared/src/test_file/parse/flow.rs",
+];
+
+#[test]
+fn no_two_modules_at_the_top_of_a_program_import_each_other() {
+    let (mut found, mut told) = (BTreeSet::new(), String::new());
+    for name in CRATES {
+        let files = sources(&workspace().join(name).join("src")).expect("the sources can be read");
+        assert!(files.len() > 10, "{name}/src has only {} files: is this the workspace?", files.len());
+        let graph = Graph::of(&files, "");
+        for knot in graph.knots() {
+            told.push_str(&format!("{name}: {}\n  {}\n", knot.modules.join(", "), knot.imports.join("\n  ")));
+        }
+        found.extend(graph.pairs().into_iter().map(|(one, other)| (name, one, other)));
+    }
+    let known: BTreeSet<_> = KNOWN_PAIRS
+        .iter()
+        .map(|(name, one, other)| (*name, (*one).to_owned(), (*other).to_owned()))
+        .collect();
+    let (new, gone) = (&found - &known, &known - &found);
+    assert!(new.is_empty(), "these modules import each other: {new:#?}\n{told}");
+    assert!(gone.is_empty(), "these pairs are gone, so take them out of KNOWN_PAIRS: {gone:#?}");
+}
+
+#[test]
+fn no_file_of_the_product_is_too_long() {
+    let mut found = BTreeSet::new();
+    for name in CRATES {
+        let files = sources(&workspace().join(name).join("src")).expect("the sources can be read");
+        let long = too_long(&files, LINES_MAX).into_iter();
+        found.extend(long.map(|(path, lines)| (format!("{name}/src/{path}"), lines)));
+    }
+    let new: Vec<_> = found.iter().filter(|(path, _)| !KNOWN_LONG.contains(&path.as_str())).collect();
+    assert!(
+        new.is_empty(),
+        "past {LINES_MAX} lines, tests apart: {new:#?}: split each by the questions it answers"
+    );
+    let gone: Vec<_> =
+        KNOWN_LONG.iter().filter(|known| !found.iter().any(|(path, _)| path == *known)).collect();
+    assert!(gone.is_empty(), "no longer too long, so take them out of KNOWN_LONG: {gone:#?}");
+}
+
+#[test]
+fn the_circles_within_the_measures_are_listed() {
+    let files = sources(&workspace().join("observer/src")).expect("the sources can be read");
+    for knot in Graph::of(&files, "measure").knots() {
+        println!("observer/src/measure: {}\n  {}", knot.modules.join(", "), knot.imports.join("\n  "));
+    }
+}
