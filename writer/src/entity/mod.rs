@@ -16,12 +16,12 @@ use streamgauge_shared::test_file::{Column, ColumnType, Entity, Generator, Place
 use streamgauge_shared::time::{NANOS_PER_MILLI, UnixNanos};
 use uuid::Uuid;
 
-pub use seeded::{Part, of_steps};
+pub use seeded::{Domain, of_steps};
 pub use value::{Value, canonical_key, digest, expected};
 
 /// Where all of a writer's content comes from.
 #[derive(Clone, Copy, Debug)]
-pub struct Source {
+pub struct Seeds {
     /// The seed of everything random.
     pub seed: u64,
     /// The run.
@@ -45,7 +45,7 @@ pub struct Author<'a> {
 #[derive(Clone, Copy, Debug)]
 pub struct Maker<'a> {
     /// The writer's.
-    pub source: Source,
+    pub seeds: Seeds,
     /// The operation's.
     pub sequence: u64,
     /// The operation's.
@@ -90,7 +90,7 @@ impl Maker<'_> {
     }
 
     fn draw(&self, index: usize, column: &Column, generator: &Generator, id: &str) -> Value {
-        let mut random = seeded::of_column(self.source, self.sequence, index);
+        let mut random = seeded::of_column(self.seeds, self.sequence, index);
         match generator {
             Generator::Uuid => Value::Uuid(random_uuid(&mut random)),
             Generator::Template(template) => {
@@ -121,7 +121,7 @@ impl Maker<'_> {
         template.render(|placeholder| match placeholder {
             Placeholder::Id => id.to_owned(),
             Placeholder::Sequence => self.sequence.to_string(),
-            Placeholder::Run => self.source.run.to_string(),
+            Placeholder::Run => self.seeds.run.to_string(),
             Placeholder::Scenario => self.author.scenario.to_owned(),
             Placeholder::Vu => self.author.vu.to_string(),
             Placeholder::Iteration => self.author.iteration.to_string(),

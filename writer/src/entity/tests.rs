@@ -6,14 +6,14 @@ use streamgauge_shared::test_file::{Action, Deletes, Landing, Literal, Model};
 use super::*;
 use crate::test_source::tests::shop;
 
-fn source(seed: u64, run: u64) -> Source {
-    Source { seed, run: RunId::from_bits(run), writer: 0 }
+fn seeds(seed: u64, run: u64) -> Seeds {
+    Seeds { seed, run: RunId::from_bits(run), writer: 0 }
 }
 
 const AUTHOR: Author<'static> = Author { scenario: "e2e_latency", vu: 3, iteration: 7 };
 
 fn maker(seed: u64, run: u64, sequence: u64) -> Maker<'static> {
-    Maker { source: source(seed, run), sequence, author: AUTHOR }
+    Maker { seeds: seeds(seed, run), sequence, author: AUTHOR }
 }
 
 pub(crate) fn entity(name: &str, key: &[usize], columns: Vec<Column>) -> Entity {
@@ -133,9 +133,9 @@ fn an_update_changes_what_it_sets_and_keeps_the_rest() {
 #[test]
 fn what_steps_draw_depends_on_seed_part_user_and_iteration_only() {
     let first = |seed, run, part, user, iteration| {
-        of_steps(source(seed, run), part, user, iteration).random_range(0..u64::MAX)
+        of_steps(seeds(seed, run), part, user, iteration).random_range(0..u64::MAX)
     };
-    let parts = [Part::Setup, Part::Teardown, Part::Scenario(0), Part::Scenario(1)];
+    let parts = [Domain::Setup, Domain::Teardown, Domain::Scenario(0), Domain::Scenario(1)];
     let mut draws: HashSet<u64> = parts.map(|part| first(1, 2, part, 3, 4)).into_iter().collect();
     draws.extend([first(2, 2, parts[2], 3, 4), first(1, 2, parts[2], 4, 4), first(1, 2, parts[2], 3, 5)]);
     assert_eq!(draws.len(), 7);

@@ -19,7 +19,7 @@ use tokio::time::{sleep, timeout};
 use super::verdict::{self, Closing};
 use super::{connect, setup, shard, wait_of, with_causes};
 use crate::cli::Run;
-use crate::entity::{self, Part};
+use crate::entity::{self, Domain};
 use crate::halt::{Halt, How};
 use crate::ledger_client::{Endpoint, LEDGER_QUEUE_MAX, Limits, SessionHandle, Token, queue};
 use crate::load::Load;
@@ -153,7 +153,7 @@ impl Plan {
         }
         let context = Context {
             shard: self.shard,
-            source: entity::Source { seed: self.seed, run: self.run, writer },
+            seeds: entity::Seeds { seed: self.seed, run: self.run, writer },
             clock,
             wall: Mutex::default(),
             pool,
@@ -213,7 +213,7 @@ impl Plan {
             &session,
             &self.source.test.model.entities,
             self.run,
-            Some(running.context.source.writer),
+            Some(running.context.seeds.writer),
         );
         let hurry = async {
             if running.interrupts < 2 {
@@ -244,7 +244,7 @@ impl Running {
     async fn carry(&mut self, quiet: bool) {
         let context = Arc::clone(&self.context);
         let mut user = context.rows.user();
-        self.attend(setup::carry_out(&context, Part::Setup, &mut user)).await;
+        self.attend(setup::carry_out(&context, Domain::Setup, &mut user)).await;
         let Some(at) = self.begin().await else { return };
         match Load::start(Arc::clone(&context), at, self.link.probed.clone()) {
             Ok(load) => {
@@ -256,7 +256,7 @@ impl Running {
         // Also after an interrupt, as in k6; not where nothing can be written or told any more.
         let failed = context.halt.cause().is_some_and(|cause| cause.exit_code == ExitCode::RunFailed);
         if self.interrupts < 2 && self.ended.is_none() && !failed {
-            self.attend(setup::carry_out(&context, Part::Teardown, &mut user)).await;
+            self.attend(setup::carry_out(&context, Domain::Teardown, &mut user)).await;
         }
     }
 

@@ -23,7 +23,7 @@ use crate::halt::{How, Order};
 use crate::pacer;
 use crate::schedule::Schedule;
 use crate::user::{
-    Context, Control, Crew, Dispatcher, FreeUser, GROW_MAX, LoopingUser, Stage, TickedUser, is_closed,
+    Context, Control, Crew, Dispatcher, FreeUser, GROW_MAX, LoadState, LoopingUser, TickedUser, is_closed,
 };
 
 /// From now to the first event: the pacer's thread has to be there in time for it.
@@ -85,7 +85,7 @@ impl Load {
         });
         let pacer = pacer::spawn(
             context.clock,
-            Schedule::new(&context.test, context.shard, context.source.seed, start, segments),
+            Schedule::new(&context.test, context.shard, context.seeds.seed, start, segments),
             Arc::clone(&stop),
             Dispatcher::new(Arc::clone(&context), crews, more),
             // Nobody waits for it when the load was dropped.
@@ -110,7 +110,7 @@ impl Load {
                 paced = &mut self.paced, if !is_paced => {
                     // By its end or an order; nobody hears of a step any more.
                     is_paced = true;
-                    self.end_all(Stage::Stopping);
+                    self.end_all(LoadState::Stopping);
                     if paced.is_err() {
                         self.context.halt.order(How::Cut, Failure::run("the pacer panicked: a bug of ours"));
                     }
@@ -154,21 +154,21 @@ impl Load {
         match how {
             How::Finish => {
                 let now = self.context.clock.now();
-                self.end_all(Stage::Stopping);
+                self.end_all(LoadState::Stopping);
                 for (scenario, spec) in self.scenarios.iter_mut().zip(&self.context.test.scenarios) {
                     scenario.cut_at = scenario.cut_at.min(now + spec.graceful_stop);
                 }
             }
-            How::Cut => self.end_all(Stage::Cut),
+            How::Cut => self.end_all(LoadState::Cut),
             How::Drop => {
-                self.end_all(Stage::Cut);
+                self.end_all(LoadState::Cut);
                 self.users.abort_all();
             }
         }
     }
 
-    fn end_all(&self, stage: Stage) {
-        self.scenarios.iter().for_each(|scenario| scenario.control.end(stage));
+    fn end_all(&self, state: LoadState) {
+        self.scenarios.iter().for_each(|scenario| scenario.control.end(state));
     }
 
     /// What is due by now.
@@ -178,7 +178,7 @@ impl Load {
         let specs = context.counts.iter().zip(&context.test.scenarios).enumerate();
         for (scenario, (index, (count, spec))) in self.scenarios.iter_mut().zip(specs) {
             if now >= scenario.cut_at {
-                scenario.control.end(Stage::Cut);
+                scenario.control.end(LoadState::Cut);
             }
             if count.insufficient.load(Ordering::Relaxed) && !scenario.warned {
                 scenario.warned = true;
@@ -235,7 +235,7 @@ impl Scenario {
         if let Some(looping) = &mut self.looping {
             *looping = looping.saturating_sub(1);
             if *looping == 0 {
-                self.control.end(Stage::Stopping);
+                self.control.end(LoadState::Stopping);
             }
         }
     }

@@ -60,7 +60,7 @@ async fn context(test: Test) -> (Arc<Context>, mpsc::Receiver<Queued>) {
     let (ledger, queued, _) = queue(100_000);
     let context = Context {
         shard: Shard::WHOLE,
-        source: crate::entity::Source { seed: 1, run: RunId::from_bits(1), writer: 0 },
+        seeds: crate::entity::Seeds { seed: 1, run: RunId::from_bits(1), writer: 0 },
         clock: Clock::start(),
         wall: parking_lot::Mutex::default(),
         pool: Pool::open(session, 0).await.expect("nothing to open"),

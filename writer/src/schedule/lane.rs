@@ -4,12 +4,12 @@ use streamgauge_shared::account::Phase;
 use streamgauge_shared::test_file::{Executor, Scenario};
 use streamgauge_shared::time::Nanos;
 
-use super::{Due, Frame, Segments, Shard, Step, Timetable, UnitSums, UserPlan};
+use super::{Due, Frame, Occurrence, Segments, Shard, Timetable, UnitSums, UserPlan};
 
 /// One scenario's events, in order, as offsets from the start of the load.
 #[derive(Debug)]
 pub(super) struct Lane {
-    source: Source,
+    ticks: Ticks,
     /// For the stages of ticks; nothing where there are none.
     executor: Option<Executor>,
     /// Which of its ticks and users are this writer's.
@@ -19,8 +19,8 @@ pub(super) struct Lane {
 }
 
 #[derive(Debug)]
-enum Source {
-    Ticks(Timetable),
+enum Ticks {
+    Table(Timetable),
     /// The plan of all writers' users.
     Users(UserPlan),
     Segments(Segments),
@@ -48,35 +48,35 @@ impl Lane {
         sums: impl Fn(Phase) -> UnitSums,
         segments: &mut Option<Segments>,
     ) -> Self {
-        let ticks = |table: Timetable| Source::Ticks(table.part(shard));
-        let source = match &scenario.executor {
+        let ticks = |table: Timetable| Ticks::Table(table.part(shard));
+        let ticks = match &scenario.executor {
             Executor::ConstantArrivalRate(load) => ticks(Timetable::constant(load, frame, sums)),
             Executor::RampingArrivalRate(load) => ticks(Timetable::ramping(load, frame, sums)),
-            Executor::RampingVus(load) => Source::Users(UserPlan::ramping(load, frame)),
-            Executor::ConstantVus(load) => Source::Users(UserPlan::constant(load.vus, frame)),
+            Executor::RampingVus(load) => Ticks::Users(UserPlan::ramping(load, frame)),
+            Executor::ConstantVus(load) => Ticks::Users(UserPlan::constant(load.vus, frame)),
             Executor::SharedIterations(load) | Executor::PerVuIterations(load) => {
-                Source::Users(UserPlan::constant(load.vus, frame))
+                Ticks::Users(UserPlan::constant(load.vus, frame))
             }
             // Without a search that appends to it there is nothing to do.
             Executor::CapacitySearch(_) => {
-                Source::Segments(segments.take().unwrap_or_else(|| Segments::new().1))
+                Ticks::Segments(segments.take().unwrap_or_else(|| Segments::new().1))
             }
         };
-        let end = match source {
-            Source::Segments(_) => None,
+        let end = match ticks {
+            Ticks::Segments(_) => None,
             _ => Some(frame.run_at + scenario.executor.duration()),
         };
         let closing = Closing::Open { end, graceful_stop: scenario.graceful_stop };
-        Self { source, executor: Some(scenario.executor.clone()), shard, run_at: frame.run_at, closing }
+        Self { ticks, executor: Some(scenario.executor.clone()), shard, run_at: frame.run_at, closing }
     }
 
     pub(super) fn of_ticks(timetable: Timetable) -> Self {
-        let source = Source::Ticks(timetable);
-        Self { source, executor: None, shard: Shard::WHOLE, run_at: Nanos::ZERO, closing: Closing::None }
+        let ticks = Ticks::Table(timetable);
+        Self { ticks, executor: None, shard: Shard::WHOLE, run_at: Nanos::ZERO, closing: Closing::None }
     }
 
     pub(super) fn peek(&mut self) -> Due<Nanos> {
-        match (self.source.peek(), self.closing) {
+        match (self.ticks.peek(), self.closing) {
             (_, Closing::Over) => Due::Never,
             (due, Closing::None) => due,
             // What stands at the very end still belongs to the load.
@@ -84,50 +84,50 @@ impl Lane {
                 Due::At(end.map_or(offset, |end| offset.min(end)))
             }
             (Due::Unknown, Closing::Open { .. }) => Due::Unknown,
-            (Due::Never, Closing::Open { end, .. }) => Due::At(end.unwrap_or_else(|| self.source.until())),
+            (Due::Never, Closing::Open { end, .. }) => Due::At(end.unwrap_or_else(|| self.ticks.until())),
             (Due::At(offset), Closing::Ended { cut_at }) => Due::At(offset.min(cut_at)),
             (_, Closing::Ended { cut_at }) => Due::At(cut_at),
         }
     }
 
     /// Takes the event that [`Self::peek`] told.
-    pub(super) fn take(&mut self) -> Option<Step> {
+    pub(super) fn take(&mut self) -> Option<Occurrence> {
         let Due::At(due) = self.peek() else { return None };
-        if self.source.peek() == Due::At(due) {
-            let step = self.source.take(|phase| {
+        if self.ticks.peek() == Due::At(due) {
+            let occurrence = self.ticks.take(|phase| {
                 (phase == Phase::Run).then_some(self.executor.as_ref()?.stage_at(due - self.run_at)?)
             });
-            return step.map(|step| self.own(step));
+            return occurrence.map(|occurrence| self.own(occurrence));
         }
         match self.closing {
             Closing::Open { graceful_stop, .. } => {
                 self.closing = Closing::Ended { cut_at: due + graceful_stop };
-                Some(Step::End)
+                Some(Occurrence::End)
             }
             Closing::Ended { .. } => {
                 self.closing = Closing::Over;
-                Some(Step::CutAll)
+                Some(Occurrence::CutAll)
             }
             Closing::None | Closing::Over => None,
         }
     }
 
-    /// A step of all writers' users as one of this writer's. It may change nothing for them.
-    fn own(&self, step: Step) -> Step {
+    /// Something that happens in all writers' users as one of this writer's. It may change nothing for them.
+    fn own(&self, occurrence: Occurrence) -> Occurrence {
         let own = |users| self.shard.users(users);
-        match step {
-            Step::Planned(users) => Step::Planned(own(users)),
-            Step::Cut { above, up_to } => Step::Cut { above: own(above), up_to: own(up_to) },
-            Step::Start(..) | Step::End | Step::CutAll => step,
+        match occurrence {
+            Occurrence::Planned(users) => Occurrence::Planned(own(users)),
+            Occurrence::Cut { above, up_to } => Occurrence::Cut { above: own(above), up_to: own(up_to) },
+            Occurrence::Start(..) | Occurrence::End | Occurrence::CutAll => occurrence,
         }
     }
 }
 
-impl Source {
+impl Ticks {
     fn peek(&mut self) -> Due<Nanos> {
         let known = |offset: Option<Nanos>| offset.map_or(Due::Never, Due::At);
         match self {
-            Self::Ticks(table) => known(table.peek().map(|(offset, _)| offset)),
+            Self::Table(table) => known(table.peek().map(|(offset, _)| offset)),
             Self::Users(plan) => known(plan.peek()),
             Self::Segments(segments) => match segments.peek() {
                 Due::At((offset, _)) => Due::At(offset),
@@ -137,10 +137,10 @@ impl Source {
         }
     }
 
-    fn take(&mut self, stage: impl FnOnce(Phase) -> Option<u16>) -> Option<Step> {
+    fn take(&mut self, stage: impl FnOnce(Phase) -> Option<u16>) -> Option<Occurrence> {
         let phase = match self {
             Self::Users(plan) => return plan.take(),
-            Self::Ticks(table) => {
+            Self::Table(table) => {
                 let (_, phase) = table.peek()?;
                 table.advance();
                 phase
@@ -151,14 +151,14 @@ impl Source {
                 phase
             }
         };
-        Some(Step::Start(phase, stage(phase)))
+        Some(Occurrence::Start(phase, stage(phase)))
     }
 
     /// When what was appended ended.
     fn until(&self) -> Nanos {
         match self {
             Self::Segments(segments) => segments.until(),
-            Self::Ticks(_) | Self::Users(_) => Nanos::ZERO,
+            Self::Table(_) | Self::Users(_) => Nanos::ZERO,
         }
     }
 }

@@ -50,12 +50,12 @@ pub struct Event {
     /// When.
     pub at: UnixNanos,
     /// What.
-    pub step: Step,
+    pub occurrence: Occurrence,
 }
 
-/// A step of a scenario's load.
+/// Something that happens in a scenario's load.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Step {
+pub enum Occurrence {
     /// An iteration of an open loop is to start.
     Start(Phase, Option<u16>),
     /// So many users are to iterate from now on: those with the numbers up to it. Others finish what they do.
@@ -164,8 +164,8 @@ impl Iterator for Schedule {
 
     fn next(&mut self) -> Option<Event> {
         let (offset, scenario) = self.first().0?;
-        let step = self.lanes[scenario].take()?;
-        Some(Event { scenario, at: self.start + offset, step })
+        let occurrence = self.lanes[scenario].take()?;
+        Some(Event { scenario, at: self.start + offset, occurrence })
     }
 }
 
@@ -173,7 +173,7 @@ impl Event {
     /// The tick, if it is one.
     #[must_use]
     pub fn tick(&self) -> Option<Tick> {
-        let Step::Start(phase, stage) = self.step else { return None };
+        let Occurrence::Start(phase, stage) = self.occurrence else { return None };
         Some(Tick { scenario: self.scenario, phase, stage, intended: self.at })
     }
 }
@@ -232,19 +232,19 @@ mod tests {
         (second.start_time, second.graceful_stop) = (ms(250), Nanos::ZERO);
         test.scenarios.push(second);
         let events: Vec<_> = Schedule::new(&test, Shard::WHOLE, 1, UnixNanos(0), None)
-            .map(|event| (event.at.0 / 1_000_000, event.scenario, event.step))
+            .map(|event| (event.at.0 / 1_000_000, event.scenario, event.occurrence))
             .collect();
         assert_eq!(
             events,
             [
-                (0, 0, Step::Planned(3)),
-                (0, 1, Step::Planned(2)),
-                (1_000, 1, Step::Planned(0)),
-                (1_250, 1, Step::Planned(2)),
-                (2_250, 1, Step::End),
-                (2_250, 1, Step::CutAll),
-                (3_000, 0, Step::End),
-                (3_500, 0, Step::CutAll),
+                (0, 0, Occurrence::Planned(3)),
+                (0, 1, Occurrence::Planned(2)),
+                (1_000, 1, Occurrence::Planned(0)),
+                (1_250, 1, Occurrence::Planned(2)),
+                (2_250, 1, Occurrence::End),
+                (2_250, 1, Occurrence::CutAll),
+                (3_000, 0, Occurrence::End),
+                (3_500, 0, Occurrence::CutAll),
             ]
         );
     }
@@ -294,15 +294,15 @@ mod tests {
             // Users: at each moment the plans add up, and whoever is cut is cut once.
             let plan = |events: &[Event], until: UnixNanos| {
                 let plans = events.iter().take_while(|event| event.at <= until);
-                let planned = plans.filter_map(|event| match event.step {
-                    Step::Planned(users) => Some(users),
+                let planned = plans.filter_map(|event| match event.occurrence {
+                    Occurrence::Planned(users) => Some(users),
                     _ => None,
                 });
                 planned.last().unwrap_or(0)
             };
             let cut = |events: &[Event]| -> u32 {
-                let cuts = events.iter().map(|event| match event.step {
-                    Step::Cut { above, up_to } => up_to - above,
+                let cuts = events.iter().map(|event| match event.occurrence {
+                    Occurrence::Cut { above, up_to } => up_to - above,
                     _ => 0,
                 });
                 cuts.sum()
@@ -312,7 +312,9 @@ mod tests {
                 assert_eq!(sum, plan(&whole, event.at), "{count} writers at {:?}", event.at);
             }
             assert_eq!(parts.iter().map(|part| cut(part)).sum::<u32>(), cut(&whole));
-            let ends = |events: &[Event]| events.iter().filter(|event| event.step == Step::CutAll).count();
+            let ends = |events: &[Event]| {
+                events.iter().filter(|event| event.occurrence == Occurrence::CutAll).count()
+            };
             assert!(parts.iter().all(|part| ends(part) == 3), "every part has every scenario's end");
         }
     }

@@ -14,7 +14,7 @@ use super::{Frame, Shard};
 /// The ticks of one scenario, in order.
 #[derive(Debug)]
 pub struct Timetable {
-    parts: VecDeque<Part>,
+    sections: VecDeque<Section>,
     next: Option<(Nanos, Phase)>,
     shard: Shard,
     /// How many ticks were drawn, other writers' included.
@@ -23,7 +23,7 @@ pub struct Timetable {
 
 /// The ticks of one phase.
 #[derive(Debug)]
-struct Part {
+struct Section {
     begins: Nanos,
     phase: Phase,
     starts: Starts,
@@ -74,10 +74,10 @@ impl Timetable {
     }
 
     fn of(frame: Frame, warm_up: Option<Starts>, run: Starts) -> Self {
-        let warm_up = warm_up.map(|starts| Part { begins: Nanos::ZERO, phase: Phase::WarmUp, starts });
-        let run = Part { begins: frame.run_at, phase: Phase::Run, starts: run };
-        let parts = warm_up.into_iter().chain([run]).collect();
-        let mut table = Self { parts, next: None, shard: Shard::WHOLE, drawn: 0 };
+        let warm_up = warm_up.map(|starts| Section { begins: Nanos::ZERO, phase: Phase::WarmUp, starts });
+        let run = Section { begins: frame.run_at, phase: Phase::Run, starts: run };
+        let sections = warm_up.into_iter().chain([run]).collect();
+        let mut table = Self { sections, next: None, shard: Shard::WHOLE, drawn: 0 };
         table.advance();
         table
     }
@@ -112,11 +112,11 @@ impl Timetable {
 
     /// The next tick, whosever it is.
     fn draw(&mut self) -> Option<(Nanos, Phase)> {
-        while let Some(part) = self.parts.front_mut() {
+        while let Some(part) = self.sections.front_mut() {
             if let Some(offset) = part.starts.next() {
                 return Some((part.begins + offset, part.phase));
             }
-            self.parts.pop_front();
+            self.sections.pop_front();
         }
         None
     }

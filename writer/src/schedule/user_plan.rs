@@ -13,9 +13,9 @@ use std::collections::VecDeque;
 use streamgauge_shared::test_file::{RampingVus, Stage};
 use streamgauge_shared::time::Nanos;
 
-use super::{Frame, Step};
+use super::{Frame, Occurrence};
 
-/// The plan of one scenario: [`Step::Planned`] and [`Step::Cut`], in order.
+/// The plan of one scenario: [`Occurrence::Planned`] and [`Occurrence::Cut`], in order.
 #[derive(Clone, Debug)]
 pub struct UserPlan {
     /// Steps that come before the ramp.
@@ -63,7 +63,7 @@ impl UserPlan {
         plan
     }
 
-    /// When the next step is due, as an offset from the start of the load; nothing after the last.
+    /// When the next occurrence is due, as an offset from the start of the load; nothing after the last.
     #[must_use]
     pub fn peek(&self) -> Option<Nanos> {
         let change = self.change.map(|(offset, _)| offset);
@@ -71,18 +71,18 @@ impl UserPlan {
         change.into_iter().chain(cut).min()
     }
 
-    /// Takes the step that is due next. At the same moment the plan changes before anybody is cut.
-    pub fn take(&mut self) -> Option<Step> {
+    /// Takes the occurrence that is due next. At the same moment the plan changes before anybody is cut.
+    pub fn take(&mut self) -> Option<Occurrence> {
         let due = self.peek()?;
         match self.change {
             Some((offset, planned)) if offset == due => {
                 self.replan(offset, planned);
                 self.look_ahead();
-                Some(Step::Planned(planned))
+                Some(Occurrence::Planned(planned))
             }
             _ => {
                 let Leaving { above, up_to, .. } = self.leaving.pop_front()?;
-                Some(Step::Cut { above, up_to })
+                Some(Occurrence::Cut { above, up_to })
             }
         }
     }
@@ -103,7 +103,7 @@ impl UserPlan {
         self.planned = planned;
     }
 
-    /// The next step that changes anything.
+    /// The next occurrence that changes anything.
     fn look_ahead(&mut self) {
         let mut next = || self.ahead.pop_front().or_else(|| self.ramp.as_mut()?.next());
         let planned = self.planned;
@@ -174,7 +174,7 @@ impl Iterator for Ramp {
 mod tests {
     use super::*;
 
-    fn plan(start_vus: u32, stages: &[(i64, u32)], graceful: i64, frame: Frame) -> Vec<(i64, Step)> {
+    fn plan(start_vus: u32, stages: &[(i64, u32)], graceful: i64, frame: Frame) -> Vec<(i64, Occurrence)> {
         let stage =
             |(ms, target): &(i64, u32)| Stage { name: 0, duration: Nanos::from_millis(*ms), target: *target };
         let stages = stages.iter().map(stage).collect();
@@ -182,7 +182,7 @@ mod tests {
         steps(UserPlan::ramping(&RampingVus { start_vus, stages, graceful_ramp_down }, frame))
     }
 
-    fn steps(mut plan: UserPlan) -> Vec<(i64, Step)> {
+    fn steps(mut plan: UserPlan) -> Vec<(i64, Occurrence)> {
         std::iter::from_fn(|| Some((plan.peek()?.0 / 1_000_000, plan.take()?))).collect()
     }
 
@@ -192,7 +192,7 @@ mod tests {
 
     #[test]
     fn users_come_one_at_a_time_and_those_who_go_are_cut_unless_they_are_needed_again() {
-        use Step::{Cut, Planned};
+        use Occurrence::{Cut, Planned};
         assert_eq!(
             plan(0, &[(2_000, 2), (1_000, 2), (2_000, 0)], 500, at_once()),
             [
@@ -218,7 +218,7 @@ mod tests {
 
     #[test]
     fn the_warm_up_is_at_the_first_number_and_pauses_before_a_later_start() {
-        use Step::Planned;
+        use Occurrence::Planned;
         let frame = |warm_up, run_at| Frame {
             warm_up: Nanos::from_millis(warm_up),
             run_at: Nanos::from_millis(run_at),

@@ -6,8 +6,8 @@ use streamgauge_shared::test_file::Step;
 use tokio::sync::watch;
 
 use super::iteration::{Iteration, Stop};
-use super::{Context, Stage};
-use crate::entity::{Author, Part};
+use super::{Context, LoadState};
+use crate::entity::{Author, Domain};
 use crate::rows::UserRows;
 
 /// Its number among this writer's: the only one of its part.
@@ -20,20 +20,20 @@ const NUMBER: u32 = 1;
 /// An operation did not commit or, in the setup, did not arrive while it was awaited; exit code 107.
 pub async fn apart(
     context: &Context,
-    part: Part,
+    domain: Domain,
     rows: &mut UserRows,
-    mut stage: watch::Receiver<Stage>,
+    mut state: watch::Receiver<LoadState>,
 ) -> Result<(), Failure> {
-    let (flow, phase, name): (&[Step], _, _) = match part {
-        Part::Setup => (&context.test.setup, Phase::Setup, "setup"),
-        Part::Teardown => (&context.test.teardown, Phase::Teardown, "teardown"),
-        Part::Scenario(_) => unreachable!("a scenario has users of its own"),
+    let (flow, phase, name): (&[Step], _, _) = match domain {
+        Domain::Setup => (&context.test.setup, Phase::Setup, "setup"),
+        Domain::Teardown => (&context.test.teardown, Phase::Teardown, "teardown"),
+        Domain::Scenario(_) => unreachable!("a scenario has users of its own"),
     };
     if flow.is_empty() {
         return Ok(());
     }
     let author = Author { scenario: name, vu: context.shard.number(NUMBER), iteration: 0 };
-    let iteration = Iteration::apart(context, part, phase, author, &mut stage, rows);
+    let iteration = Iteration::apart(context, domain, phase, author, &mut state, rows);
     let sentence = match iteration.carry_out(flow).await {
         Ok(()) | Err(Stop::Cut) => return Ok(()),
         Err(Stop::NoRow) => unreachable!("a list of steps ends where it has no row"),

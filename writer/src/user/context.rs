@@ -9,7 +9,7 @@ use streamgauge_shared::ledger::{Ending, ScenarioLoad, Status};
 use streamgauge_shared::process;
 use streamgauge_shared::test_file::Test;
 
-use crate::entity::Source;
+use crate::entity::Seeds;
 use crate::halt::Halt;
 use crate::ledger_client::Queue;
 use crate::postgres::Pool;
@@ -23,7 +23,7 @@ pub struct Context {
     /// Which part of it they do.
     pub shard: Shard,
     /// Where their rows come from.
-    pub source: Source,
+    pub seeds: Seeds,
     /// Their clock.
     pub clock: Clock,
     /// Sees steps of the wall clock, each time the observer is told how the writer stands.

@@ -13,7 +13,7 @@ use crate::schedule::Shard;
 
 /// What a user may do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Stage {
+pub enum LoadState {
     /// Iterations start.
     Running,
     /// No new iteration starts; who is in one finishes it.
@@ -37,7 +37,7 @@ enum Turns {
 #[derive(Debug)]
 pub struct Control {
     /// One for each user of a closed loop, by its number less one; one for all users of an open loop.
-    stages: Vec<watch::Sender<Stage>>,
+    states: Vec<watch::Sender<LoadState>>,
     /// When each user of a closed loop was last told to go on: its next iteration has been due since.
     runnable: Vec<AtomicI64>,
     turns: Turns,
@@ -56,9 +56,10 @@ impl Control {
             }
             _ => Turns::Endless,
         };
-        let (count, stage) = if is_closed(executor) { (vus, Stage::Stopping) } else { (1, Stage::Running) };
+        let (count, state) =
+            if is_closed(executor) { (vus, LoadState::Stopping) } else { (1, LoadState::Running) };
         Self {
-            stages: (0..count).map(|_| watch::Sender::new(stage)).collect(),
+            states: (0..count).map(|_| watch::Sender::new(state)).collect(),
             runnable: (0..count).map(|_| AtomicI64::new(0)).collect(),
             turns,
             over: AtomicBool::new(false),
@@ -67,7 +68,7 @@ impl Control {
 
     /// What one user is told; it is heard by whoever subscribed.
     #[must_use]
-    pub fn subscribe(&self, number: u32) -> watch::Receiver<Stage> {
+    pub fn subscribe(&self, number: u32) -> watch::Receiver<LoadState> {
         self.of(number).subscribe()
     }
 
@@ -82,28 +83,28 @@ impl Control {
         if let Some(runnable) = self.runnable.get(index(number)) {
             runnable.store(at.0, Ordering::Relaxed);
         }
-        self.tell(number, Stage::Running);
+        self.tell(number, LoadState::Running);
     }
 
     /// Tells a user of a closed loop to finish its iteration, or to end it at once; it may be told to go on later.
-    pub fn tell(&self, number: u32, stage: Stage) {
+    pub fn tell(&self, number: u32, state: LoadState) {
         self.of(number).send_if_modified(|current| {
             // Asked under the channel's lock, so that nothing comes after the end.
-            let changes = !self.is_over() && *current != stage;
+            let changes = !self.is_over() && *current != state;
             if changes {
-                *current = stage;
+                *current = state;
             }
             changes
         });
     }
 
     /// Ends the load for all: no iteration starts, or none goes on either. Never takes back what was said.
-    pub fn end(&self, stage: Stage) {
+    pub fn end(&self, state: LoadState) {
         let first = !self.over.swap(true, Ordering::SeqCst);
-        for told in &self.stages {
+        for told in &self.states {
             told.send_if_modified(|current| {
-                let later = *current < stage;
-                *current = (*current).max(stage);
+                let later = *current < state;
+                *current = (*current).max(state);
                 // Who waits to be planned must hear of the end as well.
                 later || first
             });
@@ -134,8 +135,8 @@ impl Control {
         UnixNanos(self.runnable[index(number)].load(Ordering::Relaxed))
     }
 
-    fn of(&self, number: u32) -> &watch::Sender<Stage> {
-        &self.stages[index(number).min(self.stages.len() - 1)]
+    fn of(&self, number: u32) -> &watch::Sender<LoadState> {
+        &self.states[index(number).min(self.states.len() - 1)]
     }
 }
 
@@ -171,19 +172,22 @@ mod tests {
             &Executor::ConstantVus(ConstantVus { vus: 2, duration: Nanos::from_secs(1) }),
             Shard::WHOLE,
         );
-        let stages = [control.subscribe(1), control.subscribe(2)];
-        let told = || [*stages[0].borrow(), *stages[1].borrow()];
-        assert_eq!(told(), [Stage::Stopping; 2]);
+        let states = [control.subscribe(1), control.subscribe(2)];
+        let told = || [*states[0].borrow(), *states[1].borrow()];
+        assert_eq!(told(), [LoadState::Stopping; 2]);
         control.go_on(2, UnixNanos(7));
-        assert_eq!((told(), control.runnable_since(2)), ([Stage::Stopping, Stage::Running], UnixNanos(7)));
-        control.tell(2, Stage::Cut);
+        assert_eq!(
+            (told(), control.runnable_since(2)),
+            ([LoadState::Stopping, LoadState::Running], UnixNanos(7))
+        );
+        control.tell(2, LoadState::Cut);
         control.go_on(2, UnixNanos(9));
-        assert_eq!(told()[1], Stage::Running);
-        control.end(Stage::Cut);
-        assert!(stages[0].has_changed().expect("not closed"));
-        control.end(Stage::Stopping);
+        assert_eq!(told()[1], LoadState::Running);
+        control.end(LoadState::Cut);
+        assert!(states[0].has_changed().expect("not closed"));
+        control.end(LoadState::Stopping);
         control.go_on(1, UnixNanos(10));
-        assert_eq!((told(), control.is_over()), ([Stage::Cut; 2], true));
+        assert_eq!((told(), control.is_over()), ([LoadState::Cut; 2], true));
     }
 
     #[test]

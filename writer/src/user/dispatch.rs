@@ -11,9 +11,9 @@ use streamgauge_shared::account::Phase;
 use streamgauge_shared::time::UnixNanos;
 use tokio::sync::mpsc;
 
-use super::{Context, Control, FreeUser, Stage};
+use super::{Context, Control, FreeUser, LoadState};
 use crate::pacer::Target;
-use crate::schedule::{Event, Step, Tick};
+use crate::schedule::{Event, Occurrence, Tick};
 
 /// Scenarios that may ask for a user at the same time; each asks for one at most.
 pub const GROW_MAX: usize = 65_536;
@@ -63,23 +63,23 @@ impl Dispatcher {
 
 impl Target for Dispatcher {
     fn release(&mut self, event: Event) {
-        let Event { scenario, at, step } = event;
+        let Event { scenario, at, occurrence } = event;
         let count = &self.context.counts[scenario];
         let crew = &mut self.crews[scenario];
-        match step {
-            Step::Start(phase, stage) => self.start(Tick { scenario, phase, stage, intended: at }),
-            Step::Planned(users) => {
+        match occurrence {
+            Occurrence::Start(phase, stage) => self.start(Tick { scenario, phase, stage, intended: at }),
+            Occurrence::Planned(users) => {
                 count.users.store(users, Ordering::Relaxed);
                 crew.plan(users, at);
             }
-            Step::Cut { above, up_to } => {
-                (above + 1..=up_to).rev().for_each(|number| crew.control.tell(number, Stage::Cut));
+            Occurrence::Cut { above, up_to } => {
+                (above + 1..=up_to).rev().for_each(|number| crew.control.tell(number, LoadState::Cut));
             }
-            Step::End => {
-                crew.control.end(Stage::Stopping);
+            Occurrence::End => {
+                crew.control.end(LoadState::Stopping);
                 count.drop_iterations(crew.control.take_rest(), true);
             }
-            Step::CutAll => crew.control.end(Stage::Cut),
+            Occurrence::CutAll => crew.control.end(LoadState::Cut),
         }
     }
 }
@@ -93,7 +93,7 @@ impl Crew {
 
     fn plan(&mut self, users: u32, at: UnixNanos) {
         (self.planned + 1..=users).for_each(|number| self.control.go_on(number, at));
-        (users + 1..=self.planned).rev().for_each(|number| self.control.tell(number, Stage::Stopping));
+        (users + 1..=self.planned).rev().for_each(|number| self.control.tell(number, LoadState::Stopping));
         self.planned = users;
     }
 }

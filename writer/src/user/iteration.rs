@@ -16,8 +16,8 @@ use streamgauge_shared::time::{Nanos, UnixNanos};
 use tokio::sync::watch;
 
 use super::operation::{Ended, Statement, Write};
-use super::{Context, Stage, reached};
-use crate::entity::{Author, Part, Value, of_steps};
+use super::{Context, LoadState, reached};
+use crate::entity::{Author, Domain, Value, of_steps};
 use crate::rows::{Choice, Holding, Row, RowId, UserRows};
 use crate::schedule::Tick;
 
@@ -73,8 +73,8 @@ pub(super) struct Iteration<'a> {
     pub(super) scenario: usize,
     /// The scenario's stage in which it started.
     pub(super) load_stage: Option<u16>,
-    pub(super) stage: &'a mut watch::Receiver<Stage>,
-    part: Part,
+    pub(super) state: &'a mut watch::Receiver<LoadState>,
+    domain: Domain,
     rows: Holding<'a>,
     last: Option<Last>,
     /// When the iteration was to start, until something in it has taken time.
@@ -90,7 +90,7 @@ impl<'a> Iteration<'a> {
         user: u32,
         number: u64,
         tick: Tick,
-        stage: &'a mut watch::Receiver<Stage>,
+        state: &'a mut watch::Receiver<LoadState>,
         rows: &'a mut UserRows,
     ) -> Self {
         let scenario = context.test.scenarios[tick.scenario].name.as_str();
@@ -99,17 +99,17 @@ impl<'a> Iteration<'a> {
             scenario: tick.scenario,
             load_stage: tick.stage,
             due: Some(tick.intended),
-            ..Self::apart(context, Part::Scenario(tick.scenario), tick.phase, author, stage, rows)
+            ..Self::apart(context, Domain::Scenario(tick.scenario), tick.phase, author, state, rows)
         }
     }
 
     /// An iteration that belongs to no scenario.
     pub(super) fn apart(
         context: &'a Context,
-        part: Part,
+        domain: Domain,
         phase: Phase,
         author: Author<'a>,
-        stage: &'a mut watch::Receiver<Stage>,
+        state: &'a mut watch::Receiver<LoadState>,
         rows: &'a mut UserRows,
     ) -> Self {
         let rows = rows.hold();
@@ -119,8 +119,8 @@ impl<'a> Iteration<'a> {
             phase,
             scenario: 0,
             load_stage: None,
-            stage,
-            part,
+            state,
+            domain,
             rows,
             last: None,
             due: None,
@@ -141,7 +141,7 @@ impl<'a> Iteration<'a> {
     /// Carries out a flow.
     pub(super) async fn carry_out(mut self, flow: &'a [Step]) -> Result<(), Stop> {
         let Author { vu, iteration, .. } = self.author;
-        let seed = of_steps(self.context.source, self.part, vu, iteration).next_u64();
+        let seed = of_steps(self.context.seeds, self.domain, vu, iteration).next_u64();
         self.list(flow, seed).await
     }
 
@@ -292,7 +292,7 @@ impl<'a> Iteration<'a> {
 
     /// Why an operation did not commit.
     fn stop(&self) -> Stop {
-        if *self.stage.borrow() == Stage::Cut { Stop::Cut } else { Stop::Failed }
+        if *self.state.borrow() == LoadState::Cut { Stop::Cut } else { Stop::Failed }
     }
 
     fn skip(&self) {
@@ -321,7 +321,7 @@ impl<'a> Iteration<'a> {
         let arrived = tokio::select! {
             biased;
             arrived = settled => arrived,
-            () = reached(self.stage, Stage::Cut) => return Err(Stop::Cut),
+            () = reached(self.state, LoadState::Cut) => return Err(Stop::Cut),
             () = tokio::time::sleep(timeout.to_std()) => false,
         };
         if self.phase == Phase::Setup && !arrived {
@@ -334,7 +334,7 @@ impl<'a> Iteration<'a> {
         self.due = None;
         tokio::select! {
             biased;
-            () = reached(self.stage, Stage::Cut) => Err(Stop::Cut),
+            () = reached(self.state, LoadState::Cut) => Err(Stop::Cut),
             () = tokio::time::sleep(span.to_std()) => Ok(()),
         }
     }

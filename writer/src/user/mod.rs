@@ -26,7 +26,7 @@ use crate::schedule::Tick;
 
 pub use apart::apart;
 pub use context::{Context, ScenarioCount};
-pub use control::{Control, Stage, is_closed};
+pub use control::{Control, LoadState, is_closed};
 pub use dispatch::{Crew, Dispatcher, GROW_MAX};
 use iteration::{Iteration, Outcome};
 
@@ -43,7 +43,7 @@ pub struct User {
     /// Its next iteration, from 0; the warm-up's count as well.
     iteration: u64,
     control: Arc<Control>,
-    stage: watch::Receiver<Stage>,
+    state: watch::Receiver<LoadState>,
     /// The pools as it sees them; its own outlive its iterations.
     rows: UserRows,
 }
@@ -93,7 +93,7 @@ impl TickedUser {
                 // A tick that is already here is not left behind.
                 biased;
                 tick = self.ticks.recv() => tick,
-                () = reached(&mut self.user.stage, Stage::Stopping) => None,
+                () = reached(&mut self.user.state, LoadState::Stopping) => None,
             };
             let Some(tick) = tick else { return };
             self.user.iterate(tick).await;
@@ -145,18 +145,18 @@ impl LoopingUser {
 
     /// Waits until it may iterate and says whether it had to; nothing if it never may again.
     async fn go_on(&mut self) -> Option<Waited> {
-        let User { control, stage, .. } = &mut self.user;
+        let User { control, state, .. } = &mut self.user;
         let mut waited = Waited(false);
         loop {
-            let told = *stage.borrow_and_update();
+            let told = *state.borrow_and_update();
             if control.is_over() {
                 return None;
             }
-            if told == Stage::Running {
+            if told == LoadState::Running {
                 return Some(waited);
             }
             waited = Waited(true);
-            stage.changed().await.ok()?;
+            state.changed().await.ok()?;
         }
     }
 }
@@ -166,9 +166,9 @@ struct Waited(bool);
 
 impl User {
     fn new(context: Arc<Context>, scenario: usize, number: u32, control: Arc<Control>) -> Self {
-        let stage = control.subscribe(number);
+        let state = control.subscribe(number);
         let rows = context.rows.user();
-        Self { context, scenario, number, iteration: 0, control, stage, rows }
+        Self { context, scenario, number, iteration: 0, control, state, rows }
     }
 
     async fn iterate(&mut self, tick: Tick) {
@@ -181,7 +181,7 @@ impl User {
         count.enter(measured);
         // Rows tell users of all writers apart.
         let user = context.shard.number(self.number);
-        let iteration = Iteration::new(context, user, number, tick, &mut self.stage, &mut self.rows);
+        let iteration = Iteration::new(context, user, number, tick, &mut self.state, &mut self.rows);
         let outcome = iteration.run().await;
         let ending = match outcome {
             Outcome::Done => Ending::Completed,
@@ -197,8 +197,8 @@ impl User {
     }
 }
 
-/// Waits until a stage has been reached, or nobody is left who could say so.
-async fn reached(stage: &mut watch::Receiver<Stage>, wanted: Stage) {
+/// Waits until a state has been reached, or nobody is left who could say so.
+async fn reached(state: &mut watch::Receiver<LoadState>, wanted: LoadState) {
     // An error means that the load is gone, which ends everything as well.
-    drop(stage.wait_for(|stage| *stage >= wanted).await);
+    drop(state.wait_for(|state| *state >= wanted).await);
 }

@@ -17,7 +17,7 @@ use tokio::sync::watch;
 use tokio::time::sleep;
 
 use super::iteration::Iteration;
-use super::{Context, Stage, reached};
+use super::{Context, LoadState, reached};
 use crate::entity::{self, Maker, Value};
 use crate::halt::How;
 use crate::postgres::{Connection, Fate, Lease, changed, describe};
@@ -102,7 +102,7 @@ impl<'a> Write<'a> {
         let asked = context.clock.now();
         let lease = tokio::select! {
             biased;
-            () = reached(iteration.stage, Stage::Cut) => return (None, Ended::NotSent),
+            () = reached(iteration.state, LoadState::Cut) => return (None, Ended::NotSent),
             lease = context.pool.acquire() => lease,
         };
         let lease = match lease {
@@ -117,7 +117,7 @@ impl<'a> Write<'a> {
         let is_expected = self.is_expected(context);
         let sequence = is_expected.then(|| context.sequence.fetch_add(1, Ordering::Relaxed));
         let (payload, opened) = self.open(iteration, sequence.unwrap_or_default(), intended, connection_wait);
-        let sent = send(context, iteration.stage, lease, &payload, opened).await;
+        let sent = send(context, iteration.state, lease, &payload, opened).await;
         let (written, ended) = match sent {
             Attempt::Committed(at) => (Written::Committed(at), Ended::Committed(payload.values)),
             Attempt::Missing => (Written::Rejected, Ended::Missing),
@@ -149,7 +149,7 @@ impl<'a> Write<'a> {
     ) -> (Payload, Opened) {
         let context = iteration.context;
         let entity = &context.test.model.entities[self.entity];
-        let maker = Maker { source: context.source, sequence, author: iteration.author };
+        let maker = Maker { seeds: context.seeds, sequence, author: iteration.author };
         let (values, operation, changes) = match self.statement {
             Statement::Insert { set, parents } => {
                 (maker.create(entity, set, parents), Operation::Create, Vec::new())
@@ -191,7 +191,7 @@ impl<'a> Write<'a> {
 /// Sends an operation until its fate is known.
 async fn send(
     context: &Context,
-    stage: &mut watch::Receiver<Stage>,
+    state: &mut watch::Receiver<LoadState>,
     lease: Lease<'_>,
     payload: &Payload,
     mut opened: Opened,
@@ -204,7 +204,7 @@ async fn send(
         if payload.is_expected {
             context.ledger.record(Record::Opened(opened.clone()));
         }
-        match attempt_once(context, stage, lease.connection(), payload, &opened).await {
+        match attempt_once(context, state, lease.connection(), payload, &opened).await {
             Attempt::Retry if attempt < ATTEMPTS_MAX => {}
             Attempt::Unknown => {
                 lease.discard();
@@ -213,7 +213,7 @@ async fn send(
             ended => return ended,
         }
         tokio::select! {
-            () = reached(stage, Stage::Cut) => break,
+            () = reached(state, LoadState::Cut) => break,
             () = sleep(pause) => pause *= 2,
         }
     }
@@ -222,14 +222,13 @@ async fn send(
 
 async fn attempt_once(
     context: &Context,
-    stage: &mut watch::Receiver<Stage>,
+    state: &mut watch::Receiver<LoadState>,
     connection: &Connection,
     payload: &Payload,
     opened: &Opened,
 ) -> Attempt {
-    let source = context.source;
-    let stamp =
-        Stamp { run: source.run, writer: source.writer, sequence: opened.sequence, sent: opened.sent };
+    let seeds = context.seeds;
+    let stamp = Stamp { run: seeds.run, writer: seeds.writer, sequence: opened.sequence, sent: opened.sent };
     let execute = async {
         let Payload { entity, operation, changed, values, .. } = payload;
         let result = match operation {
@@ -240,7 +239,7 @@ async fn attempt_once(
         (result, context.clock.now())
     };
     let hung = async {
-        reached(stage, Stage::Cut).await;
+        reached(state, LoadState::Cut).await;
         sleep(IN_FLIGHT_MAX).await;
     };
     let (result, answered) = tokio::select! {

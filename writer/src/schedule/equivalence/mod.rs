@@ -12,7 +12,7 @@ use streamgauge_shared::test_file::{
 };
 use streamgauge_shared::time::{Nanos, UnixNanos};
 
-use super::{Schedule, Shard, Step};
+use super::{Occurrence, Schedule, Shard};
 use crate::test_source::tests::shop;
 
 const S: i64 = 1_000_000_000;
@@ -95,16 +95,20 @@ const USERS: [(u32, &[Corner], i64, i64); 20] = [
     (150, &[(10 * S, 20), (10 * S, 150)], 12 * S, 30 * S),
 ];
 
-fn events(executor: Executor, graceful_stop: i64) -> Vec<(i64, Step)> {
+fn events(executor: Executor, graceful_stop: i64) -> Vec<(i64, Occurrence)> {
     let mut test = shop();
     test.warm_up = Nanos::ZERO;
     test.scenarios[0].executor = executor;
     test.scenarios[0].graceful_stop = Nanos(graceful_stop);
-    Schedule::new(&test, Shard::WHOLE, 1, UnixNanos(0), None).map(|event| (event.at.0, event.step)).collect()
+    Schedule::new(&test, Shard::WHOLE, 1, UnixNanos(0), None)
+        .map(|event| (event.at.0, event.occurrence))
+        .collect()
 }
 
 fn starts(executor: Executor) -> Vec<i64> {
-    let is_start = |(at, step): (i64, Step)| matches!(step, Step::Start(Phase::Run, _)).then_some(at);
+    let is_start = |(at, occurrence): (i64, Occurrence)| {
+        matches!(occurrence, Occurrence::Start(Phase::Run, _)).then_some(at)
+    };
     events(executor, 0).into_iter().filter_map(is_start).collect()
 }
 
@@ -140,11 +144,11 @@ fn users(start_vus: u32, corners: &[Corner], graceful: i64, stop: i64) -> (Vec<(
     let stages = stages(corners, |to| u32::try_from(to).expect("few"));
     let load = RampingVus { start_vus, stages, graceful_ramp_down: Nanos(graceful) };
     let (mut plan, mut cuts) = (Vec::new(), Vec::new());
-    for (at, step) in events(Executor::RampingVus(load), stop) {
-        match step {
-            Step::Planned(number) => plan.push((at, number)),
-            Step::Cut { above, up_to } => cuts.extend((above + 1..=up_to).rev().map(|user| (at, user))),
-            Step::End | Step::CutAll | Step::Start(..) => {}
+    for (at, occurrence) in events(Executor::RampingVus(load), stop) {
+        match occurrence {
+            Occurrence::Planned(number) => plan.push((at, number)),
+            Occurrence::Cut { above, up_to } => cuts.extend((above + 1..=up_to).rev().map(|user| (at, user))),
+            Occurrence::End | Occurrence::CutAll | Occurrence::Start(..) => {}
         }
     }
     (plan, cuts)
