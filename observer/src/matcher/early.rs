@@ -76,10 +76,10 @@ impl Matcher {
         let Some(event) = events.first() else { return };
         let Change::Stamped { entity, .. } = &event.change else { return };
         self.recovered += 1;
-        let part = self.parts().part(0, *entity, Operation::Create);
-        self.tallies.recover(part);
+        let series = self.series().at(0, *entity, Operation::Create);
+        self.tallies.recover(series);
         for latency in [Latency::CdcE2eLatency, Latency::CdcE2eLatencyIntended] {
-            sink.latency(Place { part, group: None, stage: None }, latency, None, event.observed);
+            sink.latency(Place { series, group: None, stage: None }, latency, None, event.observed);
         }
         let run = &mut self.events[Phase::Run as usize];
         run.change(EventKind::Early, EventKind::First);

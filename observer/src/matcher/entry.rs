@@ -6,7 +6,7 @@ use streamgauge_shared::marks::Marks;
 use streamgauge_shared::time::UnixNanos;
 use streamgauge_shared::timeline::Timeline;
 
-use super::{Change, Event, Part, Place};
+use super::{Change, Event, Place, Series};
 
 /// What some columns of an arrived row say.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -21,7 +21,7 @@ pub enum Content {
 #[derive(Clone, Debug)]
 pub struct Entry {
     /// Where its figures go.
-    pub part: Part,
+    pub series: Series,
     /// Which part of the run it belongs to.
     pub phase: Phase,
     /// The row's key in canonical form.
@@ -63,7 +63,7 @@ pub struct Entry {
 }
 
 impl Entry {
-    pub(super) fn new(part: Part, opened: Opened) -> Self {
+    pub(super) fn new(series: Series, opened: Opened) -> Self {
         let timeline = Timeline {
             intended: opened.intended,
             connection_wait: opened.connection_wait,
@@ -73,7 +73,7 @@ impl Entry {
             wall: None,
         };
         Self {
-            part,
+            series,
             phase: opened.phase,
             key: opened.key.into(),
             group: opened.group,
@@ -129,7 +129,7 @@ impl Entry {
     /// Where its figures go.
     #[must_use]
     pub fn place(&self) -> Place {
-        Place { part: self.part, group: self.group, stage: self.stage }
+        Place { series: self.series, group: self.group, stage: self.stage }
     }
 
     /// What its `check` step says: passed or failed, or nothing yet, or nothing to say. It passes if the row

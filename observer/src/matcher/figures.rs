@@ -6,7 +6,7 @@ use streamgauge_shared::threshold::Tags;
 use streamgauge_shared::time::{Nanos, UnixNanos};
 use streamgauge_shared::timeline::Latency;
 
-use super::{Entry, Limits, Matcher, Part, Parts, Tally, Window};
+use super::{Entry, Limits, Matcher, Series, SeriesIndex, Tally, Window};
 
 /// What is on its way in one scenario.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -20,28 +20,28 @@ pub struct Waiting {
 }
 
 impl Matcher {
-    /// The parts it counts by.
+    /// The series it counts by.
     #[must_use]
-    pub fn parts(&self) -> Parts {
-        self.tallies.parts()
+    pub fn series(&self) -> SeriesIndex {
+        self.tallies.series()
     }
 
-    /// One part's account in one phase.
+    /// One series' account in one phase.
     #[must_use]
-    pub fn account(&self, part: Part, phase: Phase) -> &Account {
-        self.tallies.account(part, phase)
+    pub fn account(&self, series: Series, phase: Phase) -> &Account {
+        self.tallies.account(series, phase)
     }
 
-    /// Of a part's lost entries, the deletes of rows that never arrived.
+    /// Of a series' lost entries, the deletes of rows that never arrived.
     #[must_use]
-    pub fn lost_no_row(&self, part: Part, phase: Phase) -> u64 {
-        self.tallies.lost_no_row(part, phase)
+    pub fn lost_no_row(&self, series: Series, phase: Phase) -> u64 {
+        self.tallies.lost_no_row(series, phase)
     }
 
-    /// One part's account and checks in the measured phase.
+    /// One series' account and checks in the measured phase.
     #[must_use]
-    pub fn tally(&self, part: Part) -> &Tally {
-        self.tallies.part(part)
+    pub fn tally(&self, series: Series) -> &Tally {
+        self.tallies.of(series)
     }
 
     /// The same of a slice that a threshold declares, by its exact tags.
@@ -61,7 +61,7 @@ impl Matcher {
     #[must_use]
     pub fn total(&self, phase: Phase) -> Account {
         let mut total = Account::default();
-        self.parts().all().for_each(|part| total.add(self.account(part, phase)));
+        self.series().all().for_each(|series| total.add(self.account(series, phase)));
         total
     }
 
@@ -105,7 +105,7 @@ impl Matcher {
         let mut waiting = Waiting::default();
         let pending = |entry: &&Entry| entry.outcome == Outcome::Pending && entry.phase == Phase::Run;
         for entry in self.windows.iter().flat_map(Window::entries).filter(pending) {
-            if entry.part.scenario == scenario {
+            if entry.series.scenario == scenario {
                 waiting.pending += 1;
                 waiting.overdue += u64::from(entry.deadline < now);
                 let sent = entry.timeline.sent;
@@ -115,7 +115,7 @@ impl Matcher {
         waiting
     }
 
-    /// The age at `now` of each operation of the measured phase that has not arrived, by part: pending, lost
+    /// The age at `now` of each operation of the measured phase that has not arrived, by series: pending, lost
     /// and of unknown fate. Rejected and superseded ones are left out (design: percentiles over all operations).
     pub fn ages(&self, latency: Latency, now: UnixNanos, ages: &mut [SignedHistogram]) {
         let counts = |entry: &&Entry| {
@@ -124,7 +124,7 @@ impl Matcher {
         };
         for entry in self.open_entries().filter(counts) {
             if let Some(age) = entry.timeline.age(latency, now) {
-                ages[entry.part.index].record(age.max(Nanos::ZERO));
+                ages[entry.series.index].record(age.max(Nanos::ZERO));
             }
         }
     }

@@ -15,13 +15,13 @@ type Key = (u16, Box<str>);
 /// The rows that have an operation in a window or a side table.
 #[derive(Default)]
 pub(super) struct Keys {
-    rows: HashMap<Key, Row>,
+    rows: HashMap<Key, KeyState>,
     deleted: HashMap<Key, (Phase, Id)>,
     deleted_order: VecDeque<Key>,
 }
 
 #[derive(Default)]
-struct Row {
+struct KeyState {
     /// Operations that have not left, oldest first.
     operations: Vec<Operating>,
     latest_arrived: Option<Id>,
@@ -79,7 +79,7 @@ impl Keys {
         let mut open = row.operations.iter().filter(|operating| !operating.arrived);
         // One that PostgreSQL refused makes no event.
         let is_delete =
-            |entry: &Entry| entry.part.operation == Operation::Delete && entry.outcome != Outcome::Rejected;
+            |entry: &Entry| entry.series.operation == Operation::Delete && entry.outcome != Outcome::Rejected;
         open.find_map(|operating| {
             let entry = entry_of(operating.id, windows, lost).filter(|entry| is_delete(entry))?;
             Some((operating.id, entry.written.is_some()))
@@ -98,7 +98,7 @@ impl Keys {
         let Some(row) = self.rows.get(&(entity, key.into())) else { return false };
         let mut before = row.operations.iter().filter(|operating| operating.id < id && !operating.arrived);
         let is_create =
-            |entry: &Entry| entry.part.operation == Operation::Create && entry.outcome != Outcome::Rejected;
+            |entry: &Entry| entry.series.operation == Operation::Create && entry.outcome != Outcome::Rejected;
         before.any(|operating| entry_of(operating.id, windows, lost).is_some_and(is_create))
     }
 

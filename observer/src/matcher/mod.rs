@@ -12,14 +12,14 @@ mod entry;
 mod figures;
 mod keys;
 mod lookup;
-mod part;
+mod series;
 mod tally;
 pub mod thread;
 mod window;
 
 pub use entry::{Content, Entry};
 pub use lookup::Found;
-pub use part::{Part, Parts, Place};
+pub use series::{Place, Series, SeriesIndex};
 pub use tally::{Checks, Slices, Tally};
 
 use std::collections::{HashMap, VecDeque};
@@ -138,11 +138,11 @@ pub struct Matcher {
 impl Matcher {
     /// The matcher of a run with a number of writers.
     #[must_use]
-    pub fn new(run: RunId, parts: Parts, slices: Slices, writers: u16, lost_after: Nanos) -> Self {
+    pub fn new(run: RunId, series: SeriesIndex, slices: Slices, writers: u16, lost_after: Nanos) -> Self {
         Self {
             run,
             lost_after,
-            tallies: Tallies::new(parts, slices),
+            tallies: Tallies::new(series, slices),
             events: Default::default(),
             windows: (0..writers).map(|_| Window::default()).collect(),
             keys: Keys::default(),
@@ -176,17 +176,17 @@ impl Matcher {
             self.limits.contradictions += 1;
             return;
         }
-        let part = self.tallies.parts().part(opened.scenario, opened.entity, opened.operation);
-        let entry = Entry::new(part, opened);
+        let series = self.tallies.series().at(opened.scenario, opened.entity, opened.operation);
+        let entry = Entry::new(series, opened);
         if entry.phase == Phase::Run {
             sink.sent(entry.timeline.sent);
         }
         self.tallies.open(&entry);
-        self.keys.opened(part.entity, &entry.key, (writer, sequence));
-        let (is_delete, key) = (part.operation == Operation::Delete, entry.key.clone());
+        self.keys.opened(series.entity, &entry.key, (writer, sequence));
+        let (is_delete, key) = (series.operation == Operation::Delete, entry.key.clone());
         window.insert(sequence, entry);
         if is_delete {
-            self.adopt_early_deletes(part.entity, &key, (writer, sequence));
+            self.adopt_early_deletes(series.entity, &key, (writer, sequence));
         } else {
             self.replay_early(writer, sequence, sink);
         }
@@ -229,7 +229,7 @@ impl Matcher {
             return;
         }
         entry.written = Some(closed.written);
-        let is_delete = entry.part.operation == Operation::Delete;
+        let is_delete = entry.series.operation == Operation::Delete;
         self.tallies.closed(entry);
         let (place, run) = (entry.place(), entry.phase == Phase::Run);
         if run {
@@ -376,7 +376,7 @@ impl Matcher {
             duplicate(id, entry.phase, sink);
             return;
         }
-        let overtaken = self.keys.arrived(entry.part.entity, &entry.key, id);
+        let overtaken = self.keys.arrived(entry.series.entity, &entry.key, id);
         let kind = if overtaken.is_none() { EventKind::OutOfOrder } else { EventKind::First };
         events.see(kind);
         self.limits.contradictions += u64::from(entry.outcome == Outcome::Rejected);
@@ -390,8 +390,8 @@ impl Matcher {
         if entry.awaited {
             sink.settled(writer, sequence, true);
         }
-        if entry.part.operation == Operation::Delete {
-            self.keys.remember_delete(entry.part.entity, &entry.key, entry.phase, id);
+        if entry.series.operation == Operation::Delete {
+            self.keys.remember_delete(entry.series.entity, &entry.key, entry.phase, id);
         }
         if let Some(entry) = self.forget_lost(id) {
             done(id, &entry, sink);
@@ -431,8 +431,14 @@ impl Matcher {
             return;
         }
         // A row that is not there cannot be deleted: the delete shares the fate of what came before it.
-        let no_row = entry.part.operation == Operation::Delete
-            && self.keys.create_has_not_arrived(entry.part.entity, &entry.key, id, &self.windows, &self.lost);
+        let no_row = entry.series.operation == Operation::Delete
+            && self.keys.create_has_not_arrived(
+                entry.series.entity,
+                &entry.key,
+                id,
+                &self.windows,
+                &self.lost,
+            );
         let entry = self.windows[usize::from(id.0)].get_mut(id.1).expect("looked up above");
         self.tallies.change(entry, Outcome::Lost);
         if no_row {
@@ -464,7 +470,7 @@ impl Matcher {
             let id = (writer, sequence);
             if entry.arrived() || entry.outcome == Outcome::Rejected {
                 done(id, &entry, sink);
-                self.keys.retired(entry.part.entity, &entry.key, id);
+                self.keys.retired(entry.series.entity, &entry.key, id);
                 continue;
             }
             self.lost.insert(id, entry);
@@ -482,7 +488,7 @@ impl Matcher {
 
     fn forget_lost(&mut self, id: (u16, u64)) -> Option<Entry> {
         let entry = self.lost.remove(&id)?;
-        self.keys.retired(entry.part.entity, &entry.key, id);
+        self.keys.retired(entry.series.entity, &entry.key, id);
         Some(entry)
     }
 }

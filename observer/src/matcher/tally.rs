@@ -1,4 +1,4 @@
-//! Counts the ledger's entries by outcome, and the checks made on them: for every part of the run, and for
+//! Counts the ledger's entries by outcome, and the checks made on them: for every series of the run, and for
 //! every slice that a threshold declares.
 
 use streamgauge_shared::account::{Account, Outcome, Phase};
@@ -6,7 +6,7 @@ use streamgauge_shared::ledger::Written;
 use streamgauge_shared::test_file::Test;
 use streamgauge_shared::threshold::{Rate, Tags};
 
-use super::{Change, Content, Entry, Event, Part, Parts};
+use super::{Change, Content, Entry, Event, Series, SeriesIndex};
 
 /// The checks made on the operations of the measured phase, besides "arrived", which the account holds.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -25,7 +25,7 @@ pub struct Checks {
     pub steps_passed: u64,
 }
 
-/// Account and checks of one part or slice in the measured phase.
+/// Account and checks of one series or slice in the measured phase.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Tally {
     /// Entries by outcome.
@@ -39,7 +39,7 @@ pub struct Tally {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Slices(Vec<Tags>);
 
-/// What is counted of a part besides: its accounts in the phases that are not measured, and causes.
+/// What is counted of a series besides: its accounts in the phases that are not measured, and causes.
 #[derive(Clone, Debug, Default)]
 struct Besides {
     accounts: [Account; Phase::COUNT],
@@ -49,7 +49,7 @@ struct Besides {
 /// All that is counted.
 #[derive(Clone, Debug)]
 pub(super) struct Tallies {
-    parts: Parts,
+    series: SeriesIndex,
     run: Vec<Tally>,
     besides: Vec<Besides>,
     slices: Vec<(Tags, Tally)>,
@@ -100,36 +100,36 @@ impl Tally {
 }
 
 impl Tallies {
-    pub(super) fn new(parts: Parts, slices: Slices) -> Self {
+    pub(super) fn new(series: SeriesIndex, slices: Slices) -> Self {
         Self {
-            parts,
-            run: vec![Tally::default(); parts.count()],
-            besides: vec![Besides::default(); parts.count()],
+            series,
+            run: vec![Tally::default(); series.count()],
+            besides: vec![Besides::default(); series.count()],
             slices: slices.0.into_iter().map(|tags| (tags, Tally::default())).collect(),
         }
     }
 
-    pub(super) fn parts(&self) -> Parts {
-        self.parts
+    pub(super) fn series(&self) -> SeriesIndex {
+        self.series
     }
 
-    pub(super) fn part(&self, part: Part) -> &Tally {
-        &self.run[part.index]
+    pub(super) fn of(&self, series: Series) -> &Tally {
+        &self.run[series.index]
     }
 
     pub(super) fn slice(&self, tags: Tags) -> Option<&Tally> {
         self.slices.iter().find(|(declared, _)| *declared == tags).map(|(_, tally)| tally)
     }
 
-    pub(super) fn account(&self, part: Part, phase: Phase) -> &Account {
+    pub(super) fn account(&self, series: Series, phase: Phase) -> &Account {
         match phase {
-            Phase::Run => &self.run[part.index].account,
-            _ => &self.besides[part.index].accounts[phase as usize],
+            Phase::Run => &self.run[series.index].account,
+            _ => &self.besides[series.index].accounts[phase as usize],
         }
     }
 
-    pub(super) fn lost_no_row(&self, part: Part, phase: Phase) -> u64 {
-        self.besides[part.index].lost_no_row[phase as usize]
+    pub(super) fn lost_no_row(&self, series: Series, phase: Phase) -> u64 {
+        self.besides[series.index].lost_no_row[phase as usize]
     }
 
     /// Slices count anew, from nothing.
@@ -137,9 +137,9 @@ impl Tallies {
         self.slices.iter_mut().for_each(|(_, tally)| *tally = Tally::default());
     }
 
-    /// Applies a change to the part of an entry and to every slice that it is in.
+    /// Applies a change to the series of an entry and to every slice that it is in.
     fn apply(&mut self, entry: &Entry, change: impl Fn(&mut Tally)) {
-        change(&mut self.run[entry.part.index]);
+        change(&mut self.run[entry.series.index]);
         let place = entry.place();
         let slices = self.slices.iter_mut().filter(|(tags, _)| place.matches(*tags));
         slices.for_each(|(_, tally)| change(tally));
@@ -149,7 +149,7 @@ impl Tallies {
     pub(super) fn open(&mut self, entry: &Entry) {
         match entry.phase {
             Phase::Run => self.apply(entry, |tally| tally.account.open()),
-            phase => self.besides[entry.part.index].accounts[phase as usize].open(),
+            phase => self.besides[entry.series.index].accounts[phase as usize].open(),
         }
     }
 
@@ -170,7 +170,7 @@ impl Tallies {
         assert!(from.may_become(to), "an entry does not go from {from} to {to}");
         if entry.no_row {
             entry.no_row = false;
-            self.besides[entry.part.index].lost_no_row[entry.phase as usize] -= 1;
+            self.besides[entry.series.index].lost_no_row[entry.phase as usize] -= 1;
         }
         // No outcome follows an arrival, so what is undone here is at most a failure.
         let before = (from != Outcome::Pending && entry.check.is_some()).then_some(false);
@@ -183,14 +183,14 @@ impl Tallies {
                 checks.steps = checks.steps + u64::from(after.is_some()) - u64::from(before.is_some());
                 checks.steps_passed += u64::from(after == Some(true));
             }),
-            phase => self.besides[entry.part.index].accounts[phase as usize].change(from, to),
+            phase => self.besides[entry.series.index].accounts[phase as usize].change(from, to),
         }
     }
 
     /// It is lost because the row it deletes never arrived.
     pub(super) fn no_row(&mut self, entry: &mut Entry) {
         entry.no_row = true;
-        self.besides[entry.part.index].lost_no_row[entry.phase as usize] += 1;
+        self.besides[entry.series.index].lost_no_row[entry.phase as usize] += 1;
     }
 
     /// It arrived: its content is compared where that can be done.
@@ -207,8 +207,8 @@ impl Tallies {
     }
 
     /// An entry that the ledger does not hold, delivered; nothing is known of its group and stage.
-    pub(super) fn recover(&mut self, part: Part) {
-        let account = &mut self.run[part.index].account;
+    pub(super) fn recover(&mut self, series: Series) {
+        let account = &mut self.run[series.index].account;
         account.open();
         account.change(Outcome::Pending, Outcome::Delivered);
     }
@@ -217,8 +217,8 @@ impl Tallies {
     /// When a sum does not close.
     pub(super) fn assert_sums(&self) {
         for phase in Phase::ALL {
-            for part in self.parts.all() {
-                let account = self.account(part, phase);
+            for series in self.series.all() {
+                let account = self.account(series, phase);
                 assert!(account.closes(), "entries are the sum of their outcomes: {account:?}");
             }
         }

@@ -48,7 +48,7 @@ impl Sink for Heard {
 }
 
 fn matcher() -> Matcher {
-    Matcher::new(RUN, Parts::new(1, 1), Slices::default(), 1, Nanos::from_secs(600))
+    Matcher::new(RUN, SeriesIndex::new(1, 1), Slices::default(), 1, Nanos::from_secs(600))
 }
 
 fn opened(sequence: u64, operation: Operation, key: &str, sent: i64) -> Opened {
@@ -249,7 +249,7 @@ fn a_lost_delete_of_a_row_that_arrived_is_not_for_want_of_the_row() {
         matcher.closed(0, committed(sequence, 35), &mut heard);
     }
     matcher.close(&mut heard);
-    let no_row = matcher.parts().all().map(|part| matcher.lost_no_row(part, Phase::Run)).sum::<u64>();
+    let no_row = matcher.series().all().map(|series| matcher.lost_no_row(series, Phase::Run)).sum::<u64>();
     expect(&matcher, &[("delivered", 1), ("lost", 4), ("first", 1)]);
     assert_eq!(no_row, 1, "of the row whose create was lost too");
 }
@@ -317,7 +317,7 @@ fn what_never_comes_is_lost_and_late_when_it_comes_after_all() {
     expect(&matcher, &[("pending", 2)]);
     matcher.advance(UnixNanos(601 * SECOND), &mut heard);
     expect(&matcher, &[("lost", 2)]);
-    let delete = matcher.parts().part(0, 0, Operation::Delete);
+    let delete = matcher.series().at(0, 0, Operation::Delete);
     assert_eq!(matcher.lost_no_row(delete, Phase::Run), 1, "the delete had no row to delete");
     matcher.event(row(0, 700 * SECOND), &mut heard);
     matcher.event(gone("k", 701 * SECOND), &mut heard);
@@ -395,7 +395,7 @@ fn content_is_compared_where_it_can_be() {
         let change = Change::Stamped { entity: 0, stamp, content, checks: Vec::new() };
         matcher.event(Event { change, ..row(sequence, 50) }, &mut heard);
     }
-    let checks = matcher.tally(matcher.parts().part(0, 0, Operation::Create)).checks;
+    let checks = matcher.tally(matcher.series().at(0, 0, Operation::Create)).checks;
     assert_eq!((checks.compared, checks.matching), (2, 1));
 }
 
@@ -413,7 +413,7 @@ fn checked_row(sequence: u64, observed: i64, says: Content) -> Event {
 
 /// `check` steps that said something, and those that passed.
 fn steps(matcher: &Matcher) -> (u64, u64) {
-    let checks = matcher.tally(matcher.parts().part(0, 0, Operation::Create)).checks;
+    let checks = matcher.tally(matcher.series().at(0, 0, Operation::Create)).checks;
     (checks.steps, checks.steps_passed)
 }
 
@@ -475,8 +475,8 @@ fn updates_of_one_row_arrive_in_their_order_each_by_its_own_stamp() {
     }
     expect(&matcher, &[("delivered", 4), ("first", 3), ("out_of_order", 1)]);
     assert_eq!(heard.e2e, [40, 50, 80, 190]);
-    let part = matcher.parts().part(0, 0, Operation::Update);
-    assert_eq!(matcher.account(part, Phase::Run).count(Outcome::Delivered), 3);
+    let series = matcher.series().at(0, 0, Operation::Update);
+    assert_eq!(matcher.account(series, Phase::Run).count(Outcome::Delivered), 3);
 }
 
 #[test]
@@ -484,7 +484,7 @@ fn a_slice_counts_what_its_tags_name() {
     let group = Tags { group: Some(1), ..Tags::default() };
     let both = Tags { stage: Some(0), operation: Some(Operation::Create), ..group };
     let slices = Slices::of_tags(&[group, both, group]);
-    let mut matcher = Matcher::new(RUN, Parts::new(1, 1), slices, 1, Nanos::from_secs(600));
+    let mut matcher = Matcher::new(RUN, SeriesIndex::new(1, 1), slices, 1, Nanos::from_secs(600));
     let mut heard = Heard::default();
     let places = [(Some(1), Some(0)), (Some(1), Some(1)), (Some(0), Some(0)), (None, None), (Some(1), None)];
     for (sequence, (group, stage)) in (0..).zip(places) {
@@ -606,10 +606,10 @@ fn in_any_interleaving_the_outcomes_are_the_drawn_fates_and_the_sums_close() {
     for seed in 0..200 {
         let mut random = StdRng::seed_from_u64(seed);
         let History { steps, expected, mut latencies } = history(&mut random);
-        // Two groups that together are everything: their slices must add up to the part.
+        // Two groups that together are everything: their slices must add up to the series.
         let groups = [0, 1].map(|group| Tags { group: Some(group), ..Tags::default() });
         let slices = Slices::of_tags(&groups);
-        let mut matcher = Matcher::new(RUN, Parts::new(1, 1), slices, 1, Nanos::from_secs(600));
+        let mut matcher = Matcher::new(RUN, SeriesIndex::new(1, 1), slices, 1, Nanos::from_secs(600));
         let mut heard = Heard::default();
         for (_, step) in steps {
             match step {
@@ -628,8 +628,8 @@ fn in_any_interleaving_the_outcomes_are_the_drawn_fates_and_the_sums_close() {
         for rate in Rate::ALL {
             let add = |(a, b): (u64, u64), (c, d): (u64, u64)| (a + c, b + d);
             let slices = groups.map(|tags| matcher.slice(tags).expect("declared").rate(rate));
-            let parts = matcher.parts().all().map(|part| matcher.tally(part).rate(rate));
-            assert_eq!(add(slices[0], slices[1]), parts.fold((0, 0), add), "seed {seed}");
+            let series = matcher.series().all().map(|series| matcher.tally(series).rate(rate));
+            assert_eq!(add(slices[0], slices[1]), series.fold((0, 0), add), "seed {seed}");
         }
         latencies.sort_unstable();
         heard.e2e.sort_unstable();

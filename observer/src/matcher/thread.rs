@@ -16,7 +16,7 @@ use streamgauge_shared::test_file::Test;
 use streamgauge_shared::time::{Nanos, UnixNanos};
 use tokio::sync::{mpsc, oneshot, watch};
 
-use super::{Found, Matcher, Parts, Slices};
+use super::{Found, Matcher, SeriesIndex, Slices};
 use crate::canary::{Floor, News};
 use crate::measure::{
     ClockFacts, Evidence, Facts, Interval, MongodClock, Probing, Recorder, Row, Rows, Snapshot, Starvation,
@@ -240,10 +240,10 @@ impl Peer {
 
 impl Run {
     fn new(brief: Brief) -> Self {
-        let (parts, slices) = (Parts::of(&brief.test), Slices::of(&brief.test));
+        let (series, slices) = (SeriesIndex::of(&brief.test), Slices::of(&brief.test));
         let started_at = brief.clock.now();
         Self {
-            matcher: Matcher::new(brief.run, parts, slices, brief.writers, brief.test.lost_after),
+            matcher: Matcher::new(brief.run, series, slices, brief.writers, brief.test.lost_after),
             recorder: Recorder::new(&brief.test),
             peers: (0..brief.writers).map(|_| Peer::default()).collect(),
             evidence: Evidence::default(),

@@ -9,7 +9,7 @@ use streamgauge_shared::timeline::Latency;
 
 use super::facts::Facts;
 use super::recorder::Recorder;
-use crate::matcher::{Matcher, Part};
+use crate::matcher::{Matcher, Series};
 
 /// Everything a threshold can ask for.
 pub(super) struct Moment<'a> {
@@ -34,7 +34,7 @@ impl<'a> Moment<'a> {
 
     fn ages(&self, latency: Latency) -> &[SignedHistogram] {
         let of = |latency: Latency| {
-            let mut ages = vec![SignedHistogram::default(); self.matcher.parts().count()];
+            let mut ages = vec![SignedHistogram::default(); self.matcher.series().count()];
             if latency.ends_at_arrival() {
                 self.matcher.ages(latency, self.facts.now, &mut ages);
             }
@@ -52,8 +52,8 @@ impl<'a> Moment<'a> {
         }
     }
 
-    fn parts(&self, tags: Tags) -> impl Iterator<Item = Part> {
-        self.matcher.parts().all().filter(move |part| part.matches(tags))
+    fn parts(&self, tags: Tags) -> impl Iterator<Item = Series> {
+        self.matcher.series().all().filter(move |part| part.matches(tags))
     }
 
     /// Arrivals of a latency whose times cannot be believed.

@@ -12,7 +12,7 @@ use streamgauge_shared::time::{Nanos, UnixNanos};
 
 use super::{ClockFacts, Evidence, Facts, Recorder, Snapshot, Starved, WriterFacts, snapshot, watch};
 use crate::canary::FloorFigures;
-use crate::matcher::{Change, Content, Event, Matcher, Parts, Slices};
+use crate::matcher::{Change, Content, Event, Matcher, SeriesIndex, Slices};
 
 /// A run whose facts a test may change before it takes the snapshot.
 pub(crate) struct Fixture {
@@ -40,7 +40,7 @@ impl Fixture {
         let mut test =
             parse(&test, Scale::default(), Scale::default(), |_| Ok(model)).expect("the shipped test").0;
         change(&mut test);
-        let (parts, slices) = (Parts::of(&test), Slices::of(&test));
+        let (parts, slices) = (SeriesIndex::of(&test), Slices::of(&test));
         let matcher = Matcher::new(RunId::from_bits(1), parts, slices, 1, test.lost_after);
         let recorder = Recorder::new(&test);
         let facts = Facts {

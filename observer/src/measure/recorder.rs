@@ -15,7 +15,7 @@ use super::seconds::Seconds;
 use super::stages::Stages;
 use super::watcher::Watcher;
 use super::windows::Windows;
-use crate::matcher::{Entry, Parts, Place, Sink};
+use crate::matcher::{Entry, Place, SeriesIndex, Sink};
 
 /// One latency of one part.
 #[derive(Clone, Debug, Default)]
@@ -54,7 +54,7 @@ impl Recorder {
     /// Nothing counted yet.
     #[must_use]
     pub fn new(test: &Test) -> Self {
-        let parts = Parts::of(test).count();
+        let parts = SeriesIndex::of(test).count();
         let mut slices: Vec<Slice> = Vec::new();
         for threshold in test.thresholds.iter().filter(|threshold| threshold.tags.is_slice()) {
             let tags = threshold.tags;
@@ -224,13 +224,13 @@ impl Measured {
 
 impl Sink for Recorder {
     fn latency(&mut self, place: Place, latency: Latency, value: Option<Nanos>, at: UnixNanos) {
-        self.by_latency[latency as usize][place.part.index].count(value);
+        self.by_latency[latency as usize][place.series.index].count(value);
         let slices =
             self.slices.iter_mut().filter(|slice| slice.latency == latency && place.matches(slice.tags));
         slices.for_each(|slice| slice.measured.count(value));
         if let Some(value) = value {
             self.windows.latency(place, latency, value, at);
-            self.intervals.record(latency, place.part.operation, value);
+            self.intervals.record(latency, place.series.operation, value);
         }
     }
 
@@ -251,7 +251,7 @@ impl Sink for Recorder {
     }
 
     fn marked(&mut self, place: Place, timeline: &Timeline, marks: &Marks, measured: bool) {
-        self.stages.count(place.part.index, timeline, marks, measured);
+        self.stages.count(place.series.index, timeline, marks, measured);
     }
 
     fn settled(&mut self, writer: u16, sequence: u64, arrived: bool) {

@@ -13,7 +13,7 @@ use streamgauge_shared::timeline::{Latency, Timeline};
 
 use super::rows_kept::KeptRows;
 use super::stages;
-use crate::matcher::{Entry, Part};
+use crate::matcher::{Entry, Series};
 
 /// Delivered rows kept at most, the slowest: about 2 MB.
 const DELIVERED_MAX: usize = 10_000;
@@ -41,7 +41,7 @@ pub struct Row {
     /// The operation's number within the writer.
     pub sequence: u64,
     /// Where it belongs.
-    pub part: Part,
+    pub part: Series,
     /// The row's key.
     pub key: String,
     /// What became of it.
@@ -130,7 +130,7 @@ impl Row {
         Self {
             writer,
             sequence,
-            part: entry.part,
+            part: entry.series,
             key: entry.key.to_string(),
             outcome: entry.outcome,
             event: entry.event,
@@ -270,7 +270,7 @@ mod tests {
     use streamgauge_shared::time::UnixNanos;
 
     use super::*;
-    use crate::matcher::Parts;
+    use crate::matcher::SeriesIndex;
     use crate::measure::fixture::Fixture;
 
     fn test() -> Arc<Test> {
@@ -288,7 +288,7 @@ mod tests {
             wall: None,
         };
         let event = observed.map(|_| EventKind::First);
-        let part = Parts::new(1, 1).part(0, 0, Operation::Create);
+        let part = SeriesIndex::new(1, 1).at(0, 0, Operation::Create);
         Row {
             writer: 0,
             sequence,

@@ -25,7 +25,7 @@ use super::recorder::Recorder;
 use super::stages::{self, StageSeries};
 use super::starvation::Starved;
 use super::validity;
-use crate::matcher::{Matcher, Part, Tally};
+use crate::matcher::{Matcher, Series, Tally};
 
 /// Everything known as of one moment.
 #[derive(Clone, Debug)]
@@ -140,7 +140,7 @@ pub fn snapshot(test: &Test, matcher: &Matcher, recorder: &Recorder, facts: &Fac
         report,
         exit_code,
         latencies,
-        stages: recorder.stages().series(test, matcher.parts()),
+        stages: recorder.stages().series(test, matcher.series()),
         scenarios,
         writers: facts.writers.clone(),
         floor: floor::histogram(&facts.floor),
@@ -159,7 +159,7 @@ fn planned_iterations(test: &Test) -> Option<u64> {
 
 /// At the close, count and unmeasured of a latency are the entries that had to have it.
 fn assert_measured(moment: &Moment<'_>) {
-    for part in moment.matcher.parts().all() {
+    for part in moment.matcher.series().all() {
         let measured = |latency: Latency| {
             let measured = &moment.recorder.latency(latency)[part.index];
             measured.histogram.count() + measured.unmeasured
@@ -277,7 +277,7 @@ fn account(moment: &Moment<'_>, phase: Phase) -> AccountReport {
         rejected: count(Outcome::Rejected),
         unknown: count(Outcome::Unknown),
         pending: count(Outcome::Pending),
-        lost_no_row: moment.matcher.parts().all().map(|part| moment.matcher.lost_no_row(part, phase)).sum(),
+        lost_no_row: moment.matcher.series().all().map(|part| moment.matcher.lost_no_row(part, phase)).sum(),
         recovered: if phase == Phase::Run { moment.matcher.recovered() } else { 0 },
     }
 }
@@ -379,7 +379,7 @@ fn processes(facts: &Facts) -> BTreeMap<String, ProcessReport> {
 fn latency_series(test: &Test, moment: &Moment<'_>) -> Vec<LatencySeries> {
     let mut series = Vec::new();
     for part in
-        moment.matcher.parts().all().filter(|part| moment.matcher.account(*part, Phase::Run).entries() > 0)
+        moment.matcher.series().all().filter(|part| moment.matcher.account(*part, Phase::Run).entries() > 0)
     {
         let (scenario, entity) = names(test, part);
         for latency in Latency::ALL.into_iter().filter(|latency| *latency != Latency::IterationDuration) {
@@ -395,7 +395,7 @@ fn latency_series(test: &Test, moment: &Moment<'_>) -> Vec<LatencySeries> {
     series
 }
 
-fn names(test: &Test, part: Part) -> (&str, &str) {
+fn names(test: &Test, part: Series) -> (&str, &str) {
     (&test.scenarios[usize::from(part.scenario)].name, &test.model.entities[usize::from(part.entity)].name)
 }
 
@@ -404,7 +404,7 @@ fn scenario_gauges(test: &Test, moment: &Moment<'_>) -> Vec<ScenarioGauges> {
         let waiting = moment.matcher.waiting(index, moment.facts.now);
         let mut outcomes = [0; Outcome::COUNT];
         let mut operations = Vec::new();
-        for part in moment.matcher.parts().all().filter(|part| part.scenario == index) {
+        for part in moment.matcher.series().all().filter(|part| part.scenario == index) {
             let account = moment.matcher.account(part, Phase::Run);
             Outcome::ALL.iter().for_each(|outcome| outcomes[*outcome as usize] += account.count(*outcome));
             if account.entries() > 0 {

@@ -15,7 +15,7 @@ use streamgauge_shared::test_file::Test;
 use streamgauge_shared::time::Nanos;
 use streamgauge_shared::timeline::Timeline;
 
-use crate::matcher::Parts;
+use crate::matcher::SeriesIndex;
 
 /// Both ends of a stage.
 type Ends = (Point, Point);
@@ -106,7 +106,7 @@ impl Stages {
     }
 
     /// One series for each part and stage that had a row.
-    pub(super) fn series(&self, test: &Test, parts: Parts) -> Vec<StageSeries> {
+    pub(super) fn series(&self, test: &Test, parts: SeriesIndex) -> Vec<StageSeries> {
         if self.by.is_empty() {
             return Vec::new();
         }

@@ -159,7 +159,7 @@ mod tests {
     use streamgauge_shared::threshold::{Counter, Rate};
 
     use super::*;
-    use crate::matcher::Parts;
+    use crate::matcher::SeriesIndex;
 
     const E2E: Metric = Metric::Latency(Latency::CdcE2eLatency);
     const SUCCESS: Metric = Metric::Rate(Rate::CdcSuccessRate);
@@ -169,7 +169,7 @@ mod tests {
     }
 
     fn place(group: u16) -> Place {
-        Place { part: Parts::new(1, 1).part(0, 0, Operation::Create), group: Some(group), stage: None }
+        Place { series: SeriesIndex::new(1, 1).at(0, 0, Operation::Create), group: Some(group), stage: None }
     }
 
     #[test]

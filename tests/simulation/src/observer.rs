@@ -4,7 +4,9 @@ use std::collections::{BTreeMap, HashMap};
 
 use streamgauge_observer::canary::FloorFigures;
 use streamgauge_observer::intake::{Slot, shifted};
-use streamgauge_observer::matcher::{Change, Content, Entry, Event, Matcher, Parts, Place, Sink, Slices};
+use streamgauge_observer::matcher::{
+    Change, Content, Entry, Event, Matcher, Place, SeriesIndex, Sink, Slices,
+};
 use streamgauge_observer::measure::{
     ClockFacts, Evidence, Facts, Recorder, Snapshot, Starved, WriterClock, WriterFacts, snapshot, watch,
 };
@@ -71,7 +73,7 @@ pub(crate) struct Observer {
 impl Observer {
     pub(crate) fn new(test: Test, writers: &[Writer], network: bool, lost_after: Nanos) -> Self {
         let count = u16::try_from(writers.len()).expect("a few writers");
-        let (parts, slices) = (Parts::of(&test), Slices::of(&test));
+        let (parts, slices) = (SeriesIndex::of(&test), Slices::of(&test));
         let ours = identity("ours", 0);
         Self {
             matcher: Matcher::new(RUN, parts, slices, count, lost_after),

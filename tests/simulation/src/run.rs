@@ -537,7 +537,7 @@ impl World {
         }
         counts.insert("recovered", matcher.recovered());
         if self.truth.close.is_some() && self.faults.lost_after_ns > 100_000 * MS {
-            let lost = matcher.parts().all().map(|part| matcher.lost_no_row(part, Phase::Run));
+            let lost = matcher.series().all().map(|part| matcher.lost_no_row(part, Phase::Run));
             counts.insert("no_row", lost.sum());
         }
         counts.retain(|_, count| *count > 0);

@@ -1,13 +1,13 @@
-//! A part of a run: one operation on one entity in one scenario. Every figure is kept by part and summed.
+//! A series: one operation on one entity in one scenario. Every figure is kept by series and summed.
 
 use streamgauge_shared::account::Operation;
 use streamgauge_shared::test_file::Test;
 use streamgauge_shared::threshold::Tags;
 
-/// One part. Indexes are those of the test.
+/// One series. Indexes are those of the test.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Part {
-    /// Its place in a dense list of all parts.
+pub struct Series {
+    /// Its place in a dense list of all series.
     pub index: usize,
     /// Index into the test's scenarios.
     pub scenario: u16,
@@ -17,26 +17,26 @@ pub struct Part {
     pub operation: Operation,
 }
 
-/// A part, and what an operation has besides that only declared slices are counted by.
+/// A series, and what an operation has besides that only declared slices are counted by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Place {
-    /// Its part.
-    pub part: Part,
+    /// Its series.
+    pub series: Series,
     /// Index into the test's groups.
     pub group: Option<u16>,
     /// Index into the test's stages.
     pub stage: Option<u16>,
 }
 
-/// All parts of a test.
+/// All series of a test.
 #[derive(Clone, Copy, Debug)]
-pub struct Parts {
+pub struct SeriesIndex {
     scenarios: u16,
     entities: u16,
 }
 
-impl Parts {
-    /// The parts of a test.
+impl SeriesIndex {
+    /// The series of a test.
     ///
     /// # Panics
     /// When it has no scenario, no entity, or more than 65535 of either.
@@ -46,7 +46,7 @@ impl Parts {
         Self::new(narrow(test.scenarios.len()), narrow(test.model.entities.len()))
     }
 
-    /// The parts of a test with so many scenarios and entities; at least one of each.
+    /// The series of a test with so many scenarios and entities; at least one of each.
     ///
     /// # Panics
     /// When either number is zero.
@@ -64,18 +64,17 @@ impl Parts {
 
     /// One of them. Indexes beyond the test's are a broken peer: they count as the last.
     #[must_use]
-    pub fn part(self, scenario: u16, entity: u16, operation: Operation) -> Part {
+    pub fn at(self, scenario: u16, entity: u16, operation: Operation) -> Series {
         let (scenario, entity) = (scenario.min(self.scenarios - 1), entity.min(self.entities - 1));
         let row = usize::from(scenario) * usize::from(self.entities) + usize::from(entity);
-        Part { index: row * Operation::COUNT + operation as usize, scenario, entity, operation }
+        Series { index: row * Operation::COUNT + operation as usize, scenario, entity, operation }
     }
 
     /// All of them in the order of their indexes.
-    pub fn all(self) -> impl Iterator<Item = Part> {
+    pub fn all(self) -> impl Iterator<Item = Series> {
         (0..self.scenarios).flat_map(move |scenario| {
-            (0..self.entities).flat_map(move |entity| {
-                Operation::ALL.map(|operation| self.part(scenario, entity, operation))
-            })
+            (0..self.entities)
+                .flat_map(move |entity| Operation::ALL.map(|operation| self.at(scenario, entity, operation)))
         })
     }
 }
@@ -84,14 +83,14 @@ impl Place {
     /// Whether a threshold's tags name it.
     #[must_use]
     pub fn matches(&self, tags: Tags) -> bool {
-        self.part.matches(tags)
+        self.series.matches(tags)
             && tags.group.is_none_or(|group| Some(group) == self.group)
             && tags.stage.is_none_or(|stage| Some(stage) == self.stage)
     }
 }
 
-impl Part {
-    /// Whether a threshold's tags name this part, whatever they say of group and stage.
+impl Series {
+    /// Whether a threshold's tags name this series, whatever they say of group and stage.
     #[must_use]
     pub fn matches(&self, tags: Tags) -> bool {
         tags.scenario.is_none_or(|scenario| scenario == self.scenario)
@@ -106,13 +105,13 @@ mod tests {
 
     #[test]
     fn parts_are_numbered_densely() {
-        let parts = Parts::new(2, 3);
-        let indexes: Vec<usize> = parts.all().map(|part| part.index).collect();
-        assert_eq!(indexes, (0..parts.count()).collect::<Vec<_>>());
+        let series = SeriesIndex::new(2, 3);
+        let indexes: Vec<usize> = series.all().map(|series| series.index).collect();
+        assert_eq!(indexes, (0..series.count()).collect::<Vec<_>>());
         let narrowed =
             Tags { scenario: Some(1), entity: None, operation: Some(Operation::Delete), ..Tags::default() };
-        assert_eq!(parts.all().filter(|part| part.matches(narrowed)).count(), 3);
-        let place = Place { part: parts.part(1, 0, Operation::Delete), group: Some(4), stage: None };
+        assert_eq!(series.all().filter(|series| series.matches(narrowed)).count(), 3);
+        let place = Place { series: series.at(1, 0, Operation::Delete), group: Some(4), stage: None };
         assert!(place.matches(narrowed) && place.matches(Tags { group: Some(4), ..narrowed }));
         assert!(!place.matches(Tags { group: Some(3), ..narrowed }));
         assert!(!place.matches(Tags { stage: Some(0), ..narrowed }), "without a stage it is in none");
