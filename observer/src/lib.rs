@@ -2,7 +2,8 @@
 //! says it wrote, and serves the figures on one port.
 //!
 //! Data flows one way: `intake` and `stream` bring in what happened, `matcher` decides what it means,
-//! `measure` counts, and `metrics`, `http` and `report` render snapshots. `lifecycle` starts and ends runs.
+//! `measure` counts, `run` puts them together and conducts a run, and `metrics`, `http` and `report` render
+//! snapshots. `lifecycle` starts and ends the process.
 
 pub mod canary;
 pub mod cli;

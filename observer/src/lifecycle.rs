@@ -14,8 +14,7 @@ use tokio::task::JoinSet;
 
 use crate::cli::Serve;
 use crate::http;
-use crate::matcher::thread::Input;
-use crate::run::Observer;
+use crate::run::{Input, Observer};
 use crate::stream::{MongoAddress, StartError};
 
 /// How often a MongoDB that is not up is asked again.

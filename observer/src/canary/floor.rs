@@ -3,8 +3,10 @@
 use std::collections::VecDeque;
 
 use streamgauge_shared::histogram::SignedHistogram;
-use streamgauge_shared::stamp::{RunId, Stamp};
+use streamgauge_shared::stamp::RunId;
 use streamgauge_shared::time::UnixNanos;
+
+use crate::stream::Sighting;
 
 /// Writes that may wait for their event: ten minutes of a silent stream. Past it the oldest is given up and
 /// counts from then on with the age it had.
@@ -27,17 +29,6 @@ pub enum News {
     },
     /// There is no canary from now on, and why.
     Stopped(String),
-}
-
-/// A canary's document in the change stream; it may be another observer's.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Sighting {
-    /// What it says of its write.
-    pub stamp: Stamp,
-    /// When the reply that holds it arrived.
-    pub observed: UnixNanos,
-    /// Whether that time can be believed.
-    pub measured: bool,
 }
 
 /// The canary of one run.
@@ -137,6 +128,7 @@ impl Floor {
 #[cfg(test)]
 mod tests {
     use streamgauge_shared::histogram::Quantile;
+    use streamgauge_shared::stamp::Stamp;
     use streamgauge_shared::time::Nanos;
 
     use super::*;

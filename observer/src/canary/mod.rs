@@ -10,7 +10,7 @@
 //! `journal=` in the URI. A floor that forced `w: majority` would not be comparable with a sink that does not,
 //! and on a single node would make the server flush its journal early for the sink's writes too.
 //!
-//! **Traces**: one document in the collection [`COLLECTION`] of the watched database, replaced by each write.
+//! **Traces**: one document in the collection [`CANARY_COLLECTION`](crate::stream::CANARY_COLLECTION) of the watched database, replaced by each write.
 //! The collection is dropped at the end of the run, and, for the sake of an observer that was killed, at the
 //! start of the next one. Another observer of the same database is not disturbed by that: its next write
 //! makes the collection anew, and the event of the last one is in the oplog already.
@@ -18,10 +18,5 @@
 mod floor;
 mod task;
 
-pub use floor::{Floor, FloorFigures, News, Sighting};
+pub use floor::{Floor, FloorFigures, News};
 pub use task::Canary;
-
-/// The collection that holds the canary's document while a run goes on.
-pub const COLLECTION: &str = "streamgauge_canary";
-/// The field that holds the stamp.
-pub(crate) const STAMP_FIELD: &str = "stamp";

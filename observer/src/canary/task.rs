@@ -12,9 +12,8 @@ use streamgauge_shared::time::Nanos;
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 
-use super::{COLLECTION, News, STAMP_FIELD};
-use crate::matcher::thread::Input;
-use crate::stream::MongoAddress;
+use super::News;
+use crate::stream::{CANARY_COLLECTION, CANARY_STAMP_FIELD, MongoAddress};
 
 /// One write in each step of this length.
 const STEP: Nanos = Nanos::from_secs(1);
@@ -49,8 +48,10 @@ impl Canary {
         run: RunId,
         clock: Clock,
     ) -> Result<Self, String> {
-        if model.entities.iter().any(|entity| entity.landing.collection == COLLECTION) {
-            return Err(format!("the model uses the collection '{COLLECTION}', which is the canary's"));
+        if model.entities.iter().any(|entity| entity.landing.collection == CANARY_COLLECTION) {
+            return Err(format!(
+                "the model uses the collection '{CANARY_COLLECTION}', which is the canary's"
+            ));
         }
         let database = address.connect().await.map_err(|error| address.reason(&error))?;
         let canary = Self { database, run, clock, running: None };
@@ -67,7 +68,7 @@ impl Canary {
     }
 
     /// Begins to write; says so to `inputs` before each write.
-    pub fn start(&mut self, address: MongoAddress, inputs: mpsc::Sender<Input>) {
+    pub fn start<I: From<News> + Send + 'static>(&mut self, address: MongoAddress, inputs: mpsc::Sender<I>) {
         let (stop, stopped) = oneshot::channel();
         let writing =
             Writing { collection: self.collection(), run: self.run, clock: self.clock, address, inputs };
@@ -91,7 +92,7 @@ impl Canary {
         });
         if !matches!(cleaned.await, Ok(Ok(()))) {
             tracing::warn!(
-                "the canary's collection '{COLLECTION}' could not be dropped: the next run does it, or drop it by hand"
+                "the canary's collection '{CANARY_COLLECTION}' could not be dropped: the next run does it, or drop it by hand"
             );
         }
         if let Some(task) = abort {
@@ -101,7 +102,7 @@ impl Canary {
     }
 
     fn collection(&self) -> Collection<Document> {
-        self.database.collection(COLLECTION)
+        self.database.collection(CANARY_COLLECTION)
     }
 
     fn stamp(&self, sequence: u64) -> Stamp {
@@ -109,15 +110,15 @@ impl Canary {
     }
 }
 
-struct Writing {
+struct Writing<I> {
     collection: Collection<Document>,
     run: RunId,
     clock: Clock,
     address: MongoAddress,
-    inputs: mpsc::Sender<Input>,
+    inputs: mpsc::Sender<I>,
 }
 
-impl Writing {
+impl<I: From<News> + Send + 'static> Writing<I> {
     /// Writes once in every step until the user's right to do so is gone, or nobody listens. One write at a
     /// time: one that takes longer than a step leaves out the steps in between.
     async fn go_on(self, mut stop: oneshot::Receiver<()>) {
@@ -137,7 +138,7 @@ impl Writing {
             let Ok(permit) = self.inputs.reserve().await else { return };
             // After the wait for the queue, right before the write.
             let sent = self.clock.now();
-            permit.send(Input::Canary(News::Sent { sequence, at: sent }));
+            permit.send(News::Sent { sequence, at: sent }.into());
             let stamp = Stamp { run: self.run, writer: 0, sequence, sent };
             let Err(error) = write(&self.collection, stamp).await else { continue };
             if !self.tell(News::Withdrawn { sequence }).await {
@@ -157,7 +158,7 @@ impl Writing {
     }
 
     async fn tell(&self, news: News) -> bool {
-        self.inputs.send(Input::Canary(news)).await.is_ok()
+        self.inputs.send(news.into()).await.is_ok()
     }
 }
 
@@ -174,7 +175,7 @@ fn due(step: u32) -> Nanos {
 }
 
 async fn write(collection: &Collection<Document>, stamp: Stamp) -> Result<(), Error> {
-    let document = doc! { STAMP_FIELD: stamp.to_string() };
+    let document = doc! { CANARY_STAMP_FIELD: stamp.to_string() };
     let own = doc! { "_id": stamp.run.to_string() };
     collection.replace_one(own, document).upsert(true).await.map(drop)
 }
@@ -189,7 +190,7 @@ fn forbidden(error: &Error) -> bool {
 
 fn no_permission(address: &MongoAddress) -> String {
     format!(
-        "the user of --mongo may not write to the collection '{COLLECTION}' of database '{}': grant it readWrite on that collection, or give --no-canary",
+        "the user of --mongo may not write to the collection '{CANARY_COLLECTION}' of database '{}': grant it readWrite on that collection, or give --no-canary",
         address.database()
     )
 }

@@ -3,8 +3,7 @@
 use serde_json::Value;
 use tokio::sync::oneshot;
 
-use crate::matcher::thread::Input;
-use crate::run::Observer;
+use crate::run::{Input, Observer};
 
 /// What comes before writer and sequence.
 pub(super) const PATH: &str = "/api/rows/";

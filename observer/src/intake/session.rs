@@ -14,7 +14,7 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::sync::mpsc;
 use tokio::time::sleep;
 
-use crate::matcher::thread::{Input, OUTBOX_MAX};
+use super::{FromWriter, OUTBOX_MAX};
 
 /// How long a connection may take to say hello.
 const HELLO_MAX: Duration = Duration::from_secs(5);
@@ -63,11 +63,11 @@ impl Slot {
 }
 
 /// A writer that may take part.
-pub struct Admission {
+pub struct Admission<I> {
     /// Its index.
     pub writer: u16,
     /// Where its messages go.
-    pub inputs: mpsc::Sender<Input>,
+    pub inputs: mpsc::Sender<I>,
     /// Shared with its other connections.
     pub slot: Arc<Mutex<Slot>>,
     /// What is known of its clock, shared by its connections: how its times become ours.
@@ -77,9 +77,9 @@ pub struct Admission {
 }
 
 /// What becomes of a writer that says hello.
-pub enum Decision {
+pub enum Decision<I> {
     /// It takes part in a run.
-    Takes(Admission),
+    Takes(Admission<I>),
     /// Its run is over: it comes back for the verdict.
     Over {
         /// Its index.
@@ -120,10 +120,11 @@ pub enum SessionError {
 ///
 /// # Errors
 /// Why the connection ended early; nothing is lost, the writer sends again what was not acknowledged.
-pub async fn serve<S, F>(stream: S, admit: impl FnOnce(Hello) -> F) -> Result<(), SessionError>
+pub async fn serve<S, F, I>(stream: S, admit: impl FnOnce(Hello) -> F) -> Result<(), SessionError>
 where
     S: AsyncRead + AsyncWrite,
-    F: Future<Output = Result<Decision, Failure>>,
+    F: Future<Output = Result<Decision<I>, Failure>>,
+    I: From<FromWriter>,
 {
     let (mut reader, mut writer) = tokio::io::split(stream);
     let mut decoder = Decoder::default();
@@ -143,7 +144,8 @@ where
         (slot.next_record, slot.generation)
     };
     let (outbox, mut waiting) = mpsc::channel(OUTBOX_MAX);
-    let attached = admission.inputs.send(Input::Attached { writer: admission.writer, outbox }).await;
+    let attached =
+        admission.inputs.send(FromWriter::Attached { writer: admission.writer, outbox }.into()).await;
     if attached.is_err() {
         return Ok(());
     }
@@ -156,7 +158,7 @@ where
     let is_current = admission.slot.lock().generation == generation;
     if is_current {
         // The run may be over: then nobody needs to know.
-        drop(admission.inputs.send(Input::Detached { writer: admission.writer }).await);
+        drop(admission.inputs.send(FromWriter::Detached { writer: admission.writer }.into()).await);
     }
     result
 }
@@ -177,11 +179,11 @@ async fn hello<R: AsyncRead + Unpin>(reader: &mut R, decoder: &mut Decoder) -> R
 }
 
 /// Exchanges times with the writer until the offset is known well enough for its first row.
-async fn compare_clocks<R: AsyncRead + Unpin, W: AsyncWrite + Unpin>(
+async fn compare_clocks<R: AsyncRead + Unpin, W: AsyncWrite + Unpin, I: From<FromWriter>>(
     reader: &mut R,
     writer: &mut W,
     decoder: &mut Decoder,
-    admission: &Admission,
+    admission: &Admission<I>,
 ) -> Result<(), SessionError> {
     let exchanges = async {
         let mut bytes = vec![0; READ_BYTES];
@@ -220,18 +222,18 @@ async fn compare_clocks<R: AsyncRead + Unpin, W: AsyncWrite + Unpin>(
 }
 
 /// Tells the run what is known of the writer's clock.
-async fn tell_clock(admission: &Admission) {
+async fn tell_clock<I: From<FromWriter>>(admission: &Admission<I>) {
     let standing = Box::new(admission.peer_clock.lock().standing().clone());
     // A run that is over does not need to know.
-    drop(admission.inputs.send(Input::Clock { writer: admission.writer, standing }).await);
+    drop(admission.inputs.send(FromWriter::Clock { writer: admission.writer, standing }.into()).await);
 }
 
 /// Reads messages and hands them to the run, which is waited for: a slow run slows the writer's ledger, not
 /// its load.
-async fn receive<R: AsyncRead + Unpin>(
+async fn receive<R: AsyncRead + Unpin, I: From<FromWriter>>(
     reader: &mut R,
     decoder: &mut Decoder,
-    admission: &Admission,
+    admission: &Admission<I>,
     generation: u64,
 ) -> Result<(), SessionError> {
     let mut bytes = vec![0; READ_BYTES];
@@ -249,7 +251,7 @@ async fn receive<R: AsyncRead + Unpin>(
                 messages.push(shifted(message, &admission.peer_clock.lock()));
             }
         }
-        let batch = Input::Messages { writer: admission.writer, messages };
+        let batch = FromWriter::Messages { writer: admission.writer, messages }.into();
         if admission.inputs.send(batch).await.is_err() {
             // The run is over; the other half still has to write its verdict.
             return std::future::pending().await;
@@ -308,10 +310,10 @@ fn shift_status(status: &mut Status, clock: &PeerClock) {
 }
 
 /// Writes what the run has for the writer and asks for its clock, until the run lets go of the connection.
-async fn transmit<W: AsyncWrite + Unpin>(
+async fn transmit<W: AsyncWrite + Unpin, I>(
     writer: &mut W,
     waiting: &mut mpsc::Receiver<ToWriter>,
-    admission: &Admission,
+    admission: &Admission<I>,
 ) -> Result<(), SessionError> {
     let mut batch = Vec::with_capacity(WRITE_BATCH);
     let mut probes = 0;
@@ -386,7 +388,7 @@ mod tests {
 
     /// Says hello to a session that decides this way, answers its clock probes, sends more once it is ready,
     /// and returns every other message until the session closes.
-    async fn answers(decision: Result<Decision, Failure>, more: &[ToObserver]) -> Vec<ToWriter> {
+    async fn answers(decision: Result<Decision<FromWriter>, Failure>, more: &[ToObserver]) -> Vec<ToWriter> {
         let (mut ours, theirs) = tokio::io::duplex(1 << 16);
         let clock = Clock::start();
         let talk = async {
@@ -454,14 +456,16 @@ mod tests {
         let admission =
             Admission { writer: 0, inputs, slot: Arc::default(), peer_clock: Arc::clone(&peer_clock), clock };
         let carried = async {
-            let Some(Input::Attached { outbox, .. }) = run.recv().await else { panic!("attached first") };
-            let Some(Input::Clock { standing, .. }) = run.recv().await else { panic!("then the clock") };
+            let Some(FromWriter::Attached { outbox, .. }) = run.recv().await else {
+                panic!("attached first")
+            };
+            let Some(FromWriter::Clock { standing, .. }) = run.recv().await else { panic!("then the clock") };
             assert_eq!(standing.exchanges, u64::from(FIRST_EXCHANGES), "before the writer may send rows");
             assert_eq!((standing.bound, standing.contradiction), (Some(Nanos::ZERO), None));
             let messages = loop {
                 match run.recv().await {
-                    Some(Input::Messages { messages, .. }) if messages.is_empty() => {}
-                    Some(Input::Messages { messages, .. }) => break messages,
+                    Some(FromWriter::Messages { messages, .. }) if messages.is_empty() => {}
+                    Some(FromWriter::Messages { messages, .. }) => break messages,
                     _ => panic!("then the records"),
                 }
             };
@@ -472,7 +476,7 @@ mod tests {
             assert_eq!(numbers.collect::<Vec<_>>(), [0, 1], "the one sent twice is here once");
             // Letting go of the connection ends the session.
             drop(outbox);
-            assert!(matches!(run.recv().await, Some(Input::Detached { writer: 0 })));
+            assert!(matches!(run.recv().await, Some(FromWriter::Detached { writer: 0 })));
         };
         let records = [record(0), record(0), record(1)];
         let (answers, ()) = tokio::join!(answers(Ok(Decision::Takes(admission)), &records), carried);

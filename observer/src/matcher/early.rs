@@ -4,7 +4,8 @@ use streamgauge_shared::account::{EventKind, Operation, Phase};
 use streamgauge_shared::timeline::Latency;
 
 use super::window::Window;
-use super::{Change, EARLY_MAX, Event, Matcher, Place, Sink, duplicate};
+use super::{EARLY_MAX, Matcher, Place, Sink, duplicate};
+use crate::stream::{Change, Event};
 
 impl Matcher {
     /// An event of this run that the record of its operation does not explain yet.

@@ -6,16 +6,8 @@ use streamgauge_shared::marks::Marks;
 use streamgauge_shared::time::UnixNanos;
 use streamgauge_shared::timeline::Timeline;
 
-use super::{Change, Event, Place, Series};
-
-/// What some columns of an arrived row say.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Content {
-    /// The digest of their canonical forms.
-    Digest(u64),
-    /// Not all of them are there to be compared.
-    Unchecked,
-}
+use super::{Place, Series};
+use crate::stream::{Change, Content, Event};
 
 /// An operation and what is known of it.
 #[derive(Clone, Debug)]

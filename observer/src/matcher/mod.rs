@@ -14,10 +14,9 @@ mod keys;
 mod lookup;
 mod series;
 mod tally;
-pub mod thread;
 mod window;
 
-pub use entry::{Content, Entry};
+pub use entry::Entry;
 pub use lookup::Found;
 pub use series::{Place, Series, SeriesIndex};
 pub use tally::{Checks, Slices, Tally};
@@ -31,6 +30,7 @@ use streamgauge_shared::stamp::{RunId, Stamp};
 use streamgauge_shared::time::{Nanos, UnixNanos};
 use streamgauge_shared::timeline::{Latency, Timeline};
 
+use crate::stream::{Change, Event};
 use keys::Keys;
 use tally::Tallies;
 use window::Window;
@@ -43,48 +43,6 @@ pub const LOST_KEPT_MAX: usize = 100_000;
 pub const EARLY_MAX: usize = 100_000;
 /// Matched deletes remembered, so that a replay of one is a duplicate and not foreign.
 pub const DELETES_KEPT_MAX: usize = 100_000;
-
-/// An event as decoded.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Event {
-    /// When the reply that holds it arrived.
-    pub observed: UnixNanos,
-    /// Whether that time is to be believed.
-    pub measured: bool,
-    /// `wallTime`, if the server gives one.
-    pub wall: Option<UnixNanos>,
-    /// The marks that the pipeline left; absent where the model names none.
-    pub marks: Option<Box<Marks>>,
-    /// What it says.
-    pub change: Change,
-}
-
-/// What an event says.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Change {
-    /// A row with a stamp.
-    Stamped {
-        /// Index into the model's entities.
-        entity: u16,
-        /// Its stamp.
-        stamp: Stamp,
-        /// What its verified columns say.
-        content: Content,
-        /// What the columns of each check of the entity say, by index into the test's checks.
-        checks: Vec<(u16, Content)>,
-    },
-    /// A row is gone.
-    Deleted {
-        /// Index into the model's entities.
-        entity: u16,
-        /// Its key in canonical form.
-        key: String,
-    },
-    /// A row of the run's collections that carries no stamp.
-    Unstamped,
-    /// Not a change event that can be read.
-    Undecodable,
-}
 
 /// What the matcher tells as it goes; the recorder listens.
 pub trait Sink {

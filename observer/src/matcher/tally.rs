@@ -6,7 +6,8 @@ use streamgauge_shared::ledger::Written;
 use streamgauge_shared::test_file::Test;
 use streamgauge_shared::threshold::{Rate, Tags};
 
-use super::{Change, Content, Entry, Event, Series, SeriesIndex};
+use super::{Entry, Series, SeriesIndex};
+use crate::stream::{Change, Content, Event};
 
 /// The checks made on the operations of the measured phase, besides "arrived", which the account holds.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -8,6 +8,7 @@ use rand::{RngExt, SeedableRng};
 use streamgauge_shared::threshold::{Rate, Tags};
 
 use super::*;
+use crate::stream::Content;
 
 const RUN: RunId = RunId::from_bits(0xc0ffee);
 const SECOND: i64 = 1_000_000_000;

@@ -10,6 +10,7 @@ use streamgauge_shared::timeline::Latency;
 
 use super::figures::Moment;
 use super::validity::Add;
+use crate::stream::MongodClock;
 
 /// The bound as a share of the headline's median above which the figures are weaker than they look.
 const BOUND_OF_MEDIAN_MAX: f64 = 0.1;
@@ -29,15 +30,6 @@ pub struct ClockFacts {
     pub mongod: Option<MongodClock>,
     /// What a test clock of the observer does.
     pub test_clock: Option<String>,
-}
-
-/// mongod's clock against the observer's.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct MongodClock {
-    /// What it is ahead.
-    pub offset: Nanos,
-    /// How far the offset can be off.
-    pub bound: Nanos,
 }
 
 /// What is known of one writer's clock.

@@ -12,7 +12,8 @@ use streamgauge_shared::time::{Nanos, UnixNanos};
 
 use super::{ClockFacts, Evidence, Facts, Recorder, Snapshot, Starved, WriterFacts, snapshot, watch};
 use crate::canary::FloorFigures;
-use crate::matcher::{Change, Content, Event, Matcher, SeriesIndex, Slices};
+use crate::matcher::{Matcher, SeriesIndex, Slices};
+use crate::stream::{Change, Content, Event};
 
 /// A run whose facts a test may change before it takes the snapshot.
 pub(crate) struct Fixture {

@@ -30,7 +30,7 @@ mod watcher;
 mod watcher_tests;
 mod windows;
 
-pub use clock::{ClockFacts, MongodClock, WriterClock};
+pub use clock::{ClockFacts, WriterClock};
 pub use facts::{Evidence, Facts, WriterFacts};
 pub use intervals::{Interval, Intervals};
 pub use probe::{Probing, Totals};

@@ -7,7 +7,7 @@ use streamgauge_shared::threshold::{Expression, Metric, Tags, Threshold};
 use streamgauge_shared::time::{Nanos, UnixNanos};
 
 use super::fixture::{Fixture, opened};
-use crate::matcher::Content;
+use crate::stream::Content;
 
 fn threshold(name: &str, text: &str) -> Threshold {
     let metric = Metric::from_name(name).expect("a metric");

@@ -10,11 +10,10 @@ use streamgauge_shared::stamp::Stamp;
 use streamgauge_shared::test_file::{Check, Column, ColumnType, DELETED_MARK, Entity, Test};
 use streamgauge_shared::time::UnixNanos;
 
+use super::event::{CANARY_COLLECTION, CANARY_STAMP_FIELD, Change, Content, Event, Sighting};
 use super::mark;
 use super::reader::Reply;
 use super::value::{Canonical, canonical};
-use crate::canary::{self, Sighting};
-use crate::matcher::{Change, Content, Event};
 
 /// Reads the events of a run's collections.
 #[derive(Clone, Debug)]
@@ -166,7 +165,7 @@ impl Decoder {
         let collection = document.get_document("ns").and_then(|ns| ns.get_str("coll"));
         let Ok(collection) = collection else { return Document::Row(Change::Undecodable, None) };
         let Some(landing) = self.collections.get(collection) else {
-            let canary = if collection == canary::COLLECTION { canary_stamp(document) } else { None };
+            let canary = if collection == CANARY_COLLECTION { canary_stamp(document) } else { None };
             return canary.map_or(Document::Elsewhere, Document::Canary);
         };
         let row = match operation {
@@ -285,7 +284,7 @@ impl Field {
 
 /// The stamp of a canary's document; one without is nobody's canary.
 fn canary_stamp(document: &RawDocument) -> Option<Stamp> {
-    document.get_document("fullDocument").ok()?.get_str(canary::STAMP_FIELD).ok()?.parse().ok()
+    document.get_document("fullDocument").ok()?.get_str(CANARY_STAMP_FIELD).ok()?.parse().ok()
 }
 
 /// The digest of some columns of a row: unchecked unless all of them are there and have a canonical form.
@@ -548,16 +547,16 @@ mod tests {
     #[test]
     fn a_canary_is_no_event_of_a_row() {
         let canary = |operation: &str, row: mongodb::bson::Document| {
-            let ns = doc! { "db": "shop", "coll": canary::COLLECTION };
+            let ns = doc! { "db": "shop", "coll": CANARY_COLLECTION };
             let event = doc! { "operationType": operation, "ns": ns, "fullDocument": row };
             Decoder::new(&test()).document(&RawDocumentBuf::try_from(&event).expect("a document"))
         };
-        let stamp = match canary("replace", doc! { canary::STAMP_FIELD: STAMP }) {
+        let stamp = match canary("replace", doc! { CANARY_STAMP_FIELD: STAMP }) {
             Document::Canary(stamp) => stamp,
             _ => panic!("a canary"),
         };
         assert_eq!(stamp.to_string(), STAMP);
-        for row in [doc! {}, doc! { canary::STAMP_FIELD: "1.2.3" }, doc! { canary::STAMP_FIELD: 7 }] {
+        for row in [doc! {}, doc! { CANARY_STAMP_FIELD: "1.2.3" }, doc! { CANARY_STAMP_FIELD: 7 }] {
             assert!(matches!(canary("insert", row), Document::Elsewhere));
         }
     }

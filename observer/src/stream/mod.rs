@@ -7,6 +7,7 @@
 
 mod attention;
 mod decode;
+mod event;
 mod mark;
 mod mongod_clock;
 mod pipeline;
@@ -16,7 +17,26 @@ mod value;
 
 pub(crate) use attention::WAIT_MAX;
 pub use decode::{Decoded, Decoder};
-pub use mongod_clock::follow_mongod;
+pub use event::{CANARY_COLLECTION, CANARY_STAMP_FIELD, Change, Content, Event, Sighting};
+pub use mongod_clock::{MongodClock, follow_mongod};
 pub use pipeline::Watched;
 pub use reader::{Reader, Reply};
 pub use server::{MongoAddress, Server, StartError};
+
+use streamgauge_shared::exit_code::Failure;
+
+/// What the change stream puts out.
+pub enum FromStream {
+    /// A reply of the server.
+    Reply(Reply),
+    /// The stream failed and was opened anew.
+    Resumed,
+    /// The stream lost its history: what happened in between was never seen.
+    Gap,
+    /// An attempt to read or to reopen the stream failed.
+    Error,
+    /// The stream is of no use any more.
+    Failed(Failure),
+    /// mongod said what its clock shows.
+    MongodClock(MongodClock),
+}

@@ -8,9 +8,7 @@ use streamgauge_shared::time::{Nanos, UnixNanos};
 use tokio::sync::mpsc;
 use tokio::time::{sleep, timeout};
 
-use super::MongoAddress;
-use crate::matcher::thread::Input;
-use crate::measure::MongodClock;
+use super::{FromStream, MongoAddress};
 
 /// How far apart the questions are.
 const EVERY: Duration = Duration::from_secs(1);
@@ -19,9 +17,22 @@ const ANSWER_MAX: Duration = Duration::from_secs(2);
 /// Half of what `localTime` cuts off: it stands for the middle of its millisecond.
 const HALF_MILLI: Nanos = Nanos(500_000);
 
+/// mongod's clock against the observer's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct MongodClock {
+    /// What it is ahead.
+    pub offset: Nanos,
+    /// How far the offset can be off.
+    pub bound: Nanos,
+}
+
 /// Asks for mongod's clock until it is dropped, and tells the run what it knows. A MongoDB that does not
 /// answer leaves the offset unknown, and is the change stream's business.
-pub async fn follow_mongod(address: &MongoAddress, clock: Clock, inputs: mpsc::Sender<Input>) {
+pub async fn follow_mongod<I: From<FromStream>>(
+    address: &MongoAddress,
+    clock: Clock,
+    inputs: mpsc::Sender<I>,
+) {
     let Ok(database) = address.connect().await else { return };
     let admin = database.client().database("admin");
     let mut estimator = Estimator::default();
@@ -39,7 +50,7 @@ pub async fn follow_mongod(address: &MongoAddress, clock: Clock, inputs: mpsc::S
                 let offset = estimate.offset();
                 let known = MongodClock { offset, bound: estimate.error_of(offset) };
                 // A run with a full queue hears of it the next time.
-                drop(inputs.try_send(Input::MongodClock(known)));
+                drop(inputs.try_send(FromStream::MongodClock(known).into()));
             }
         }
         sleep(EVERY).await;

@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use mongodb::bson::{Bson, Document, RawDocumentBuf, doc};
 use streamgauge_shared::test_file::{Check, DELETED_MARK, Model};
 
-use crate::canary;
+use super::event::{CANARY_COLLECTION, CANARY_STAMP_FIELD};
 
 /// What a run's stream is opened for.
 #[derive(Clone, Debug)]
@@ -60,9 +60,8 @@ pub(super) fn stages(
     paths.extend([DELETED_MARK, "op"].map(str::to_owned));
     if watched.canary {
         // Not its drop: the canary's collection goes at the end of a run, its own or another observer's.
-        wanted
-            .push(doc! { "ns.coll": canary::COLLECTION, "operationType": { "$in": ["insert", "replace"] } });
-        paths.insert(canary::STAMP_FIELD.to_owned());
+        wanted.push(doc! { "ns.coll": CANARY_COLLECTION, "operationType": { "$in": ["insert", "replace"] } });
+        paths.insert(CANARY_STAMP_FIELD.to_owned());
     }
     fields.extend(outermost(&paths).map(|path| (format!("fullDocument.{path}"), 1.into())));
     let wanted = doc! { "$or": wanted };
@@ -167,9 +166,9 @@ mod tests {
             let watched = Watched { model: model.clone(), checks: Vec::new(), canary };
             format!("{:?}", stages(&watched, None).expect("stages"))
         };
-        assert!(!text(false).contains(canary::COLLECTION));
+        assert!(!text(false).contains(CANARY_COLLECTION));
         let with = text(true);
-        let clause = with.split(canary::COLLECTION).nth(1).and_then(|rest| rest.split('}').next());
+        let clause = with.split(CANARY_COLLECTION).nth(1).and_then(|rest| rest.split('}').next());
         let clause = clause.expect("a clause of its own");
         assert!(clause.contains("replace") && !clause.contains("drop"), "{clause}");
     }

@@ -21,10 +21,10 @@ use streamgauge_shared::exit_code::Failure;
 use streamgauge_shared::time::{Nanos, UnixNanos};
 use tokio::sync::{mpsc, oneshot};
 
+use super::FromStream;
 use super::attention::{Attention, LOOK_EVERY, WAIT_MAX};
 use super::pipeline::{self, Watched};
 use super::server::{MongoAddress, StartError};
-use crate::matcher::thread::Input;
 
 /// Events per reply at most; keeps a backlog's replies small enough for one stamp to be honest.
 const BATCH_SIZE: u32 = 1_000;
@@ -60,11 +60,11 @@ pub struct Reader {
 }
 
 /// What the thread works with.
-struct Source {
+struct Subscription<I> {
     address: MongoAddress,
     watched: Watched,
     clock: Clock,
-    inputs: mpsc::Sender<Input>,
+    inputs: mpsc::Sender<I>,
     stop: Arc<AtomicBool>,
     token: Option<RawDocumentBuf>,
     reopened_at: Option<Timestamp>,
@@ -87,14 +87,14 @@ impl Reader {
     ///
     /// # Errors
     /// Why the stream cannot be opened.
-    pub async fn start(
+    pub async fn start<I: From<FromStream> + Send + 'static>(
         address: MongoAddress,
         watched: Watched,
         clock: Clock,
-        inputs: mpsc::Sender<Input>,
+        inputs: mpsc::Sender<I>,
     ) -> Result<Self, StartError> {
         let stop = Arc::new(AtomicBool::new(false));
-        let source = Source {
+        let subscription = Subscription {
             address,
             watched,
             clock,
@@ -108,7 +108,7 @@ impl Reader {
         let thread = std::thread::Builder::new().name("change-stream".to_owned()).spawn(move || {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
             match runtime {
-                Ok(runtime) => runtime.block_on(source.run(opened)),
+                Ok(runtime) => runtime.block_on(subscription.run(opened)),
                 Err(error) => drop(
                     opened.send(Err(StartError::NotUp(format!("no runtime for the change stream: {error}")))),
                 ),
@@ -139,7 +139,7 @@ impl Drop for Reader {
     }
 }
 
-impl Source {
+impl<I: From<FromStream> + Send + 'static> Subscription<I> {
     async fn run(mut self, opened: oneshot::Sender<Result<(), StartError>>) {
         let first = match self.address.connect().await {
             Ok(database) => self.open(&database).await.map(|cursor| (database, cursor)),
@@ -157,7 +157,7 @@ impl Source {
                 Ending::Stopped => return,
                 Ending::Exhausted => {
                     tracing::warn!("the server ended the change stream; opening it anew");
-                    if !self.tell(Input::StreamError).await {
+                    if !self.tell(FromStream::Error).await {
                         return;
                     }
                 }
@@ -192,7 +192,7 @@ impl Source {
             }
             let honest = waited <= WAIT_MAX;
             let reply = Reply { batch, observed, waited, honest, reopened_at: self.reopened_at };
-            if self.stop.load(Ordering::Relaxed) || self.inputs.send(Input::Reply(reply)).await.is_err() {
+            if self.stop.load(Ordering::Relaxed) || !self.tell(FromStream::Reply(reply)).await {
                 return Ending::Stopped;
             }
             attention.returns(self.clock.now());
@@ -234,17 +234,17 @@ impl Source {
         if lost_history(error) {
             tracing::error!("the change stream lost its history: {reason}; it goes on from now, with a gap");
             self.token = None;
-            return self.tell(Input::StreamError).await && self.tell(Input::Gap).await;
+            return self.tell(FromStream::Error).await && self.tell(FromStream::Gap).await;
         }
         if resumable(error) {
             tracing::warn!("the change stream was interrupted: {reason}; resuming");
-            return self.tell(Input::StreamError).await;
+            return self.tell(FromStream::Error).await;
         }
         let sentence = format!(
             "the change stream on '{}' ended with an error that cannot be resumed: {reason}",
             self.address
         );
-        self.tell(Input::StreamFailed(Failure::run(sentence))).await;
+        self.tell(FromStream::Failed(Failure::run(sentence))).await;
         false
     }
 
@@ -254,7 +254,7 @@ impl Source {
             match self.open(database).await {
                 Ok(cursor) => {
                     self.reopening = true;
-                    return self.tell(Input::Resumed).await.then_some(cursor);
+                    return self.tell(FromStream::Resumed).await.then_some(cursor);
                 }
                 Err(error) if !self.may_resume(&error).await => return None,
                 Err(_) => tokio::time::sleep(pauses.next().unwrap_or_default()).await,
@@ -263,8 +263,8 @@ impl Source {
         None
     }
 
-    async fn tell(&self, input: Input) -> bool {
-        self.inputs.send(input).await.is_ok()
+    async fn tell(&self, said: FromStream) -> bool {
+        self.inputs.send(said.into()).await.is_ok()
     }
 }
 

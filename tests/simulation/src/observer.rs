@@ -4,12 +4,11 @@ use std::collections::{BTreeMap, HashMap};
 
 use streamgauge_observer::canary::FloorFigures;
 use streamgauge_observer::intake::{Slot, shifted};
-use streamgauge_observer::matcher::{
-    Change, Content, Entry, Event, Matcher, Place, SeriesIndex, Sink, Slices,
-};
+use streamgauge_observer::matcher::{Entry, Matcher, Place, SeriesIndex, Sink, Slices};
 use streamgauge_observer::measure::{
     ClockFacts, Evidence, Facts, Recorder, Snapshot, Starved, WriterClock, WriterFacts, snapshot, watch,
 };
+use streamgauge_observer::stream::{Change, Content, Event};
 use streamgauge_shared::account::Outcome;
 use streamgauge_shared::clock::{ClockDomain, PeerClock};
 use streamgauge_shared::ledger::frame::Decoder;

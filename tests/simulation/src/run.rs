@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
-use streamgauge_observer::matcher::Change;
+use streamgauge_observer::stream::{Change, Content};
 use streamgauge_shared::account::{EventKind, Operation, Outcome, Phase};
 use streamgauge_shared::clock::Exchange;
 use streamgauge_shared::ledger::{Awaited, Closed, End, Opened, Record, Status, Written};
@@ -425,7 +425,7 @@ impl World {
                     0 => Change::Unstamped,
                     1 => Change::Deleted { entity: 0, key: format!("theirs-{}", self.truth.step) },
                     _ => {
-                        let content = streamgauge_observer::matcher::Content::Unchecked;
+                        let content = Content::Unchecked;
                         Change::Stamped { entity: 0, stamp: theirs, content, checks: Vec::new() }
                     }
                 };

@@ -1,14 +1,12 @@
-//! Runs: who may begin one, and one run as it is admitted, carried along, and handed out at its end.
+//! The desk: who may take part in a run, and how one begins.
 
 use std::collections::BTreeMap;
-use std::pin::pin;
 use std::sync::Arc;
-use std::time::Duration;
 
 use parking_lot::Mutex;
 use streamgauge_shared::clock::Clock;
 use streamgauge_shared::exit_code::{ExitCode, Failure};
-use streamgauge_shared::ledger::{Hello, ToWriter, Verdict};
+use streamgauge_shared::ledger::{Hello, Verdict};
 use streamgauge_shared::stamp::RunId;
 use streamgauge_shared::test_file::{self, Scale, Test};
 use streamgauge_shared::threshold::Metric;
@@ -16,19 +14,15 @@ use streamgauge_shared::time::Nanos;
 use streamgauge_shared::timeline::Latency;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinSet;
-use tokio::time::MissedTickBehavior;
 
+use super::Input;
+use super::carry::Told;
+use super::thread::{self, Brief, INPUTS_MAX, INTERVALS_MAX};
 use crate::canary::{Canary, Floor};
 use crate::intake::{Admission, Decision, Shards};
-use crate::matcher::thread::{self, Brief, Closed, INPUTS_MAX, INTERVALS_MAX, Input};
-use crate::measure::{Interval, KeptRows, Snapshot};
+use crate::measure::{KeptRows, Snapshot};
 use crate::report::Folder;
-use crate::stream::{Decoder, MongoAddress, Reader, Server, StartError, Watched, follow_mongod};
-
-/// How often time is told to a run: bounds how late a drain ends.
-const TICK: Duration = Duration::from_millis(100);
-/// How often the folder of a run that goes on is refreshed.
-const REFRESH: Nanos = Nanos::from_secs(5);
+use crate::stream::{Decoder, MongoAddress, Reader, Server, StartError, Watched};
 
 /// What the port's handlers share.
 pub struct Observer {
@@ -55,25 +49,19 @@ pub struct Observer {
 
 /// The run that goes on.
 pub struct Active {
-    run: RunId,
+    pub(super) run: RunId,
     test: String,
     pub(crate) inputs: mpsc::Sender<Input>,
-    shards: Shards,
+    pub(super) shards: Shards,
     clock: Clock,
-}
-
-/// What a run's thread tells the task that goes along with it.
-struct Told {
-    closed: oneshot::Receiver<Closed>,
-    intervals: mpsc::Receiver<Interval>,
 }
 
 /// The run that ended last, for a writer that lost its connection before the verdict.
 pub struct Over {
-    run: RunId,
+    pub(super) run: RunId,
     /// One for each writer.
-    next_records: Vec<u64>,
-    verdict: Verdict,
+    pub(super) next_records: Vec<u64>,
+    pub(super) verdict: Verdict,
 }
 
 impl Observer {
@@ -117,7 +105,7 @@ impl Observer {
     ///
     /// # Errors
     /// Why the writer cannot take part; one sentence for its user.
-    pub async fn admit(self: &Arc<Self>, hello: Hello) -> Result<Decision, Failure> {
+    pub async fn admit(self: &Arc<Self>, hello: Hello) -> Result<Decision<Input>, Failure> {
         let mut active = self.active.lock().await;
         if let Some(active) = active.as_mut() {
             if active.run == hello.run {
@@ -254,135 +242,10 @@ impl Observer {
         let canary = Canary::prepare(&self.address, &test.model, run, self.clock).await;
         canary.inspect_err(|reason| tracing::warn!("run {run} has no measurement floor: {reason}"))
     }
-
-    /// Goes along with a run: tells it the time, keeps its folder fresh, and at the end hands out the verdict.
-    async fn carry(
-        &self,
-        test: &Arc<Test>,
-        inputs: mpsc::Sender<Input>,
-        mut told: Told,
-        reader: Reader,
-        canary: Option<Canary>,
-        folder: Folder,
-    ) {
-        let folder = Arc::new(folder);
-        let mut next_refresh = self.clock.now();
-        // Ends with this loop.
-        let mut following = pin!(follow_mongod(&self.address, self.clock, inputs.clone()));
-        let mut follows = true;
-        let mut ticks = tokio::time::interval(TICK);
-        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        let closed = loop {
-            tokio::select! {
-                closed = &mut told.closed => break closed,
-                () = &mut following, if follows => {
-                    follows = false;
-                    continue;
-                }
-                _ = ticks.tick() => {}
-            }
-            // A run with a full queue knows that time passes.
-            drop(inputs.try_send(Input::Tick));
-            self.log(&folder, told.waiting()).await;
-            if self.clock.now() >= next_refresh {
-                next_refresh = self.clock.now() + REFRESH;
-                self.refresh(&folder).await;
-            }
-        };
-        let stopped = tokio::task::spawn_blocking(move || drop(reader)).await;
-        if stopped.is_err() {
-            tracing::error!("the change stream's reader could not be stopped");
-        }
-        if let Some(canary) = canary {
-            // Before the verdict: who hears of the end finds nothing of ours left.
-            canary.finish().await;
-        }
-        self.log(&folder, told.waiting()).await;
-        let code = match closed {
-            Ok(closed) => self.hand_out(test, closed, &folder).await,
-            Err(_) => {
-                tracing::error!(
-                    "the matcher ended without closing the account: a bug of ours, the run is void"
-                );
-                *self.active.lock().await = None;
-                ExitCode::RunFailed
-            }
-        };
-        if self.ended.send(code).await.is_err() {
-            tracing::debug!("the observer is ending and counts no more runs");
-        }
-    }
-
-    /// Adds to the run's interval log.
-    async fn log(&self, folder: &Arc<Folder>, intervals: Vec<Interval>) {
-        if intervals.is_empty() {
-            return;
-        }
-        let folder = Arc::clone(folder);
-        let written = tokio::task::spawn_blocking(move || folder.log(intervals)).await;
-        if let Ok(Err(error)) = written {
-            tracing::warn!("latency.hlog could not be written and will be with the next interval: {error}");
-        }
-    }
-
-    /// Brings the run's folder up to date, once there is a snapshot of this run.
-    async fn refresh(&self, folder: &Arc<Folder>) {
-        let own = |snapshot: &Arc<Snapshot>| snapshot.report.run.id == folder.run();
-        let Some(snapshot) = self.snapshot().filter(own) else { return };
-        let folder = Arc::clone(folder);
-        let written = tokio::task::spawn_blocking(move || folder.refresh(&snapshot.report)).await;
-        if let Ok(Err(error)) = written {
-            tracing::warn!("the run's folder could not be refreshed: {error}");
-        }
-    }
-
-    /// Writes the run folder and gives every writer its verdict, at once or when it comes back for it.
-    async fn hand_out(&self, test: &Arc<Test>, closed: Closed, folder: &Arc<Folder>) -> ExitCode {
-        let Closed { snapshot, rows, interval, outboxes } = closed;
-        self.log(folder, vec![interval]).await;
-        if rows.left_out() > 0 {
-            tracing::info!("rows.jsonl leaves out {} rows beyond its bounds", rows.left_out());
-        }
-        let rows = Arc::new(rows.close(Arc::clone(test)));
-        *self.kept.lock() = Some(Arc::clone(&rows));
-        let mut report = snapshot.report.clone();
-        report.run.folder = Some(folder.path().display().to_string());
-        let (complete, target) = (report.clone(), Arc::clone(folder));
-        let written = tokio::task::spawn_blocking(move || target.finish(&complete, &rows)).await;
-        if !matches!(written, Ok(Ok(()))) {
-            tracing::error!("the run folder could not be written: {written:?}");
-            report.run.folder = None;
-        }
-        let ended = &report.verdict;
-        tracing::info!("run {} ended: {:?}, exit code {}", report.run.id, ended.state, ended.exit_code);
-        let report_json = serde_json::to_string(&report).unwrap_or_default();
-        let verdict = Verdict { report_json, folder: report.run.folder };
-        {
-            let mut active = self.active.lock().await;
-            // The run is over before anybody hears of it: who hears may begin the next one at once.
-            if let Some(active) = active.take() {
-                let next_records = active.shards.next_records();
-                *self.last.lock() = Some(Over { run: active.run, next_records, verdict: verdict.clone() });
-            }
-        }
-        for outbox in outboxes {
-            if outbox.send(ToWriter::Verdict(Box::new(verdict.clone()))).await.is_err() {
-                tracing::warn!("a writer was not there to take the verdict; it may come back for it");
-            }
-        }
-        snapshot.exit_code
-    }
-}
-
-impl Told {
-    /// The intervals that wait to be written.
-    fn waiting(&mut self) -> Vec<Interval> {
-        std::iter::from_fn(|| self.intervals.try_recv().ok()).collect()
-    }
 }
 
 impl Active {
-    fn admission(&mut self, hello: &Hello) -> Result<Admission, Failure> {
+    fn admission(&mut self, hello: &Hello) -> Result<Admission<Input>, Failure> {
         let seat = self.shards.seat(hello, &self.clock.identity())?;
         Ok(Admission {
             writer: hello.shard_index,

@@ -14,25 +14,24 @@ use streamgauge_shared::process;
 use streamgauge_shared::stamp::RunId;
 use streamgauge_shared::test_file::Test;
 use streamgauge_shared::time::{Nanos, UnixNanos};
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::sync::{mpsc, watch};
 
-use super::{Found, Matcher, SeriesIndex, Slices};
-use crate::canary::{Floor, News};
+use super::Input;
+use crate::canary::Floor;
+use crate::intake::FromWriter;
+use crate::matcher::{Found, Matcher, SeriesIndex, Slices};
 use crate::measure::{
-    ClockFacts, Evidence, Facts, Interval, MongodClock, Probing, Recorder, Row, Rows, Snapshot, Starvation,
-    Totals, WriterClock, WriterFacts, snapshot, watch as watch_thresholds,
+    ClockFacts, Evidence, Facts, Interval, Probing, Recorder, Row, Rows, Snapshot, Starvation, Totals,
+    WriterClock, WriterFacts, snapshot, watch as watch_thresholds,
 };
-use crate::stream::{Decoder, Reply};
+use crate::stream::{Decoder, FromStream, MongodClock, Reply};
 
 /// Batches that may wait for the thread. Each is a server reply or the frames of one read: past it the
 /// senders wait, which for the change stream shows as unmeasured events.
-pub const INPUTS_MAX: usize = 1_024;
-/// Messages that may wait for a writer's connection. Past it the connection is closed and the writer,
-/// reconnecting, asks again for what it still waits for.
-pub const OUTBOX_MAX: usize = 65_536;
+pub(super) const INPUTS_MAX: usize = 1_024;
 /// Intervals that may wait to be written to the interval log. Past it nothing is lost: the interval goes on,
 /// and its line stands for more than a second.
-pub const INTERVALS_MAX: usize = 16;
+pub(super) const INTERVALS_MAX: usize = 16;
 /// How often a snapshot is taken.
 const SNAPSHOT_EVERY: Nanos = Nanos::from_secs(1);
 /// From the moment at which every writer is prepared to the first tick: they have to have heard of it.
@@ -41,65 +40,8 @@ const BEGIN_LEAD: Nanos = Nanos::from_millis(100);
 /// writer tries to come back.
 const WRITER_AWAY_MAX: Nanos = Nanos::from_secs(40);
 
-/// What reaches the thread.
-pub enum Input {
-    /// A writer's connection is up; what is meant for it goes there.
-    Attached {
-        /// The writer's index.
-        writer: u16,
-        /// Its connection.
-        outbox: mpsc::Sender<ToWriter>,
-    },
-    /// A writer's connection is gone.
-    Detached {
-        /// The writer's index.
-        writer: u16,
-    },
-    /// Messages of a writer, in order, times on the observer's time line.
-    Messages {
-        /// The writer's index.
-        writer: u16,
-        /// In the order they were sent.
-        messages: Vec<ToObserver>,
-    },
-    /// An exchange with a writer's clock.
-    Clock {
-        /// The writer's index.
-        writer: u16,
-        /// What is known of its clock by now.
-        standing: Box<Standing>,
-    },
-    /// mongod said what its clock shows.
-    MongodClock(MongodClock),
-    /// A reply of the change stream.
-    Reply(Reply),
-    /// The change stream failed and was opened anew.
-    Resumed,
-    /// The change stream lost its history: a gap.
-    Gap,
-    /// An attempt to read or reopen the change stream failed.
-    StreamError,
-    /// The change stream is of no use any more.
-    StreamFailed(Failure),
-    /// The canary's task speaks.
-    Canary(News),
-    /// Somebody wants to see a row.
-    Row {
-        /// The writer's index.
-        writer: u16,
-        /// The operation's number within the writer.
-        sequence: u64,
-        /// Takes a line as in `rows.jsonl`, or the sentence that says why there is none.
-        answer: oneshot::Sender<Result<serde_json::Value, String>>,
-    },
-    /// Time passes.
-    Tick,
-    /// The observer is to end.
-    Shutdown(Failure),
-}
-
 /// What the thread needs to know of a run.
-pub struct Brief {
+pub(super) struct Brief {
     /// The run.
     pub run: RunId,
     /// What it does.
@@ -144,7 +86,7 @@ struct Peer {
 }
 
 /// The end of a run: the final snapshot, and the connections that want to hear of it.
-pub struct Closed {
+pub(super) struct Closed {
     /// With the account closed.
     pub snapshot: Arc<Snapshot>,
     /// The single rows that were kept.
@@ -183,7 +125,7 @@ struct Run {
 
 /// Runs until the account is closed. Publishes a snapshot a second to `snapshots`.
 #[must_use]
-pub fn run(
+pub(super) fn run(
     brief: Brief,
     mut inputs: mpsc::Receiver<Input>,
     snapshots: &watch::Sender<Option<Arc<Snapshot>>>,
@@ -266,43 +208,17 @@ impl Run {
 
     fn take(&mut self, input: Input, now: UnixNanos) {
         match input {
-            Input::Attached { writer, outbox } => {
-                let peer = &mut self.peers[usize::from(writer)];
-                let is_new = !std::mem::replace(&mut peer.is_here, true);
-                peer.outbox = Some(outbox);
-                if let Some(since) = peer.away_since.take() {
-                    peer.interruptions += 1;
-                    peer.away_max = peer.away_max.max(now - since);
-                }
-                if let Some(cause) = self.cause.as_ref().filter(|_| is_new || peer.ended.is_none()) {
-                    peer.send(ToWriter::Abort(cause.clone()));
-                }
-                if let Some(at) = self.begins_at {
-                    peer.send(ToWriter::Begin { at });
-                }
-                if let Some((number, probe)) = self.probing.as_ref().and_then(Probing::last) {
-                    peer.send(ToWriter::Probed { number, probe });
-                }
-            }
-            Input::Detached { writer } => {
+            Input::Writer(FromWriter::Attached { writer, outbox }) => self.attached(writer, outbox, now),
+            Input::Writer(FromWriter::Detached { writer }) => {
                 let peer = &mut self.peers[usize::from(writer)];
                 (peer.outbox, peer.away_since) = (None, Some(now));
             }
-            Input::Messages { writer, messages } => self.messages(writer, messages, now),
-            Input::Clock { writer, standing } => {
+            Input::Writer(FromWriter::Messages { writer, messages }) => self.messages(writer, messages, now),
+            Input::Writer(FromWriter::Clock { writer, standing }) => {
                 self.matcher.clock_bound(writer, standing.bound.unwrap_or_default());
                 self.peers[usize::from(writer)].clock = *standing;
             }
-            Input::MongodClock(known) => self.mongod_clock = Some(known),
-            Input::Reply(reply) => self.reply(&reply, now),
-            Input::Resumed => self.evidence.stream_resumed += 1,
-            Input::Gap => self.evidence.stream_gaps += 1,
-            Input::StreamError => self.observer_errors += 1,
-            Input::StreamFailed(failure) => {
-                self.observer_errors += 1;
-                self.stream_failed = true;
-                self.end_early(failure, now);
-            }
+            Input::Stream(said) => self.stream(said, now),
             Input::Canary(news) => self.brief.floor.hear(news),
             Input::Row { writer, sequence, answer } => {
                 // Who asked may have gone.
@@ -315,6 +231,40 @@ impl Run {
             }
         }
         self.settle();
+    }
+
+    fn attached(&mut self, writer: u16, outbox: mpsc::Sender<ToWriter>, now: UnixNanos) {
+        let peer = &mut self.peers[usize::from(writer)];
+        let is_new = !std::mem::replace(&mut peer.is_here, true);
+        peer.outbox = Some(outbox);
+        if let Some(since) = peer.away_since.take() {
+            peer.interruptions += 1;
+            peer.away_max = peer.away_max.max(now - since);
+        }
+        if let Some(cause) = self.cause.as_ref().filter(|_| is_new || peer.ended.is_none()) {
+            peer.send(ToWriter::Abort(cause.clone()));
+        }
+        if let Some(at) = self.begins_at {
+            peer.send(ToWriter::Begin { at });
+        }
+        if let Some((number, probe)) = self.probing.as_ref().and_then(Probing::last) {
+            peer.send(ToWriter::Probed { number, probe });
+        }
+    }
+
+    fn stream(&mut self, said: FromStream, now: UnixNanos) {
+        match said {
+            FromStream::MongodClock(known) => self.mongod_clock = Some(known),
+            FromStream::Reply(reply) => self.reply(&reply, now),
+            FromStream::Resumed => self.evidence.stream_resumed += 1,
+            FromStream::Gap => self.evidence.stream_gaps += 1,
+            FromStream::Error => self.observer_errors += 1,
+            FromStream::Failed(failure) => {
+                self.observer_errors += 1;
+                self.stream_failed = true;
+                self.end_early(failure, now);
+            }
+        }
     }
 
     /// The load is to stop: the writers hear why, and the drain goes on without them if they do not answer.

@@ -1,0 +1,72 @@
+//! What the change stream says, event by event, and of the canary's document.
+
+use streamgauge_shared::marks::Marks;
+use streamgauge_shared::stamp::Stamp;
+use streamgauge_shared::time::UnixNanos;
+
+/// An event as decoded.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Event {
+    /// When the reply that holds it arrived.
+    pub observed: UnixNanos,
+    /// Whether that time is to be believed.
+    pub measured: bool,
+    /// `wallTime`, if the server gives one.
+    pub wall: Option<UnixNanos>,
+    /// The marks that the pipeline left; absent where the model names none.
+    pub marks: Option<Box<Marks>>,
+    /// What it says.
+    pub change: Change,
+}
+
+/// What an event says.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Change {
+    /// A row with a stamp.
+    Stamped {
+        /// Index into the model's entities.
+        entity: u16,
+        /// Its stamp.
+        stamp: Stamp,
+        /// What its verified columns say.
+        content: Content,
+        /// What the columns of each check of the entity say, by index into the test's checks.
+        checks: Vec<(u16, Content)>,
+    },
+    /// A row is gone.
+    Deleted {
+        /// Index into the model's entities.
+        entity: u16,
+        /// Its key in canonical form.
+        key: String,
+    },
+    /// A row of the run's collections that carries no stamp.
+    Unstamped,
+    /// Not a change event that can be read.
+    Undecodable,
+}
+
+/// What some columns of an arrived row say.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Content {
+    /// The digest of their canonical forms.
+    Digest(u64),
+    /// Not all of them are there to be compared.
+    Unchecked,
+}
+
+/// The collection that holds the canary's document while a run goes on.
+pub const CANARY_COLLECTION: &str = "streamgauge_canary";
+/// The field of that document that holds the stamp.
+pub const CANARY_STAMP_FIELD: &str = "stamp";
+
+/// A canary's document in the change stream; it may be another observer's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Sighting {
+    /// What it says of its write.
+    pub stamp: Stamp,
+    /// When the reply that holds it arrived.
+    pub observed: UnixNanos,
+    /// Whether that time can be believed.
+    pub measured: bool,
+}
