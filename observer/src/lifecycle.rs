@@ -7,6 +7,7 @@ use std::time::Duration;
 use parking_lot::Mutex;
 use streamgauge_shared::clock::Clock;
 use streamgauge_shared::exit_code::{ExitCode, Failure};
+use streamgauge_shared::token::Token;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{mpsc, watch};
@@ -93,14 +94,8 @@ fn read_token(options: &Serve) -> Result<Option<String>, Failure> {
     let text = std::fs::read_to_string(path).map_err(|error| {
         Failure::configuration(format!("--token-file '{}' cannot be read: {error}", path.display()))
     })?;
-    let token = text.trim().to_owned();
-    if token.is_empty() {
-        return Err(Failure::configuration(format!(
-            "--token-file '{}' is empty: write a long random text into it",
-            path.display()
-        )));
-    }
-    Ok(Some(token))
+    let token = Token::of_file(&path.display().to_string(), &text)?;
+    Ok(Some(token.secret().to_owned()))
 }
 
 /// Interrupt and terminate, as a container's stop sends it.

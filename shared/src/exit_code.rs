@@ -13,8 +13,6 @@ pub enum ExitCode {
     Interrupted,
     /// 111: the measurement itself must not be believed. k6 has no such code.
     MeasurementInvalid,
-    /// 108: a guard of the test stopped the run.
-    StoppedByGuard,
     /// 99: a threshold was crossed, also when it aborted the run.
     ThresholdCrossed,
     /// 0: every threshold held.
@@ -30,7 +28,6 @@ impl ExitCode {
             Self::RunFailed => 107,
             Self::Interrupted => 105,
             Self::MeasurementInvalid => 111,
-            Self::StoppedByGuard => 108,
             Self::ThresholdCrossed => 99,
             Self::Passed => 0,
         }
@@ -65,16 +62,9 @@ mod tests {
 
     #[test]
     fn the_first_that_applies_wins() {
-        let mut shuffled = [
-            Passed,
-            ThresholdCrossed,
-            RunFailed,
-            MeasurementInvalid,
-            StoppedByGuard,
-            InvalidConfiguration,
-            Interrupted,
-        ];
+        let mut shuffled =
+            [Passed, ThresholdCrossed, RunFailed, MeasurementInvalid, InvalidConfiguration, Interrupted];
         shuffled.sort();
-        assert_eq!(shuffled.map(ExitCode::number), [104, 107, 105, 111, 108, 99, 0]);
+        assert_eq!(shuffled.map(ExitCode::number), [104, 107, 105, 111, 99, 0]);
     }
 }

@@ -22,7 +22,8 @@ use streamgauge_shared::ledger::{
 use streamgauge_shared::stamp::RunId;
 use streamgauge_shared::test_file::Source;
 use streamgauge_shared::time::UnixNanos;
-use streamgauge_writer::ledger_client::{Endpoint, Limits, Queue, Session, SessionHandle, Token, queue};
+use streamgauge_shared::token::Token;
+use streamgauge_writer::ledger_client::{Endpoint, Limits, Queue, Session, SessionHandle, queue, read_token};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 use tokio::sync::mpsc;
@@ -321,7 +322,7 @@ async fn a_token_opens_the_door_and_its_absence_is_explained() {
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("token");
     std::fs::write(&path, "s3cret\n").expect("written");
-    let with = client(endpoint, Some(Token::read(&path).expect("a token")), Limits::default(), 100);
+    let with = client(endpoint, Some(read_token(&path).expect("a token")), Limits::default(), 100);
     let mut peer = peers.recv().await.expect("a connection");
     peer.ready(0).await;
     assert_eq!(with.handle.ready.await, Ok(0));

@@ -3,7 +3,7 @@
 use streamgauge_shared::doctor::{Finding, Severity};
 use streamgauge_shared::time::Nanos;
 
-use super::facts::{Facts, Oplog, Topology};
+use super::inspected::{Inspected, Oplog, Topology};
 
 /// The first major version whose change streams are watched as a whole and that answers `hello`.
 const VERSION_MIN: u32 = 5;
@@ -17,19 +17,19 @@ const OPLOG_ROLLS: f64 = 0.9;
 const CLOCK_OFFSET_MAX: Nanos = Nanos::from_millis(5);
 
 /// All findings, in the order in which they are read best.
-pub(super) fn judge(facts: &Facts) -> Vec<Finding> {
+pub(super) fn judge(inspected: &Inspected) -> Vec<Finding> {
     vec![
-        version(&facts.version),
-        topology(&facts.topology),
-        stream(&facts.stream),
-        write_concern(&facts.topology, facts.default_w.as_deref()),
-        canary(&facts.canary),
-        oplog(facts.oplog),
+        version(&inspected.version),
+        topology(&inspected.topology),
+        stream(&inspected.stream),
+        write_concern(&inspected.topology, inspected.default_w.as_deref()),
+        canary(&inspected.canary),
+        oplog(inspected.oplog),
         Finding::fine(
             "pre_images",
             "not needed: a delete is matched by the key in its documentKey, never by what the row was",
         ),
-        clock(facts.clock_offset),
+        clock(inspected.clock_offset),
     ]
 }
 
@@ -182,8 +182,8 @@ fn clock(offset: Option<(Nanos, Nanos)>) -> Finding {
 mod tests {
     use super::*;
 
-    fn healthy() -> Facts {
-        Facts {
+    fn healthy() -> Inspected {
+        Inspected {
             version: "7.0.2".into(),
             topology: Topology::ReplicaSet { nodes: 3, arbiters: 0 },
             default_w: Some("majority".into()),
@@ -195,14 +195,14 @@ mod tests {
     }
 
     /// What is not fine once a healthy server was changed.
-    fn found(change: impl FnOnce(&mut Facts)) -> Vec<(&'static str, Severity)> {
-        let mut facts = healthy();
-        change(&mut facts);
-        let findings = judge(&facts);
-        for finding in findings.iter().filter(|finding| finding.severity != Severity::Fine) {
-            assert!(!finding.seen.is_empty() && !finding.why.is_empty(), "{finding:?}");
+    fn found(change: impl FnOnce(&mut Inspected)) -> Vec<(&'static str, Severity)> {
+        let mut inspected = healthy();
+        change(&mut inspected);
+        let findings = judge(&inspected);
+        for finding in findings.iter().filter(|finding| finding.grade != Severity::Fine) {
+            assert!(!finding.seen.is_empty() && !finding.cause.is_empty(), "{finding:?}");
         }
-        let pairs = findings.into_iter().map(|finding| (finding.code, finding.severity));
+        let pairs = findings.into_iter().map(|finding| (&*finding.code.leak(), finding.grade));
         pairs.filter(|(_, severity)| *severity != Severity::Fine).collect()
     }
 
@@ -211,28 +211,31 @@ mod tests {
     #[test]
     fn a_healthy_server_has_no_finding() {
         assert_eq!(found(|_| {}), []);
-        assert_eq!(found(|facts| facts.topology = ONE_NODE), []);
+        assert_eq!(found(|inspected| inspected.topology = ONE_NODE), []);
     }
 
     #[test]
     fn each_trouble_has_its_finding() {
         use Severity::{Error, Info, Warning};
-        assert_eq!(found(|facts| facts.version = "4.4.29".into()), [("version", Error)]);
-        assert_eq!(found(|facts| facts.version = "5.0.9".into()), [("version", Info)]);
-        assert_eq!(found(|facts| facts.version = "unknown".into()), [("version", Info)]);
-        assert_eq!(found(|facts| facts.topology = Topology::Standalone), [("topology", Error)]);
-        assert_eq!(found(|facts| facts.topology = Topology::Sharded), [("mongos_merge_delay", Warning)]);
+        assert_eq!(found(|inspected| inspected.version = "4.4.29".into()), [("version", Error)]);
+        assert_eq!(found(|inspected| inspected.version = "5.0.9".into()), [("version", Info)]);
+        assert_eq!(found(|inspected| inspected.version = "unknown".into()), [("version", Info)]);
+        assert_eq!(found(|inspected| inspected.topology = Topology::Standalone), [("topology", Error)]);
+        assert_eq!(
+            found(|inspected| inspected.topology = Topology::Sharded),
+            [("mongos_merge_delay", Warning)]
+        );
         let arbiter = Topology::ReplicaSet { nodes: 2, arbiters: 1 };
-        assert_eq!(found(|facts| facts.topology = arbiter), [("topology", Warning)]);
-        assert_eq!(found(|facts| facts.stream = Err("no".into())), [("change_stream", Error)]);
-        assert_eq!(found(|facts| facts.canary = Err("no".into())), [("canary", Info)]);
+        assert_eq!(found(|inspected| inspected.topology = arbiter), [("topology", Warning)]);
+        assert_eq!(found(|inspected| inspected.stream = Err("no".into())), [("change_stream", Error)]);
+        assert_eq!(found(|inspected| inspected.canary = Err("no".into())), [("canary", Info)]);
     }
 
     #[test]
     fn w_1_matters_on_a_single_node_and_w_0_everywhere() {
         use Severity::{Info, Warning};
         let with = |topology: Topology, w: Option<&str>| {
-            found(|facts| (facts.topology, facts.default_w) = (topology, w.map(str::to_owned)))
+            found(|inspected| (inspected.topology, inspected.default_w) = (topology, w.map(str::to_owned)))
         };
         let three = || Topology::ReplicaSet { nodes: 3, arbiters: 0 };
         assert_eq!(with(ONE_NODE, Some("1")), [("write_concern", Warning)]);
@@ -243,22 +246,22 @@ mod tests {
 
     #[test]
     fn a_short_oplog_matters_once_it_is_full() {
-        let with = |window_s, used| found(|facts| facts.oplog = Some(Oplog { window_s, used }));
+        let with = |window_s, used| found(|inspected| inspected.oplog = Some(Oplog { window_s, used }));
         assert_eq!(with(30, 1.0), [("oplog", Severity::Warning)]);
         assert_eq!(with(30, 0.1), []);
         assert_eq!(with(3_600, 1.0), []);
-        assert_eq!(found(|facts| facts.oplog = None), [("oplog", Severity::Info)]);
+        assert_eq!(found(|inspected| inspected.oplog = None), [("oplog", Severity::Info)]);
     }
 
     #[test]
     fn a_clock_is_off_only_beyond_what_the_round_trip_leaves_open() {
         let with = |offset, bound| {
             let of = |ms| Nanos::from_millis(ms);
-            found(|facts| facts.clock_offset = Some((of(offset), of(bound))))
+            found(|inspected| inspected.clock_offset = Some((of(offset), of(bound))))
         };
         assert_eq!(with(-400, 3), [("server_clock", Severity::Warning)]);
         assert_eq!(with(400, 3), [("server_clock", Severity::Warning)]);
         assert_eq!(with(40, 38), []);
-        assert_eq!(found(|facts| facts.clock_offset = None), [("server_clock", Severity::Info)]);
+        assert_eq!(found(|inspected| inspected.clock_offset = None), [("server_clock", Severity::Info)]);
     }
 }

@@ -1,8 +1,8 @@
 //! `doctor`: what in this MongoDB, or on this machine, would spoil a measurement, and what to do about it.
 //!
-//! `facts` asks, `judge` is pure.
+//! `inspected` asks, `judge` is pure.
 
-mod facts;
+mod inspected;
 mod judge;
 
 use streamgauge_shared::clock::Clock;
@@ -18,10 +18,10 @@ use crate::stream::MongoAddress;
 /// MongoDB cannot be reached (107), or the options are wrong (104).
 pub async fn examine(options: &Doctor) -> Result<u8, Failure> {
     let address = MongoAddress::parse(&options.mongo, options.database.as_deref()).await?;
-    let facts = facts::ask(&address, Clock::start()).await?;
-    let mut findings = judge::judge(&facts);
+    let inspected = inspected::ask(&address, Clock::start()).await?;
+    let mut findings = judge::judge(&inspected);
     findings.extend(Host::read().judge());
-    let subject = format!("MongoDB {} at {address}, database '{}'", facts.version, address.database());
+    let subject = format!("MongoDB {} at {address}, database '{}'", inspected.version, address.database());
     let found = Examination { subject, findings };
     print(&if options.json { format!("{:#}\n", found.json()) } else { found.text() });
     Ok(found.exit_code())

@@ -60,7 +60,7 @@ pub(super) fn judge(moment: &Moment<'_>) -> Validity {
     let mut reasons = Vec::new();
     let mut add = |grade, code: &str, seen: String, cause: &str, next: &str| {
         debug_assert!(CODES.contains(&code), "{code} is not in the closed list");
-        reasons.push(Reason { code: code.into(), grade, seen, cause: cause.into(), next: next.into() });
+        reasons.push(Reason::new(code, grade, seen, cause, next));
     };
     ledger(moment, &mut add);
     clock::judge(moment, &mut add);

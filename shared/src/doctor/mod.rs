@@ -1,4 +1,4 @@
-//! What `doctor` of either program says of a system: findings with severity and remedy, as text and as JSON.
+//! What `doctor` of either program says of a system: findings with their gravity and the way out, as text and as JSON.
 
 mod host;
 
@@ -8,6 +8,8 @@ use std::fmt::Write as _;
 
 use serde::Serialize;
 use serde_json::{Value, json};
+
+use crate::finding;
 
 /// How much a finding matters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -24,48 +26,23 @@ pub enum Severity {
 }
 
 /// One thing that was looked at.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Finding {
-    /// A word for scripts.
-    pub code: &'static str,
-    /// How much it matters.
-    pub severity: Severity,
-    /// What was seen, with its figures.
-    pub seen: String,
-    /// Why it matters; empty where it is fine.
-    #[serde(skip_serializing_if = "String::is_empty")]
-    pub why: String,
-    /// What to do; empty where there is nothing to do.
-    #[serde(skip_serializing_if = "String::is_empty")]
-    pub remedy: String,
-}
+pub type Finding = finding::Finding<Severity>;
 
 impl Finding {
     /// Something that is as it should be.
-    pub fn fine(code: &'static str, seen: impl Into<String>) -> Self {
-        Self { code, severity: Severity::Fine, seen: seen.into(), why: String::new(), remedy: String::new() }
-    }
-
-    /// Something that is not.
-    pub fn new(
-        code: &'static str,
-        severity: Severity,
-        seen: impl Into<String>,
-        why: &str,
-        remedy: &str,
-    ) -> Self {
-        Self { code, severity, seen: seen.into(), why: why.into(), remedy: remedy.into() }
+    pub fn fine(code: &str, seen: impl Into<String>) -> Self {
+        Self::new(code, Severity::Fine, seen, "", "")
     }
 
     /// Something that could not be looked at; an unknown is neither good nor bad.
-    pub fn unknown(code: &'static str, seen: impl Into<String>, remedy: &str) -> Self {
+    pub fn unknown(code: &str, seen: impl Into<String>, next: &str) -> Self {
         let seen = format!("not known: {}", seen.into());
-        Self::new(code, Severity::Info, seen, "it was not looked at, so nothing is said of it", remedy)
+        Self::new(code, Severity::Info, seen, "it was not looked at, so nothing is said of it", next)
     }
 }
 
 /// Everything that was found on one system.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Examination {
     /// What was looked at; without a password.
     pub subject: String,
@@ -77,29 +54,25 @@ impl Examination {
     /// 0 only if nothing would spoil a measurement; otherwise 1.
     #[must_use]
     pub fn exit_code(&self) -> u8 {
-        u8::from(self.findings.iter().any(|finding| finding.severity >= Severity::Warning))
+        u8::from(self.findings.iter().any(|finding| finding.grade >= Severity::Warning))
     }
 
-    /// For people: a mark and a line for each finding, with reason and remedy below those that matter.
+    /// For people: a mark and a line for each finding, with cause and next step below those that matter.
     #[must_use]
     pub fn text(&self) -> String {
         let mut text = format!("{}\n\n", self.subject);
         for finding in &self.findings {
-            let mark = match finding.severity {
+            let mark = match finding.grade {
                 Severity::Fine => "✓",
                 Severity::Info => "·",
                 Severity::Warning => "!",
                 Severity::Error => "✗",
             };
-            let mut add = |line: String| writeln!(text, "{line}").expect("writing to a string cannot fail");
-            add(format!("  {mark} {:<22} {}", finding.code, finding.seen));
-            for (label, content) in [("why", &finding.why), ("remedy", &finding.remedy)] {
-                if !content.is_empty() {
-                    add(format!("      {label:<6}  {content}"));
-                }
+            for line in finding.lines(&format!("  {mark} {:<22} ", finding.code)) {
+                writeln!(text, "{line}").expect("writing to a string cannot fail");
             }
         }
-        let count = |severity| self.findings.iter().filter(|finding| finding.severity == severity).count();
+        let count = |severity| self.findings.iter().filter(|finding| finding.grade == severity).count();
         let (errors, warnings) = (count(Severity::Error), count(Severity::Warning));
         let verdict = if self.exit_code() == 0 {
             "nothing here would spoil a measurement".to_owned()
@@ -113,7 +86,7 @@ impl Examination {
     #[must_use]
     pub fn json(&self) -> Value {
         let (passed, findings): (Vec<&Finding>, Vec<&Finding>) =
-            self.findings.iter().partition(|finding| finding.severity == Severity::Fine);
+            self.findings.iter().partition(|finding| finding.grade == Severity::Fine);
         json!({ "subject": self.subject, "exit_code": self.exit_code(), "findings": findings, "passed": passed })
     }
 }
@@ -140,13 +113,13 @@ mod tests {
         assert_eq!(codes, [0, 0, 1, 1]);
         let bad = of(Severity::Error);
         let text = bad.text();
-        for part in ["✓ version", "✗ wal_level", "why", "remedy  set it", "1 error, 0 warnings (exit code 1)"]
+        for part in ["✓ version", "✗ wal_level", "why:", "next: set it", "1 error, 0 warnings (exit code 1)"]
         {
             assert!(text.contains(part), "'{part}' is missing:\n{text}");
         }
         let json = bad.json();
-        assert_eq!(json["findings"][0]["severity"], "error");
+        assert_eq!(json["findings"][0]["grade"], "error");
         assert_eq!((&json["passed"][0]["code"], &json["exit_code"]), (&"version".into(), &1.into()));
-        assert!(json["passed"][0].get("why").is_none());
+        assert!(json["passed"][0].get("cause").is_none());
     }
 }

@@ -7,12 +7,14 @@ mod figure;
 mod findings;
 mod stages;
 mod text;
+mod validity;
 
 pub use clock::{ClockReport, ClockStepReport, MongodClockReport, WriterClockReport};
 pub use figure::{Figure, Stats};
 pub use findings::*;
 pub use stages::{MarksReport, StageClock, StageReport};
 pub use text::render;
+pub use validity::{Reason, Validity, ValidityState};
 
 use std::collections::BTreeMap;
 
@@ -164,61 +166,9 @@ impl VerdictState {
             ExitCode::ThresholdCrossed => Self::Failed,
             ExitCode::Interrupted => Self::Interrupted,
             ExitCode::MeasurementInvalid => Self::Invalid,
-            ExitCode::StoppedByGuard => Self::Aborted,
             ExitCode::InvalidConfiguration | ExitCode::RunFailed => Self::Error,
         }
     }
-}
-
-/// Whether a run is to be believed.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Validity {
-    /// The worst of the reasons' grades.
-    pub state: ValidityState,
-    /// Why it is not [`ValidityState::Valid`]; empty otherwise.
-    pub reasons: Vec<Reason>,
-}
-
-/// The grades of trust.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum ValidityState {
-    /// Nothing speaks against the figures.
-    Valid,
-    /// Some figures are weaker than they look; the reasons say which.
-    Degraded,
-    /// The figures must not be believed.
-    Invalid,
-}
-
-impl ValidityState {
-    /// The three, in the order of their gravity.
-    pub const ALL: [Self; 3] = [Self::Valid, Self::Degraded, Self::Invalid];
-
-    /// The word in labels and JSON.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Valid => "valid",
-            Self::Degraded => "degraded",
-            Self::Invalid => "invalid",
-        }
-    }
-}
-
-/// One reason against believing the figures.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Reason {
-    /// A word for scripts.
-    pub code: String,
-    /// How grave it is.
-    pub grade: ValidityState,
-    /// What was seen, with its figures.
-    pub seen: String,
-    /// What most likely causes it.
-    pub cause: String,
-    /// What to do next.
-    pub next: String,
 }
 
 /// One threshold and what became of it.

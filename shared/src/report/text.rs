@@ -299,12 +299,8 @@ fn validity(report: &Report, palette: &Palette) -> String {
     };
     line(&mut text, "  █ WHY THE MEASUREMENT IS IN DOUBT\n");
     for reason in &report.validity.reasons {
-        line(
-            &mut text,
-            &format!("    {colour}{} ({}){}: {}", reason.code, reason.grade.name(), palette.off, reason.seen),
-        );
-        line(&mut text, &format!("      likely: {}", reason.cause));
-        line(&mut text, &format!("      next:   {}", reason.next));
+        let head = format!("    {colour}{} ({}){}: ", reason.code, reason.grade.name(), palette.off);
+        reason.lines(&head).iter().for_each(|content| line(&mut text, content));
     }
     text.push('\n');
     text

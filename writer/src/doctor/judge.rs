@@ -5,7 +5,7 @@ use streamgauge_shared::exit_code::Failure;
 use streamgauge_shared::test_file::{Entity, Model};
 use streamgauge_shared::time::Nanos;
 
-use super::facts::{Facts, Identity, InactiveSlot, Limit};
+use super::inspected::{Identity, InactiveSlot, Inspected, Limit};
 
 /// The first version with publications and `pgoutput`.
 const VERSION_MIN: u32 = 100_000;
@@ -19,18 +19,18 @@ const HELD_MAX: u64 = 64 << 20;
 const CLOCK_OFFSET_MAX: Nanos = Nanos::from_secs(1);
 
 /// What the server itself shows.
-pub(super) fn server(facts: &Facts) -> Vec<Finding> {
+pub(super) fn server(inspected: &Inspected) -> Vec<Finding> {
     let mut findings = vec![
-        version(facts),
-        wal_level(&facts.wal_level),
-        synchronous_commit(facts),
-        fsync(facts.fsync),
-        free("replication_slots", "max_replication_slots", "slots", facts.slots, facts.active_slots),
-        free("wal_senders", "max_wal_senders", "senders", facts.senders, facts.active_slots),
-        readers(facts.active_slots),
+        version(inspected),
+        wal_level(&inspected.wal_level),
+        synchronous_commit(inspected),
+        fsync(inspected.fsync),
+        free("replication_slots", "max_replication_slots", "slots", inspected.slots, inspected.active_slots),
+        free("wal_senders", "max_wal_senders", "senders", inspected.senders, inspected.active_slots),
+        readers(inspected.active_slots),
     ];
-    findings.extend(facts.inactive.iter().map(inactive));
-    findings.extend([connections(facts.connections), clock(facts.clock_offset)]);
+    findings.extend(inspected.inactive.iter().map(inactive));
+    findings.extend([connections(inspected.connections), clock(inspected.clock_offset)]);
     findings
 }
 
@@ -62,9 +62,9 @@ pub(super) fn tables(problem: Option<&Failure>, identities: &[Identity]) -> Vec<
     findings
 }
 
-fn version(facts: &Facts) -> Finding {
-    let version = &facts.version;
-    if facts.in_recovery {
+fn version(inspected: &Inspected) -> Finding {
+    let version = &inspected.version;
+    if inspected.in_recovery {
         return Finding::new(
             "version",
             Severity::Error,
@@ -73,7 +73,7 @@ fn version(facts: &Facts) -> Finding {
             "give --postgres the primary",
         );
     }
-    if facts.version_number < VERSION_MIN {
+    if inspected.version_number < VERSION_MIN {
         return Finding::new(
             "version",
             Severity::Error,
@@ -98,8 +98,8 @@ fn wal_level(level: &str) -> Finding {
     )
 }
 
-fn synchronous_commit(facts: &Facts) -> Finding {
-    let (value, delay) = (&facts.synchronous_commit, &facts.wal_writer_delay);
+fn synchronous_commit(inspected: &Inspected) -> Finding {
+    let (value, delay) = (&inspected.synchronous_commit, &inspected.wal_writer_delay);
     if value == "off" {
         return Finding::new(
             "synchronous_commit",
@@ -230,9 +230,9 @@ mod tests {
     use super::*;
     use streamgauge_shared::marks::{Mark, MarkName, Unit};
 
-    fn healthy() -> Facts {
+    fn healthy() -> Inspected {
         let limit = |used, max| Limit { used, max };
-        Facts {
+        Inspected {
             version: "16.2".into(),
             version_number: 160_002,
             in_recovery: false,
@@ -250,52 +250,57 @@ mod tests {
     }
 
     fn trouble(findings: Vec<Finding>) -> Vec<(&'static str, Severity)> {
-        let all = findings.into_iter().filter(|finding| finding.severity != Severity::Fine);
+        let all = findings.into_iter().filter(|finding| finding.grade != Severity::Fine);
         all.map(|finding| {
-            assert!(!finding.seen.is_empty() && !finding.why.is_empty(), "{finding:?}");
-            (finding.code, finding.severity)
+            assert!(!finding.seen.is_empty() && !finding.cause.is_empty(), "{finding:?}");
+            (&*finding.code.leak(), finding.grade)
         })
         .collect()
     }
 
     /// What is not fine once a healthy server was changed.
-    fn found(change: impl FnOnce(&mut Facts)) -> Vec<(&'static str, Severity)> {
-        let mut facts = healthy();
-        change(&mut facts);
-        trouble(server(&facts))
+    fn found(change: impl FnOnce(&mut Inspected)) -> Vec<(&'static str, Severity)> {
+        let mut inspected = healthy();
+        change(&mut inspected);
+        trouble(server(&inspected))
     }
 
     #[test]
     fn a_healthy_server_has_no_finding() {
         assert_eq!(found(|_| {}), []);
-        assert_eq!(found(|facts| facts.synchronous_commit = "remote_apply".into()), []);
+        assert_eq!(found(|inspected| inspected.synchronous_commit = "remote_apply".into()), []);
     }
 
     #[test]
     fn each_trouble_has_its_finding() {
-        assert_eq!(found(|facts| facts.in_recovery = true), [("version", Error)]);
-        assert_eq!(found(|facts| facts.version_number = 90_624), [("version", Error)]);
-        assert_eq!(found(|facts| facts.wal_level = "replica".into()), [("wal_level", Warning)]);
-        assert_eq!(found(|facts| facts.synchronous_commit = "off".into()), [("synchronous_commit", Warning)]);
-        assert_eq!(found(|facts| facts.fsync = false), [("fsync", Warning)]);
-        assert_eq!(found(|facts| facts.active_slots = 0), [("pipeline", Info)]);
+        assert_eq!(found(|inspected| inspected.in_recovery = true), [("version", Error)]);
+        assert_eq!(found(|inspected| inspected.version_number = 90_624), [("version", Error)]);
+        assert_eq!(found(|inspected| inspected.wal_level = "replica".into()), [("wal_level", Warning)]);
+        assert_eq!(
+            found(|inspected| inspected.synchronous_commit = "off".into()),
+            [("synchronous_commit", Warning)]
+        );
+        assert_eq!(found(|inspected| inspected.fsync = false), [("fsync", Warning)]);
+        assert_eq!(found(|inspected| inspected.active_slots = 0), [("pipeline", Info)]);
         let far = (Nanos::from_secs(-3), Nanos::from_millis(1));
-        assert_eq!(found(|facts| facts.clock_offset = far), [("server_clock", Info)]);
+        assert_eq!(found(|inspected| inspected.clock_offset = far), [("server_clock", Info)]);
     }
 
     #[test]
     fn a_full_limit_matters_unless_a_pipeline_has_its_share_already() {
         let full = Limit { used: 4, max: 4 };
-        assert_eq!(found(|facts| facts.slots = full), [("replication_slots", Info)]);
-        assert_eq!(found(|facts| facts.senders = full), [("wal_senders", Info)]);
-        let without = found(|facts| (facts.slots, facts.senders, facts.active_slots) = (full, full, 0));
+        assert_eq!(found(|inspected| inspected.slots = full), [("replication_slots", Info)]);
+        assert_eq!(found(|inspected| inspected.senders = full), [("wal_senders", Info)]);
+        let without =
+            found(|inspected| (inspected.slots, inspected.senders, inspected.active_slots) = (full, full, 0));
         assert_eq!(without, [("replication_slots", Warning), ("wal_senders", Warning), ("pipeline", Info)]);
     }
 
     #[test]
     fn an_inactive_slot_matters_by_what_it_holds() {
-        let with =
-            |held_bytes| found(|facts| facts.inactive.push(InactiveSlot { name: "old".into(), held_bytes }));
+        let with = |held_bytes| {
+            found(|inspected| inspected.inactive.push(InactiveSlot { name: "old".into(), held_bytes }))
+        };
         assert_eq!(with(Some(1 << 30)), [("inactive_slot", Warning)]);
         assert_eq!(with(Some(1 << 20)), [("inactive_slot", Info)]);
         assert_eq!(with(None), [("inactive_slot", Info)]);
@@ -303,7 +308,7 @@ mod tests {
 
     #[test]
     fn sessions_that_are_left_are_counted() {
-        let with = |used| found(|facts| facts.connections = Limit { used, max: 97 });
+        let with = |used| found(|inspected| inspected.connections = Limit { used, max: 97 });
         assert_eq!(with(33), []);
         assert_eq!(with(34), [("connections", Info)]);
         assert_eq!(with(89), [("connections", Info)]);

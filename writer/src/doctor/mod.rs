@@ -1,8 +1,8 @@
 //! `doctor`: what in this PostgreSQL, or on this machine, would spoil a measurement, and what to do about it.
 //!
-//! `facts` asks, `judge` is pure. With a scenario file, its tables are looked at too.
+//! `inspected` asks, `judge` is pure. With a scenario file, its tables are looked at too.
 
-mod facts;
+mod inspected;
 mod judge;
 
 use streamgauge_shared::clock::Clock;
@@ -27,19 +27,19 @@ pub async fn examine(options: &Doctor) -> Result<u8, Failure> {
     let session = Session { address, synchronous_commit: None, entities: [].into() };
     let connected = session.connect().await;
     let connection = connected.map_err(|error: ConnectError| error.failure(&session.address))?;
-    let facts = facts::ask(&connection, Clock::start()).await?;
-    let mut findings = judge::server(&facts);
+    let inspected = inspected::ask(&connection, Clock::start()).await?;
+    let mut findings = judge::server(&inspected);
     if let Some(source) = &source {
         let name = options.test.as_deref().map(|path| path.display().to_string()).unwrap_or_default();
         let server = schema::server(&connection).await?;
         let checked = schema::check(&connection, &Writes::of(&source.test), &server, &name).await;
-        let identities = facts::identities(&connection, &source.test.model.entities).await?;
+        let identities = inspected::identities(&connection, &source.test.model.entities).await?;
         findings.extend(judge::tables(checked.err().as_ref(), &identities));
         findings.push(judge::marks(&source.test.model));
     }
     connection.close().await;
     findings.extend(Host::read().judge());
-    let subject = format!("PostgreSQL {} at {}", facts.version, session.address);
+    let subject = format!("PostgreSQL {} at {}", inspected.version, session.address);
     let found = Examination { subject, findings };
     terminal::print(&if options.json { format!("{:#}\n", found.json()) } else { found.text() });
     Ok(found.exit_code())

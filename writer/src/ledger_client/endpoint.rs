@@ -6,6 +6,7 @@ use std::str::FromStr;
 
 use hyper::Uri;
 use streamgauge_shared::exit_code::Failure;
+use streamgauge_shared::token::Token;
 
 /// A parsed `--observer`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -13,10 +14,6 @@ pub struct Endpoint {
     host: String,
     port: u16,
 }
-
-/// A secret that is not shown.
-#[derive(Clone)]
-pub struct Token(String);
 
 impl Endpoint {
     /// `host:port`, for the Host header and for connecting.
@@ -56,36 +53,15 @@ impl fmt::Display for Endpoint {
     }
 }
 
-impl Token {
-    /// Reads the token file; white space around the token does not count.
-    ///
-    /// # Errors
-    /// The file cannot be read or is empty; exit code 104.
-    pub fn read(path: &Path) -> Result<Self, Failure> {
-        let shown = path.display();
-        let text = std::fs::read_to_string(path).map_err(|error| {
-            Failure::configuration(format!("--token-file '{shown}' cannot be read: {error}"))
-        })?;
-        let token = text.trim();
-        let legal = |c: char| c.is_ascii_graphic();
-        if token.is_empty() || !token.chars().all(legal) {
-            return Err(Failure::configuration(format!(
-                "--token-file '{shown}' holds no token: one line of letters and digits, the same as the observer's"
-            )));
-        }
-        Ok(Self(token.to_owned()))
-    }
-
-    /// The value of the Authorization header.
-    pub(super) fn bearer(&self) -> String {
-        format!("Bearer {}", self.0)
-    }
-}
-
-impl fmt::Debug for Token {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Token(***)")
-    }
+/// Reads the token file.
+///
+/// # Errors
+/// The file cannot be read or holds no token; exit code 104.
+pub fn read_token(path: &Path) -> Result<Token, Failure> {
+    let shown = path.display().to_string();
+    let text = std::fs::read_to_string(path)
+        .map_err(|error| Failure::configuration(format!("--token-file '{shown}' cannot be read: {error}")))?;
+    Token::of_file(&shown, &text)
 }
 
 #[cfg(test)]
@@ -116,14 +92,12 @@ mod tests {
     }
 
     #[test]
-    fn a_token_is_not_shown() {
+    fn a_token_file_is_read_and_one_that_is_not_there_is_named() {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join("token");
         std::fs::write(&path, " s3cret\n").expect("written");
-        let token = Token::read(&path).expect("a token");
-        assert_eq!(token.bearer(), "Bearer s3cret");
-        assert_eq!(format!("{token:?}"), "Token(***)");
-        std::fs::write(&path, "\n").expect("written");
-        assert!(Token::read(&path).is_err());
+        assert_eq!(read_token(&path).expect("a token").secret(), "s3cret");
+        let failure = read_token(&folder.path().join("none")).expect_err("no file");
+        assert!(failure.sentence.contains("none' cannot be read"), "{failure}");
     }
 }

@@ -11,10 +11,11 @@ use streamgauge_shared::clock::Clock;
 use streamgauge_shared::exit_code::Failure;
 use streamgauge_shared::ledger::frame::{self, Decoder, FrameError};
 use streamgauge_shared::ledger::{self, Hello, ToObserver, ToWriter};
+use streamgauge_shared::token::Token;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-use super::{Endpoint, Token};
+use super::Endpoint;
 
 /// Bytes read at once.
 pub(super) const READ_BYTES: usize = 64 << 10;
@@ -75,7 +76,7 @@ pub(super) async fn upgrade(endpoint: &Endpoint, token: Option<&Token>) -> Resul
         .header(CONNECTION, "Upgrade")
         .header(UPGRADE, ledger::PROTOCOL);
     if let Some(token) = token {
-        request = request.header(AUTHORIZATION, token.bearer());
+        request = request.header(AUTHORIZATION, format!("Bearer {}", token.secret()));
     }
     let request = request.body(Empty::<Bytes>::new());
     let request =

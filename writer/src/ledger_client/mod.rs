@@ -10,6 +10,6 @@ mod queue;
 mod session;
 
 pub use backlog::LEDGER_UNACKED_MAX;
-pub use endpoint::{Endpoint, Token};
+pub use endpoint::{Endpoint, read_token};
 pub use queue::{LEDGER_QUEUE_MAX, Queue, Queued, queue};
 pub use session::{Limits, Session, SessionHandle};

@@ -15,13 +15,14 @@ use streamgauge_shared::exit_code::{ExitCode, Failure};
 use streamgauge_shared::ledger::frame::FrameError;
 use streamgauge_shared::ledger::{Hello, Progress, Record, ToWriter, Verdict};
 use streamgauge_shared::time::UnixNanos;
+use streamgauge_shared::token::Token;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::{sleep, timeout};
 
 use super::backlog::{Backlog, LEDGER_UNACKED_MAX};
 use super::link::{self, Link, LinkError, READ_BYTES};
-use super::{Endpoint, Queued, Token};
+use super::{Endpoint, Queued};
 
 /// Queued messages taken at once.
 const TAKE_MAX: usize = 1_024;

@@ -13,6 +13,7 @@ use streamgauge_shared::ledger::{End, Hello, Record, Verdict};
 use streamgauge_shared::process::Heartbeat;
 use streamgauge_shared::stamp::RunId;
 use streamgauge_shared::time::{Nanos, UnixNanos};
+use streamgauge_shared::token::Token;
 use tokio::task::JoinHandle;
 use tokio::time::{sleep, timeout};
 
@@ -21,7 +22,7 @@ use super::{connect, setup, shard, wait_of, with_causes};
 use crate::cli::Run;
 use crate::entity::{self, Domain};
 use crate::halt::{Halt, How};
-use crate::ledger_client::{Endpoint, LEDGER_QUEUE_MAX, Limits, SessionHandle, Token, queue};
+use crate::ledger_client::{Endpoint, LEDGER_QUEUE_MAX, Limits, SessionHandle, queue, read_token};
 use crate::load::Load;
 use crate::postgres::{Address, Pool, Session, Writes, clean, schema};
 use crate::rows::Rows;
@@ -100,7 +101,7 @@ impl Plan {
         let source = TestSource::read(&options.test, options.scales.time_scale, options.scales.load_scale)?;
         let address: Address = options.postgres.url.parse()?;
         let endpoint = options.observer.parse()?;
-        let token = options.token_file.as_deref().map(Token::read).transpose()?;
+        let token = options.token_file.as_deref().map(read_token).transpose()?;
         let entities = Writes::of(&source.test);
         let session = Session { address, synchronous_commit: Some(source.test.synchronous_commit), entities };
         let shard = shard::of(&options, &source.test)?;

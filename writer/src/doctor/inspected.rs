@@ -9,7 +9,7 @@ use crate::postgres::{Connection, describe, quoted};
 
 /// What is known of a PostgreSQL.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) struct Facts {
+pub(super) struct Inspected {
     pub(super) version: String,
     /// `server_version_num`, as in 160002.
     pub(super) version_number: u32,
@@ -59,7 +59,7 @@ pub(super) struct Identity {
 ///
 /// # Errors
 /// PostgreSQL does not answer; 107.
-pub(super) async fn ask(connection: &Connection, clock: Clock) -> Result<Facts, Failure> {
+pub(super) async fn ask(connection: &Connection, clock: Clock) -> Result<Inspected, Failure> {
     const SERVER: &str = "SELECT current_setting('server_version'), current_setting('server_version_num')::int8, \
         pg_is_in_recovery(), current_setting('wal_level'), current_setting('synchronous_commit'), \
         current_setting('wal_writer_delay'), current_setting('fsync') = 'on', \
@@ -85,7 +85,7 @@ pub(super) async fn ask(connection: &Connection, clock: Clock) -> Result<Facts, 
         name: row.get(0),
         held_bytes: row.get::<_, Option<i64>>(1).and_then(|bytes| u64::try_from(bytes).ok()),
     });
-    Ok(Facts {
+    Ok(Inspected {
         version: row.get(0),
         version_number: u32::try_from(count(1)).unwrap_or(0),
         in_recovery: row.get(2),

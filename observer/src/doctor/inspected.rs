@@ -17,7 +17,7 @@ const CLOCK_READINGS: u32 = 5;
 
 /// What is known of a MongoDB.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) struct Facts {
+pub(super) struct Inspected {
     pub(super) version: String,
     pub(super) topology: Topology,
     /// The default write concern's `w`, as text: `majority`, `1`.
@@ -56,7 +56,7 @@ pub(super) struct Oplog {
 ///
 /// # Errors
 /// The server cannot be reached or refuses the user: 107.
-pub(super) async fn ask(address: &MongoAddress, clock: Clock) -> Result<Facts, Failure> {
+pub(super) async fn ask(address: &MongoAddress, clock: Clock) -> Result<Inspected, Failure> {
     let failed = |error: &mongodb::error::Error| match address.start_error(error) {
         StartError::Fatal(failure) => failure,
         StartError::NotUp(reason) => Failure::run(reason),
@@ -90,7 +90,7 @@ pub(super) async fn ask(address: &MongoAddress, clock: Clock) -> Result<Facts, F
         }
     }
     let admin = database.client().database("admin");
-    let facts = Facts {
+    let inspected = Inspected {
         version: info.get_str("version").unwrap_or("unknown").to_owned(),
         topology,
         default_w: default_w(&admin).await,
@@ -100,7 +100,7 @@ pub(super) async fn ask(address: &MongoAddress, clock: Clock) -> Result<Facts, F
         clock_offset,
     };
     database.client().clone().shutdown().await;
-    Ok(facts)
+    Ok(inspected)
 }
 
 fn topology(hello: &Document) -> Topology {
