@@ -138,7 +138,7 @@ fn free(code: &'static str, setting: &str, what: &str, limit: Limit, active_slot
         severity,
         seen,
         "a pipeline that connects anew finds none free and does not start",
-        &format!("raise {setting} and restart PostgreSQL, or drop what nobody uses"),
+        format!("raise {setting} and restart PostgreSQL, or drop what nobody uses"),
     )
 }
 
@@ -165,7 +165,7 @@ fn inactive(slot: &InactiveSlot) -> Finding {
         severity,
         format!("nobody reads slot '{name}', which holds {held} of WAL"),
         "its WAL fills the disk; and a pipeline that comes back to it first works through what piled up, which a run would measure",
-        &format!(
+        format!(
             "start what reads it and let it catch up, or drop it: SELECT pg_drop_replication_slot('{name}')"
         ),
     )
@@ -219,7 +219,7 @@ fn replica_identity(identity: &Identity) -> Finding {
             Severity::Warning,
             format!("table '{table}': none"),
             "updates and deletes of a published table are refused, or arrive without a key",
-            &format!("ALTER TABLE {table} REPLICA IDENTITY DEFAULT, with a primary key"),
+            format!("ALTER TABLE {table} REPLICA IDENTITY DEFAULT, with a primary key"),
         ),
     }
 }
