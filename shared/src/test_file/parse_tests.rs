@@ -145,7 +145,7 @@ fn all_mistakes_of_both_files_are_reported_at_once() {
     let expected = [
         "t.toml:8:9: 'soon' is not a duration: write numbers with ns, us, ms, s, m, h or d, as in 500ms or 1m30s",
         "t.toml:13:1: unknown key 'time_unti', did you mean 'time_unit'? allowed: executor, rate, time_unit, duration, pre_allocated_vus, max_vus, arrivals, start_time, graceful_stop, findings, checkpoint, flow",
-        "t.toml:25:33: threshold 'p95<2000' uses method 'p95', which 'cdc_e2e_latency' does not have: it has avg, min, max, med, p(N)",
+        "t.toml:25:33: threshold 'p95<2000' uses method 'p95', which 'cdc_e2e_latency' does not have: it has avg, min, max, med, p(N); probably meant: p(95)<2000",
         "m.toml:6:7: unknown column 'idd', did you mean 'id'? allowed: id, email, status",
         "m.toml:11:89: unknown key 'verifed', did you mean 'verified'? allowed: type, verified, field, generate, template, choices, value, min, max, probability, from, to, references",
         "m.toml:12:94: unknown key 'verifed', did you mean 'verified'? allowed: type, verified, field, generate, template, choices, value, min, max, probability, from, to, references",

@@ -8,8 +8,9 @@
 //! ```
 //! As in k6 the number is milliseconds for a latency; beyond k6 a unit may follow it (`p(99)<5s`).
 
+use super::meaning::Meant;
 use super::{Aggregate, Expression, Metric, Operator};
-use crate::time::parse_duration;
+use crate::time::{Nanos, parse_duration};
 
 /// Operators in the order in which they are looked for: k6's, the longer spelling first.
 const OPERATORS: [(&str, Operator); 7] = [
@@ -29,7 +30,9 @@ pub enum ExpressionError {
     #[error("threshold '{0}' has no operator: write method, operator and number, as in p(95)<2000")]
     NoOperator(String),
     /// The metric has no such method.
-    #[error("threshold '{text}' uses method '{method}', which '{metric}' does not have: it has {allowed}")]
+    #[error(
+        "threshold '{text}' uses method '{method}', which '{metric}' does not have: it has {allowed}{meant}"
+    )]
     Method {
         /// The expression.
         text: String,
@@ -39,12 +42,14 @@ pub enum ExpressionError {
         metric: String,
         /// What it has.
         allowed: &'static str,
+        /// What was probably meant.
+        meant: Meant,
     },
     /// A percentile outside 0 to 100.
     #[error("threshold '{0}' names a percentile that is not a number from 0 to 100")]
     Percentile(String),
     /// What follows the operator is not a number.
-    #[error("threshold '{text}' compares with '{found}', which is not {allowed}")]
+    #[error("threshold '{text}' compares with '{found}', which is not {allowed}{meant}")]
     Bound {
         /// The expression.
         text: String,
@@ -52,6 +57,8 @@ pub enum ExpressionError {
         found: String,
         /// What may stand there.
         allowed: &'static str,
+        /// What was probably meant.
+        meant: Meant,
     },
 }
 
@@ -82,6 +89,7 @@ impl Expression {
             method: method.to_owned(),
             metric: metric_name.to_owned(),
             allowed: metric.methods(),
+            meant: Meant::from(meant_method(method, metric).map(|meant| format!("{meant}{sign}{bound}"))),
         };
         let aggregate = match (metric, method) {
             (Metric::Latency(_), "avg") => Aggregate::Avg,
@@ -104,6 +112,7 @@ impl Expression {
             text: owned(),
             found: bound.to_owned(),
             allowed,
+            meant: Meant::from(meant_bound(bound, metric).map(|meant| format!("{method}{sign}{meant}"))),
         })?;
         Ok(Self { aggregate, operator, bound, text: text.trim().to_owned() })
     }
@@ -113,10 +122,44 @@ fn parse_bound(text: &str, metric: Metric) -> Result<f64, &'static str> {
     let number = text.parse().ok().filter(|n: &f64| n.is_finite());
     match metric {
         Metric::Latency(_) => number
-            .or_else(|| parse_duration(text).ok().map(crate::time::Nanos::as_millis_f64))
+            .or_else(|| parse_signed(text).map(Nanos::as_millis_f64))
             .ok_or("a number of milliseconds or a duration as in 5s"),
         Metric::Rate(_) | Metric::Counter(_) => number.ok_or("a number"),
     }
+}
+
+/// A duration, which a bound may have below zero.
+fn parse_signed(text: &str) -> Option<Nanos> {
+    match text.strip_prefix('-') {
+        Some(span) => parse_duration(span).ok().map(|span| Nanos(-span.0)),
+        None => parse_duration(text).ok(),
+    }
+}
+
+/// The method that a word of another tool, or a percentile without its brackets, stands for.
+fn meant_method(method: &str, metric: Metric) -> Option<String> {
+    if !matches!(metric, Metric::Latency(_)) {
+        return None;
+    }
+    let word = match method.to_ascii_lowercase().as_str() {
+        "mean" | "average" => "avg",
+        "median" => "med",
+        "minimum" => "min",
+        "maximum" => "max",
+        percentile => {
+            let number = percentile.strip_prefix('p')?.trim_matches(|letter: char| "()_% ".contains(letter));
+            let known: f64 = number.parse().ok().filter(|number| (0.0..=100.0).contains(number))?;
+            return Some(format!("p({known})"));
+        }
+    };
+    Some(word.to_owned())
+}
+
+/// The share that a number of percent stands for.
+fn meant_bound(bound: &str, metric: Metric) -> Option<String> {
+    let percent: f64 = bound.strip_suffix('%')?.trim().parse().ok()?;
+    (matches!(metric, Metric::Rate(_)) && (0.0..=100.0).contains(&percent))
+        .then(|| super::meaning::rounded(percent / 100.0))
 }
 
 /// A metric's name and its tags, as written.
@@ -155,6 +198,7 @@ mod tests {
             (LATENCY, " p(99.9) <= 1.5e3 ", Aggregate::Percentile(99.9), Operator::LessOrEqual, 1_500.0),
             (LATENCY, "med<5s", Aggregate::Percentile(50.0), Operator::Less, 5_000.0),
             (LATENCY, "avg>=-5", Aggregate::Avg, Operator::GreaterOrEqual, -5.0),
+            (LATENCY, "min>-1.5s", Aggregate::Min, Operator::Greater, -1_500.0),
             (LATENCY, "max!=0", Aggregate::Max, Operator::NotEqual, 0.0),
             (LATENCY, "min===1", Aggregate::Min, Operator::Equal, 1.0),
             (Metric::Rate(Rate::Checks), "rate>0.99", Aggregate::Rate, Operator::Greater, 0.99),
@@ -179,6 +223,21 @@ mod tests {
                 LATENCY,
                 "rate<1",
                 "threshold 'rate<1' uses method 'rate', which 'm' does not have: it has avg, min, max, med, p(N)",
+            ),
+            (
+                LATENCY,
+                "p99.9<1s",
+                "threshold 'p99.9<1s' uses method 'p99.9', which 'm' does not have: it has avg, min, max, med, p(N); probably meant: p(99.9)<1s",
+            ),
+            (
+                LATENCY,
+                "median <= 5",
+                "threshold 'median <= 5' uses method 'median', which 'm' does not have: it has avg, min, max, med, p(N); probably meant: med<=5",
+            ),
+            (
+                Metric::Rate(Rate::Checks),
+                "rate>99.5%",
+                "threshold 'rate>99.5%' compares with '99.5%', which is not a number; probably meant: rate>0.995",
             ),
             (
                 LATENCY,

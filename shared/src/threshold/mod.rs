@@ -1,15 +1,17 @@
 //! Thresholds in k6's grammar: what must hold for a run to pass, and whether it does.
 //!
-//! `grammar` reads them, `evaluate` judges them on figures, `watch` follows one that is judged on a window
-//! each second. All pure: time is an argument.
+//! `grammar` reads them, `meaning` refuses those that no run can decide, `evaluate` judges them on figures,
+//! `watch` follows one that is judged on a window each second. All pure: time is an argument.
 
 mod evaluate;
 mod grammar;
+mod meaning;
 mod watch;
 
 pub use evaluate::{Figures, Judgement, LatencyFigures, judge};
 pub(crate) use grammar::split_key;
 pub use grammar::{ExpressionError, KeyError};
+pub use meaning::{Fate, Meaningless, Meant};
 pub use watch::Watch;
 
 use crate::account::Operation;

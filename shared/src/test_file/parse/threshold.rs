@@ -139,6 +139,7 @@ impl Reader<'_, '_> {
         let expression = Expression::parse(options.text, metric, name)
             .map_err(|error| value.mistake(error.to_string()))
             .ok()?;
+        expression.meaning(metric, name).map_err(|error| value.mistake(error.to_string())).ok()?;
         if is_capacity(scenarios) && !is_by_scenario_only(metric) {
             // A search is judged by its probes, not by everything since the start.
             tags.stage = Some(self.stage(PROBE_STAGE));
