@@ -1,6 +1,7 @@
 //! What an iteration does: steps, the rows they work on, and the pools that rows are kept in.
 
 use super::model::Generator;
+use crate::account::Operation;
 use crate::time::Nanos;
 
 /// One step of a flow.
@@ -179,21 +180,58 @@ impl Timeout {
     }
 }
 
+impl Action {
+    /// The operation that it is on its own, without the flows within it.
+    #[must_use]
+    pub const fn operation(&self) -> Option<(usize, Operation)> {
+        match self {
+            Self::Create { entity, .. } => Some((*entity, Operation::Create)),
+            Self::Update { entity, .. } => Some((*entity, Operation::Update)),
+            Self::Delete { entity, .. } => Some((*entity, Operation::Delete)),
+            _ => None,
+        }
+    }
+
+    /// How long it pauses on average, seconds.
+    #[must_use]
+    pub fn mean_pause_s(&self) -> f64 {
+        match self {
+            Self::Pause { min, max } => f64::midpoint(min.as_secs_f64(), max.as_secs_f64()),
+            _ => 0.0,
+        }
+    }
+
+    /// How many rows it puts into pools, less what it takes out for good.
+    #[must_use]
+    pub const fn pooled(&self) -> f64 {
+        match self {
+            Self::Create { into: Some(_), .. } => 1.0,
+            Self::Delete { row: RowFrom::Pool { .. }, .. } => -1.0,
+            _ => 0.0,
+        }
+    }
+
+    /// The flows within it, each with how often it takes place on average.
+    #[must_use]
+    pub fn inner(&self) -> Vec<(f64, &[Step])> {
+        match self {
+            Self::Choose(alternatives) => {
+                let weights: f64 = alternatives.iter().map(|one| f64::from(one.weight)).sum();
+                alternatives.iter().map(|one| (f64::from(one.weight) / weights, &one.flow[..])).collect()
+            }
+            Self::Maybe { probability, flow } => vec![(*probability, flow)],
+            Self::Repeat { times, flow } => vec![(f64::from(*times), flow)],
+            _ => Vec::new(),
+        }
+    }
+}
+
 impl Step {
     /// Calls `visit` for this step and every step within it, in the order of the file.
     pub fn visit(&self, visit: &mut impl FnMut(&Self)) {
         visit(self);
-        match &self.action {
-            Action::Choose(alternatives) => {
-                alternatives
-                    .iter()
-                    .flat_map(|alternative| &alternative.flow)
-                    .for_each(|step| step.visit(visit));
-            }
-            Action::Maybe { flow, .. } | Action::Repeat { flow, .. } => {
-                flow.iter().for_each(|step| step.visit(visit));
-            }
-            _ => {}
+        for (_, flow) in self.action.inner() {
+            flow.iter().for_each(|step| step.visit(visit));
         }
     }
 }

@@ -1,6 +1,5 @@
 //! From the text of a test and its model to a [`Test`], or to every mistake in both.
 
-mod check;
 #[cfg(test)]
 mod documented;
 mod executor;
@@ -8,6 +7,8 @@ mod flow;
 mod generator;
 mod marks;
 pub(super) mod model;
+mod rows;
+mod steps;
 mod threshold;
 
 use std::cell::RefCell;
@@ -53,12 +54,16 @@ pub fn parse(
     let mut reader = Reader::new(&document, model.as_ref(), time_scale, load_scale);
     let defaults = reader.defaults(root.get("defaults"));
     reader.read_pools(root.get("pools"));
-    let setup = reader.phase_flow(root.get("setup"));
+    let (setup_given, teardown_given) = (root.get("setup"), root.get("teardown"));
+    let setup = reader.phase_flow(setup_given.as_ref());
     let scenarios = reader.scenarios(&root);
-    let teardown = reader.phase_flow(root.get("teardown"));
-    let thresholds = reader.thresholds(root.get("thresholds"), &scenarios);
+    let teardown = reader.phase_flow(teardown_given.as_ref());
+    let phases_read =
+        setup.is_some() == setup_given.is_some() && teardown.is_some() == teardown_given.is_some();
+    let names = Names { scenarios: &scenarios, complete: phases_read && is_complete(&scenarios) };
+    let thresholds = reader.thresholds(root.get("thresholds"), names);
     reader.check_pools(root.get("pools"));
-    reader.check_capacity(&root, &scenarios, &thresholds);
+    reader.check_capacity(&root, &scenarios, thresholds.as_deref());
     root.finish();
     let Reader { pools, checks, groups, stages, .. } = reader;
 
@@ -84,7 +89,7 @@ pub fn parse(
                 checks: checks.into_inner(),
                 groups: groups.into_inner(),
                 stages: stages.into_inner(),
-                thresholds,
+                thresholds: thresholds.unwrap_or_default(),
                 time_scale,
                 load_scale,
             };
@@ -148,18 +153,23 @@ impl<'a, 't> Reader<'a, 't> {
             synchronous_commit: true,
         };
         let Some(table) = value.and_then(|value| value.table()) else { return read };
-        let span = |key, least| table.get(key).and_then(|value| value.duration(least));
+        // Nothing where the value has a mistake.
+        let span = |key, least, default| table.get(key).map_or(Some(default), |value| value.duration(least));
         let one_ms = Nanos::from_millis(1);
-        read.warm_up = self.time_scale.span(span("warm_up", Nanos::ZERO).unwrap_or(read.warm_up));
-        read.arrival_timeout = span("arrival_timeout", one_ms).unwrap_or(read.arrival_timeout);
-        read.lost_after = span("lost_after", one_ms).unwrap_or(read.lost_after);
-        read.drain = span("drain", Nanos::ZERO).unwrap_or(read.drain);
+        let warm_up = span("warm_up", Nanos::ZERO, read.warm_up);
+        let arrival_timeout = span("arrival_timeout", one_ms, read.arrival_timeout);
+        let lost_after = span("lost_after", one_ms, read.lost_after);
+        read.warm_up = self.time_scale.span(warm_up.unwrap_or(read.warm_up));
+        read.arrival_timeout = arrival_timeout.unwrap_or(read.arrival_timeout);
+        read.lost_after = lost_after.unwrap_or(read.lost_after);
+        read.drain = span("drain", Nanos::ZERO, read.drain).unwrap_or(read.drain);
         read.synchronous_commit =
             table.get("synchronous_commit").and_then(|value| value.flag()).unwrap_or(true);
-        if read.lost_after < read.arrival_timeout {
+        if let (Some(lost_after), Some(arrival_timeout)) = (lost_after, arrival_timeout)
+            && lost_after < arrival_timeout
+        {
             table.mistake(format!(
-                "'lost_after' ({}) is shorter than 'arrival_timeout' ({}): a row must be late before it is lost",
-                read.lost_after, read.arrival_timeout
+                "'lost_after' ({lost_after}) is shorter than 'arrival_timeout' ({arrival_timeout}): a row must be late before it is lost"
             ));
         }
         table.finish();
@@ -205,7 +215,7 @@ impl<'a, 't> Reader<'a, 't> {
     }
 
     /// The flow of `[setup]` or `[teardown]`.
-    fn phase_flow(&self, value: Option<Value<'_, '_>>) -> Option<Vec<Step>> {
+    fn phase_flow(&self, value: Option<&Value<'_, '_>>) -> Option<Vec<Step>> {
         let table = value?.table()?;
         let flow = table.require("flow", "[ { create = \"customer\" }, { await = \"30s\" } ]");
         let flow = flow.and_then(|value| self.flow(&value, &mut Known::default()));
@@ -265,12 +275,13 @@ impl<'a, 't> Reader<'a, 't> {
         })
     }
 
-    /// A capacity search has the pipeline for itself, and something to judge it by.
+    /// A capacity search has the pipeline for itself, and something to judge it by. Thresholds with a mistake are
+    /// absent, and not judged.
     fn check_capacity(
         &self,
         root: &Table<'_, '_>,
         scenarios: &[Option<Scenario>],
-        thresholds: &[crate::threshold::Threshold],
+        thresholds: Option<&[crate::threshold::Threshold]>,
     ) {
         let Some(value) = root.get("scenarios").filter(|_| is_capacity(scenarios)) else { return };
         if scenarios.len() > 1 {
@@ -278,7 +289,7 @@ impl<'a, 't> Reader<'a, 't> {
                 "a capacity-search cannot stand beside other scenarios: their load would be part of what it finds",
             );
         }
-        if !thresholds.iter().any(|threshold| threshold.tags.stage.is_some()) {
+        if thresholds.is_some_and(|all| !all.iter().any(|threshold| threshold.tags.stage.is_some())) {
             value.mistake(
                 "a capacity-search needs a threshold on a latency or a rate, as in cdc_e2e_latency = [\"p(95)<2000\"]",
             );
@@ -292,6 +303,20 @@ impl<'a, 't> Reader<'a, 't> {
     fn stage(&self, name: &str) -> u16 {
         index_of(&self.stages, name)
     }
+}
+
+/// What thresholds can be narrowed to.
+#[derive(Clone, Copy)]
+struct Names<'n> {
+    scenarios: &'n [Option<Scenario>],
+    /// Whether no scenario and no phase has a mistake: otherwise names of scenarios, groups and stages may be
+    /// missing that the file has, and none is judged.
+    complete: bool,
+}
+
+/// Whether there are scenarios, and none has a mistake.
+fn is_complete(scenarios: &[Option<Scenario>]) -> bool {
+    !scenarios.is_empty() && scenarios.iter().all(Option::is_some)
 }
 
 /// Whether the test is a capacity search.
@@ -312,3 +337,6 @@ fn index_of(names: &RefCell<Vec<String>>, name: &str) -> u16 {
 #[cfg(test)]
 #[path = "parse_tests.rs"]
 mod tests;
+
+#[cfg(test)]
+mod consequence_tests;

@@ -85,7 +85,7 @@ fn each_mistake_names_its_place_what_was_found_and_what_is_allowed() {
         (
             "{ await = \"5s\" },",
             "{ await = \"5s\", delete = \"customer\" },",
-            "t.toml:20:3: a step has exactly one of: create, update, delete, await, check, pause, choose, maybe, repeat",
+            "t.toml:20:3: a step has exactly one of: create, update, delete, await, check, pause, choose, maybe, repeat; this one has delete and await",
         ),
         (
             "delete = \"customer\"",

@@ -115,6 +115,14 @@ impl<'d, 't> Table<'d, 't> {
         self.document.mistake(self.span.start, message);
     }
 
+    /// The first key that nobody asked for, with its place.
+    pub(super) fn first_unknown(&self) -> Option<(&'d str, Value<'d, 't>)> {
+        let asked = self.asked.borrow();
+        let unknown = self.entries().into_iter().find(|(name, ..)| !asked.contains(name))?;
+        let (name, span, value) = unknown;
+        Some((name, Value { span, ..value }))
+    }
+
     /// Reports each key that nobody asked for.
     pub(super) fn finish(self) {
         let asked = self.asked.borrow();

@@ -8,11 +8,11 @@ use super::reader::Value;
 /// A text cut at its placeholders.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Template {
-    parts: Vec<Part>,
+    fragments: Vec<Fragment>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
-enum Part {
+enum Fragment {
     Literal(String),
     Value(Placeholder),
 }
@@ -66,7 +66,7 @@ impl Template {
     }
 
     fn parse(text: &str) -> Result<Self, String> {
-        let mut parts = Vec::new();
+        let mut fragments = Vec::new();
         let (mut literal, mut rest) = (String::new(), text);
         while let Some(at) = rest.find(['{', '}']) {
             literal.push_str(&rest[..at]);
@@ -85,39 +85,29 @@ impl Template {
             let (name, tail) = tail.split_once('}').ok_or_else(|| {
                 format!("'{text}' has an opening brace without a closing one: write {{{{ for a brace")
             })?;
-            parts.push(Part::Literal(std::mem::take(&mut literal)));
-            parts.push(Part::Value(placeholder(name)?));
+            fragments.push(Fragment::Literal(std::mem::take(&mut literal)));
+            fragments.push(Fragment::Value(placeholder(name)?));
             rest = tail;
         }
         literal.push_str(rest);
-        parts.push(Part::Literal(literal));
-        parts.retain(|part| !matches!(part, Part::Literal(text) if text.is_empty()));
-        Ok(Self { parts })
+        fragments.push(Fragment::Literal(literal));
+        fragments.retain(|fragment| !matches!(fragment, Fragment::Literal(text) if text.is_empty()));
+        Ok(Self { fragments })
     }
 
     /// A text without placeholders.
     #[must_use]
     pub fn literal(text: &str) -> Self {
-        Self { parts: vec![Part::Literal(text.to_owned())] }
-    }
-
-    /// The text, if it has no placeholder.
-    #[must_use]
-    pub fn as_literal(&self) -> Option<&str> {
-        match &self.parts[..] {
-            [] => Some(""),
-            [Part::Literal(text)] => Some(text),
-            _ => None,
-        }
+        Self { fragments: vec![Fragment::Literal(text.to_owned())] }
     }
 
     /// The text with each placeholder replaced by what `value` displays for it; placeholders come in order.
     pub fn render<D: fmt::Display>(&self, mut value: impl FnMut(Placeholder) -> D) -> String {
         let mut text = String::new();
-        for part in &self.parts {
-            match part {
-                Part::Literal(literal) => text.push_str(literal),
-                Part::Value(placeholder) => text.push_str(&value(*placeholder).to_string()),
+        for fragment in &self.fragments {
+            match fragment {
+                Fragment::Literal(literal) => text.push_str(literal),
+                Fragment::Value(placeholder) => text.push_str(&value(*placeholder).to_string()),
             }
         }
         text
@@ -125,7 +115,7 @@ impl Template {
 
     /// Whether the row's key is in it.
     pub(super) fn uses_id(&self) -> bool {
-        self.parts.contains(&Part::Value(Placeholder::Id))
+        self.fragments.contains(&Fragment::Value(Placeholder::Id))
     }
 
     /// A text as it may come out: with letters where a placeholder may give letters, else with digits.
@@ -192,7 +182,5 @@ mod tests {
         });
         assert_eq!(text, r#"{"zip": "7", "n": 7}"#);
         assert_eq!(seen, [Placeholder::Digits(5), Placeholder::Int { min: -1, max: 9 }]);
-        assert_eq!(json.as_literal(), None);
-        assert_eq!(Template::parse("plain").expect("a template").as_literal(), Some("plain"));
     }
 }

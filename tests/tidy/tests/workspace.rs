@@ -15,7 +15,6 @@ const KNOWN_LONG: &[&str] = &[
     "observer/src/matcher/mod.rs",
     "observer/src/measure/snapshot.rs",
     "observer/src/run/thread.rs",
-    "shared/src/test_file/parse/flow.rs",
 ];
 
 #[test]

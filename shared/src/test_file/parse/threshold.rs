@@ -1,8 +1,7 @@
 //! Reads thresholds: their keys with tags, and the long form with its options.
 
-use super::{PROBE_STAGE, Reader, is_capacity};
+use super::{Names, PROBE_STAGE, Reader, is_capacity};
 use crate::account::Operation;
-use crate::test_file::Scenario;
 use crate::test_file::mistake::unknown;
 use crate::test_file::reader::Value;
 use crate::threshold::{Expression, Metric, Tags, Threshold, split_key};
@@ -49,25 +48,28 @@ impl<'t> Options<'t> {
 }
 
 impl Reader<'_, '_> {
+    /// Every threshold of the file; nothing where one has a mistake.
     pub(super) fn thresholds(
         &self,
         value: Option<Value<'_, '_>>,
-        scenarios: &[Option<Scenario>],
-    ) -> Vec<Threshold> {
-        let Some(table) = value.and_then(|value| value.table()) else { return Vec::new() };
-        let entries = table.entries();
+        names: Names<'_>,
+    ) -> Option<Vec<Threshold>> {
+        let Some(value) = value else { return Some(Vec::new()) };
         let mut read = Vec::new();
-        for (key, span, value) in entries {
-            let Some(key) = self.threshold_key(key, span.start, scenarios) else { continue };
-            let items = if value.is_table() { Some(vec![value.clone()]) } else { value.array() };
-            for item in items.into_iter().flatten() {
-                read.extend(self.threshold(&item, key, scenarios));
+        for (key, span, value) in value.table()?.entries() {
+            let Some(key) = self.threshold_key(key, span.start, names) else {
+                read.push(None);
+                continue;
+            };
+            match if value.is_table() { Some(vec![value.clone()]) } else { value.array() } {
+                Some(items) => read.extend(items.iter().map(|item| self.threshold(item, key, names))),
+                None => read.push(None),
             }
         }
-        read
+        read.into_iter().collect()
     }
 
-    fn threshold_key<'k>(&self, key: &'k str, at: usize, scenarios: &[Option<Scenario>]) -> Option<Key<'k>> {
+    fn threshold_key<'k>(&self, key: &'k str, at: usize, names: Names<'_>) -> Option<Key<'k>> {
         const TAGS: [&str; 5] = ["scenario", "entity", "operation", "group", "stage"];
         let (name, pairs) =
             split_key(key).map_err(|error| self.document.mistake(at, error.to_string())).ok()?;
@@ -84,14 +86,13 @@ impl Reader<'_, '_> {
             }
             found
         };
-        let complete = scenarios.iter().all(Option::is_some);
         for (tag, word) in pairs {
             match tag {
                 // Names in scenarios with mistakes are not judged.
-                "scenario" | "group" | "stage" if !complete => {}
+                "scenario" | "group" | "stage" if !names.complete => {}
                 "scenario" => {
                     let names: Vec<&str> =
-                        scenarios.iter().flatten().map(|scenario| scenario.name.as_str()).collect();
+                        names.scenarios.iter().flatten().map(|scenario| scenario.name.as_str()).collect();
                     tags.scenario = Some(index("scenario", word, &names)?);
                 }
                 "entity" => {
@@ -123,15 +124,9 @@ impl Reader<'_, '_> {
         Some(Key { text: key, metric, name, tags })
     }
 
-    fn threshold(
-        &self,
-        value: &Value<'_, '_>,
-        key: Key<'_>,
-        scenarios: &[Option<Scenario>],
-    ) -> Option<Threshold> {
+    fn threshold(&self, value: &Value<'_, '_>, key: Key<'_>, names: Names<'_>) -> Option<Threshold> {
         let Key { text: key_text, metric, name, mut tags } = key;
-        let options =
-            if value.is_table() { self.options(value, scenarios)? } else { Options::of(value.text()?) };
+        let options = if value.is_table() { self.options(value, names)? } else { Options::of(value.text()?) };
         if options.stage.is_some() {
             tags.stage = options.stage;
             tags = checked_tags(metric, name, tags, |message| value.mistake(message))?;
@@ -140,7 +135,7 @@ impl Reader<'_, '_> {
             .map_err(|error| value.mistake(error.to_string()))
             .ok()?;
         expression.meaning(metric, name).map_err(|error| value.mistake(error.to_string())).ok()?;
-        if is_capacity(scenarios) && !is_by_scenario_only(metric) {
+        if is_capacity(names.scenarios) && !is_by_scenario_only(metric) {
             // A search is judged by its probes, not by everything since the start.
             tags.stage = Some(self.stage(PROBE_STAGE));
         }
@@ -158,7 +153,7 @@ impl Reader<'_, '_> {
     }
 
     /// The long form.
-    fn options<'v>(&self, value: &Value<'v, '_>, scenarios: &[Option<Scenario>]) -> Option<Options<'v>> {
+    fn options<'v>(&self, value: &Value<'v, '_>, names: Names<'_>) -> Option<Options<'v>> {
         let table = value.table()?;
         let text = table.require("threshold", "\"p(95)<2000\"").and_then(|value| value.text());
         let abort = table.get("abort_on_fail").map_or(Some(false), |value| value.flag());
@@ -171,7 +166,7 @@ impl Reader<'_, '_> {
             recover.mistake("'recover_within' needs a window to recover in: add over = \"30s\"");
         }
         // Names in scenarios with mistakes are not judged.
-        let stage = table.get("stage").filter(|_| scenarios.iter().all(Option::is_some)).map(|value| {
+        let stage = table.get("stage").filter(|_| names.complete).map(|value| {
             let word = value.text()?;
             let found = self.stage_index(word);
             if found.is_none() {

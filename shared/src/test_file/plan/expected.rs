@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::super::{Action, Step};
+use super::super::Step;
 use crate::account::Operation;
 
 /// Expected operations by entity and kind. A delete counts itself; the rows that refer to the deleted one, which
@@ -10,13 +10,9 @@ use crate::account::Operation;
 pub(super) fn operations(flow: &[Step]) -> BTreeMap<(usize, Operation), f64> {
     let mut counted = BTreeMap::new();
     each_step(flow, 1.0, &mut |step, share| {
-        let key = match &step.action {
-            Action::Create { entity, .. } => (*entity, Operation::Create),
-            Action::Update { entity, .. } => (*entity, Operation::Update),
-            Action::Delete { entity, .. } => (*entity, Operation::Delete),
-            _ => return,
-        };
-        *counted.entry(key).or_insert(0.0) += share;
+        if let Some(operation) = step.action.operation() {
+            *counted.entry(operation).or_insert(0.0) += share;
+        }
     });
     counted
 }
@@ -24,22 +20,14 @@ pub(super) fn operations(flow: &[Step]) -> BTreeMap<(usize, Operation), f64> {
 /// The mean of all pauses, in nanoseconds.
 pub(super) fn pauses(flow: &[Step]) -> f64 {
     let mut sum = 0.0;
-    each_step(flow, 1.0, &mut |step, share| {
-        if let Action::Pause { min, max } = &step.action {
-            sum += share * (min.as_secs_f64() + max.as_secs_f64()) / 2.0 * 1e9;
-        }
-    });
+    each_step(flow, 1.0, &mut |step, share| sum += share * step.action.mean_pause_s() * 1e9);
     sum
 }
 
 /// Rows that stay in pools: put in, less taken out for good; at least 0.
 pub(super) fn pooled(flow: &[Step]) -> f64 {
     let mut sum: f64 = 0.0;
-    each_step(flow, 1.0, &mut |step, share| match &step.action {
-        Action::Create { into: Some(_), .. } => sum += share,
-        Action::Delete { row: super::super::RowFrom::Pool { .. }, .. } => sum -= share,
-        _ => {}
-    });
+    each_step(flow, 1.0, &mut |step, share| sum += share * step.action.pooled());
     sum.max(0.0)
 }
 
@@ -47,16 +35,8 @@ pub(super) fn pooled(flow: &[Step]) -> f64 {
 fn each_step(flow: &[Step], share: f64, visit: &mut impl FnMut(&Step, f64)) {
     for step in flow {
         visit(step, share);
-        match &step.action {
-            Action::Choose(alternatives) => {
-                let weights: f64 = alternatives.iter().map(|one| f64::from(one.weight)).sum();
-                for one in alternatives {
-                    each_step(&one.flow, share * f64::from(one.weight) / weights, visit);
-                }
-            }
-            Action::Maybe { probability, flow } => each_step(flow, share * probability, visit),
-            Action::Repeat { times, flow } => each_step(flow, share * f64::from(*times), visit),
-            _ => {}
+        for (often, flow) in step.action.inner() {
+            each_step(flow, share * often, visit);
         }
     }
 }

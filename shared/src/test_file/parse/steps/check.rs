@@ -1,40 +1,37 @@
-//! Reads what arrived rows must say, and binds it to the operation before it.
+//! `check`: what an arrived row must say, bound to the operation before it.
 
-use super::Reader;
-use super::generator;
+use super::{Given, Kind};
+use crate::test_file::parse::flow::{Checkable, Place};
+use crate::test_file::parse::{Reader, generator};
 use crate::test_file::reader::Value;
-use crate::test_file::{Action, Check, Entity, Literal, Step};
+use crate::test_file::{Action, Check, Entity, Literal};
 
-/// The last operation of a list of steps that a check could speak of.
-pub(super) struct Checkable {
-    /// Its place in the list.
-    pub(super) step: usize,
-    /// Index into the model's entities.
-    pub(super) entity: usize,
-    /// Whether an `await` came after it.
-    pub(super) awaited: bool,
+pub(super) const STEP: Kind = Kind { key: "check", companions: &[], read };
+
+fn read(reader: &Reader<'_, '_>, given: &Given<'_, '_, '_>, place: &mut Place<'_>) -> Option<Option<Action>> {
+    reader.check(given.subject, place).map(|()| None)
 }
 
 impl Reader<'_, '_> {
     /// Binds a check to the operation before it.
-    pub(super) fn check(
-        &self,
-        subject: &Value<'_, '_>,
-        before: &mut [Step],
-        checkable: &mut Option<Checkable>,
-    ) -> Option<()> {
-        let Some(Checkable { step, entity, awaited: true }) = checkable.take() else {
+    fn check(&self, subject: &Value<'_, '_>, place: &mut Place<'_>) -> Option<()> {
+        let Some(Checkable { step, entity, awaited: true }) = place.checkable.take() else {
             subject.mistake(
                 "'check' speaks of the create or update before it in the same list, with one await between them",
             );
             return None;
         };
+        // Of an operation with a mistake only the columns are judged, and those only where its entity is known.
+        let entity = entity?;
+        let before = &mut place.before;
         // An update says nothing of the columns that it leaves as they are.
-        let written: Option<Vec<usize>> = match before.get(step).map(|step| &step.action) {
-            Some(Action::Update { set, .. }) => Some(set.iter().map(|setting| setting.column).collect()),
-            _ => None,
-        };
+        let written: Option<Vec<usize>> =
+            match step.and_then(|step| before.get(step)).map(|step| &step.action) {
+                Some(Action::Update { set, .. }) => Some(set.iter().map(|setting| setting.column).collect()),
+                _ => None,
+            };
         let columns = self.checked_columns(&self.model?.entities[entity], subject, written.as_deref())?;
+        let step = step?;
         let index = {
             let mut checks = self.checks.borrow_mut();
             checks.push(Check { entity, columns });
