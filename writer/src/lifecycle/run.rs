@@ -249,7 +249,7 @@ impl Running {
         let Some(at) = self.begin().await else { return };
         match Load::start(Arc::clone(&context), at, self.link.probed.clone()) {
             Ok(load) => {
-                self.terminal = Terminal::new(&context.test, context.shard, quiet, load.begins_at());
+                self.terminal = Terminal::new(&context.test, context.shard, quiet, at);
                 self.attend(load.carry()).await;
             }
             Err(failure) => context.halt.order(How::Cut, failure),

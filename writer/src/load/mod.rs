@@ -21,12 +21,12 @@ use tokio::task::JoinSet;
 use self::search::Search;
 use crate::halt::{How, Order};
 use crate::pacer;
-use crate::schedule::Schedule;
+use crate::schedule::{Schedule, UserTime};
 use crate::user::{
     Context, Control, Crew, Dispatcher, FreeUser, GROW_MAX, LoadState, LoopingUser, TickedUser, is_closed,
 };
 
-/// From now to the first event: the pacer's thread has to be there in time for it.
+/// From now to the first event at least, for it not to be late: the pacer's thread has to be there for it.
 const START_DELAY: Nanos = Nanos::from_millis(20);
 /// How often the load looks at the time; bounds how late a graceful stop ends after an order.
 const LOOK_EVERY: Duration = Duration::from_millis(50);
@@ -34,7 +34,6 @@ const LOOK_EVERY: Duration = Duration::from_millis(50);
 /// The load of a run.
 pub struct Load {
     context: Arc<Context>,
-    start: UnixNanos,
     /// Each returns the index of its scenario.
     users: JoinSet<usize>,
     /// Of a capacity search; it ends with the load.
@@ -59,7 +58,9 @@ struct Scenario {
 }
 
 impl Load {
-    /// Makes the users and starts the pacer; the first event is at `at`, or 20 ms from now if that is later.
+    /// Makes the users and starts the pacer. The schedule begins at `at`, the same moment for every writer of the
+    /// run: where that has passed already, or is too near for the pacer's thread, what is late is released at once,
+    /// its lag is in the schedule lag, and a warning says so.
     ///
     /// # Errors
     /// The operating system gives no thread; exit code 107.
@@ -68,10 +69,13 @@ impl Load {
         at: UnixNanos,
         probed: watch::Receiver<Option<(u32, Probe)>>,
     ) -> Result<Self, Failure> {
-        let start = at.max(context.clock.now() + START_DELAY);
+        let now = context.clock.now();
+        if at < now + START_DELAY {
+            tracing::warn!("{}", late_start(at - now));
+        }
         let (mut users, mut scenarios, mut crews) = (JoinSet::new(), Vec::new(), Vec::new());
         for index in 0..context.test.scenarios.len() {
-            let (scenario, crew) = Scenario::start(&context, index, start, &mut users);
+            let (scenario, crew) = Scenario::start(&context, index, at, &mut users);
             scenarios.push(scenario);
             crews.push(crew);
         }
@@ -79,26 +83,20 @@ impl Load {
         let (done, paced) = oneshot::channel();
         let stop = Arc::new(AtomicBool::new(false));
         let mut searches = JoinSet::new();
-        let segments = Search::of(&context, start, probed).map(|(search, segments)| {
+        let segments = Search::of(&context, at, probed).map(|(search, segments)| {
             searches.spawn(search.carry());
             segments
         });
         let pacer = pacer::spawn(
             context.clock,
-            Schedule::new(&context.test, context.shard, context.seeds.seed, start, segments),
+            Schedule::new(&context.test, context.shard, context.seeds.seed, at, segments),
             Arc::clone(&stop),
             Dispatcher::new(Arc::clone(&context), crews, more),
             // Nobody waits for it when the load was dropped.
             move || done.send(()).unwrap_or_default(),
         );
         let pacer = pacer.map_err(|error| Failure::run(format!("no thread for the pacer: {error}")))?;
-        Ok(Self { context, start, users, searches, scenarios, stop, pacer: Some(pacer), paced, grow })
-    }
-
-    /// When the load begins: its first event is due then.
-    #[must_use]
-    pub fn begins_at(&self) -> UnixNanos {
-        self.start
+        Ok(Self { context, users, searches, scenarios, stop, pacer: Some(pacer), paced, grow })
     }
 
     /// Carries the load to its end.
@@ -117,7 +115,11 @@ impl Load {
                 }
                 Some(scenario) = self.grow.recv() => self.add_user(scenario),
                 Some(ended) = self.users.join_next(), if !self.users.is_empty() => match ended {
-                    Ok(scenario) => self.scenarios[scenario].lose_user(),
+                    Ok(scenario) => {
+                        if self.scenarios[scenario].lose_user() {
+                            self.context.counts[scenario].is_done(self.context.clock.now());
+                        }
+                    }
                     Err(error) if error.is_panic() => {
                         self.context.halt.order(How::Cut, Failure::run("a virtual user panicked: a bug of ours"));
                     }
@@ -151,12 +153,16 @@ impl Load {
         let Some(Order { how, .. }) = order else { return };
         self.stop.store(true, Ordering::Relaxed);
         self.searches.abort_all();
+        let ended = self.context.clock.now();
+        for (scenario, count) in self.scenarios.iter().zip(&self.context.counts) {
+            scenario.control.end(LoadState::Stopping);
+            count.ends_at(ended);
+            count.call_off_iterations(scenario.control.take_rest());
+        }
         match how {
             How::Finish => {
-                let now = self.context.clock.now();
-                self.end_all(LoadState::Stopping);
                 for (scenario, spec) in self.scenarios.iter_mut().zip(&self.context.test.scenarios) {
-                    scenario.cut_at = scenario.cut_at.min(now + spec.graceful_stop);
+                    scenario.cut_at = scenario.cut_at.min(ended + spec.graceful_stop);
                 }
             }
             How::Cut => self.end_all(LoadState::Cut),
@@ -203,6 +209,15 @@ impl Scenario {
         let spec = &context.test.scenarios[index];
         let control = Arc::new(Control::new(&spec.executor, context.shard));
         let run_at = start + context.test.warm_up + spec.start_time;
+        let count = &context.counts[index];
+        // A capacity search says itself when its first probe begins.
+        if !matches!(spec.executor, Executor::CapacitySearch(_)) {
+            count.begins_at(run_at);
+        }
+        if let Some(time) = UserTime::of(spec, context.shard, context.test.warm_up) {
+            count.plan_users(start, time);
+        }
+        count.plan_iterations(control.turns_left());
         let most = context.most_users(index);
         let (free, free_users) = crossbeam_channel::bounded(most as usize);
         let looping = is_closed(&spec.executor).then_some(most);
@@ -230,15 +245,27 @@ impl Scenario {
         self.control.is_over()
     }
 
-    /// A user ended. Where all of a closed loop did, they have done what they had to do.
-    fn lose_user(&mut self) {
-        if let Some(looping) = &mut self.looping {
-            *looping = looping.saturating_sub(1);
-            if *looping == 0 {
-                self.control.end(LoadState::Stopping);
-            }
+    /// A user ended. Where all of a closed loop did, they have done what they had to do: returns whether that is so.
+    fn lose_user(&mut self) -> bool {
+        let Some(looping) = &mut self.looping else { return false };
+        *looping = looping.saturating_sub(1);
+        if *looping == 0 {
+            self.control.end(LoadState::Stopping);
         }
+        *looping == 0
     }
+}
+
+/// What is said of a load that is to begin so soon that its first moments are late; negative if it has begun.
+fn late_start(in_time: Nanos) -> String {
+    let heard = if in_time < Nanos::ZERO {
+        format!("{} after the moment", Nanos::ZERO - in_time)
+    } else {
+        format!("only {in_time} before the moment")
+    };
+    format!(
+        "the order to begin came {heard} at which all writers of the run begin: what is due meanwhile is sent at once, and its lateness is in schedule_lag; give the test a longer warm-up, in which nothing is measured, or see why the observer's message was late"
+    )
 }
 
 fn spawn(users: &mut JoinSet<usize>, scenario: usize, life: impl Future<Output = ()> + Send + 'static) {

@@ -42,7 +42,7 @@ impl Search {
         let mut search = capacity::Search::new(&self.spec);
         while let Some(rate) = search.next() {
             let number = u32::try_from(search.done()).unwrap_or(u32::MAX);
-            let begins = self.context.clock.now() + LEAD;
+            let begins = (self.context.clock.now() + LEAD).max(self.start);
             let from = begins + self.spec.settle;
             let until = from + self.spec.probe;
             // Ahead of the operations it speaks of.

@@ -1,9 +1,10 @@
+use std::collections::BTreeSet;
 use std::sync::OnceLock;
 use std::sync::atomic::AtomicU64;
 
 use streamgauge_shared::clock::Clock;
 use streamgauge_shared::exit_code::ExitCode;
-use streamgauge_shared::ledger::{Record, ScenarioLoad};
+use streamgauge_shared::ledger::{NotSent, NotSentCause, Record, ScenarioLoad};
 use streamgauge_shared::stamp::RunId;
 use streamgauge_shared::test_file::{
     Arrivals, ConstantVus, Iterations, RampingArrivalRate, RampingVus, Scale, Source, Stage as Corner, Test,
@@ -16,6 +17,8 @@ use crate::ledger_client::{Queued, queue};
 use crate::postgres::{Pool, Session};
 use crate::schedule::Shard;
 use crate::user::ScenarioCount;
+
+mod without_session;
 
 /// Twenty ticks in a second, after ten of a warm-up, for at most three users.
 const TEST: &str = r#"
@@ -54,7 +57,12 @@ fn loaded(executor: Executor, graceful_stop: Nanos) -> Test {
 }
 
 /// Users that never get a session, because there is no place in the pool, are stuck in their iteration.
-async fn context(test: Test) -> (Arc<Context>, mpsc::Receiver<Queued>) {
+fn context(test: Test) -> (Arc<Context>, mpsc::Receiver<Queued>) {
+    with_places(test, 0)
+}
+
+/// A pool with so many places, and nothing that listens where it connects.
+fn with_places(test: Test, places: u32) -> (Arc<Context>, mpsc::Receiver<Queued>) {
     let address = "postgres://nobody@127.0.0.1:1/none".parse().expect("an address");
     let session = Session { address, synchronous_commit: None, entities: [].into() };
     let (ledger, queued, _) = queue(100_000);
@@ -63,7 +71,7 @@ async fn context(test: Test) -> (Arc<Context>, mpsc::Receiver<Queued>) {
         seeds: crate::entity::Seeds { seed: 1, run: RunId::from_bits(1), writer: 0 },
         clock: Clock::start(),
         wall: parking_lot::Mutex::default(),
-        pool: Pool::open(session, 0).await.expect("nothing to open"),
+        pool: Pool::unopened(session, places),
         ledger,
         sequence: AtomicU64::new(0),
         write_errors: AtomicU64::new(0),
@@ -76,30 +84,50 @@ async fn context(test: Test) -> (Arc<Context>, mpsc::Receiver<Queued>) {
     (Arc::new(context), queued)
 }
 
+/// How each scenario stands.
+fn loaded_by(context: &Context) -> Vec<ScenarioLoad> {
+    let now = context.clock.now();
+    context.counts.iter().map(|count| count.load(now)).collect()
+}
+
+/// What the ledger was told of operations that were not sent, and that no other was told.
+fn not_sent(queued: &mut mpsc::Receiver<Queued>) -> Vec<NotSent> {
+    let records = std::iter::from_fn(|| queued.try_recv().ok()).filter_map(|queued| match queued {
+        Queued::Record(Record::NotSent(operation)) => Some(operation),
+        Queued::Record(Record::Iteration(_)) => None,
+        other => panic!("nothing else is told: {other:?}"),
+    });
+    records.collect()
+}
+
 async fn stuck() -> (Arc<Context>, mpsc::Receiver<Queued>) {
-    context(test()).await
+    context(test())
+}
+
+fn start(context: &Arc<Context>, at: UnixNanos) -> Load {
+    Load::start(Arc::clone(context), at, watch::channel(None).1).expect("a thread")
 }
 
 async fn carry(context: &Arc<Context>) -> Nanos {
     let began = context.clock.now();
-    let load = Load::start(Arc::clone(context), UnixNanos(0), watch::channel(None).1).expect("a thread");
+    let load = start(context, began + ms(50));
     timeout(Duration::from_secs(20), load.carry()).await.expect("the load ends by itself");
     context.clock.now() - began
 }
 
 /// Carries a load with stuck users and returns its counts and how long it took.
 async fn carry_stuck(executor: Executor, graceful_stop: Nanos) -> (ScenarioLoad, Nanos) {
-    let (context, _queued) = context(loaded(executor, graceful_stop)).await;
+    let (context, _queued) = context(loaded(executor, graceful_stop));
     let took = carry(&context).await;
-    (context.counts[0].load(), took)
+    (loaded_by(&context)[0], took)
 }
 
 /// Carries a load whose iterations have nothing to do, and so are over at once.
 async fn carry_quick(mut test: Test) -> (Vec<ScenarioLoad>, Nanos) {
     test.scenarios.iter_mut().for_each(|scenario| scenario.flow.clear());
-    let (context, _queued) = context(test).await;
+    let (context, _queued) = context(test);
     let took = carry(&context).await;
-    (context.counts.iter().map(ScenarioCount::load).collect(), took)
+    (loaded_by(&context), took)
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -108,7 +136,7 @@ async fn every_tick_is_an_iteration_or_a_drop_and_users_grow_to_their_limit() {
     let took = carry(&context).await;
     // All three users are busy since the warm-up and cut when the graceful stop is over.
     let count = &context.counts[0];
-    let load = count.load();
+    let load = loaded_by(&context)[0];
     assert_eq!((load.users, load.active_users), (3, 0));
     assert_eq!(load.dropped + load.iterations + load.interrupted, 20, "{load:?}");
     assert_eq!(load.iterations, 0, "{load:?}");
@@ -116,9 +144,11 @@ async fn every_tick_is_an_iteration_or_a_drop_and_users_grow_to_their_limit() {
     assert!(count.dropped_in_warm_up() >= 7, "{}", count.dropped_in_warm_up());
     assert!(count.insufficient.load(Ordering::Relaxed));
     assert!(took >= ms(1_800), "{took}");
-    // Nobody had a session, so no sequence was taken and no operation told.
-    assert_eq!(context.sequence.load(Ordering::Relaxed), 0);
-    assert!(!matches!(queued.try_recv(), Ok(Queued::Record(Record::Opened(_)))));
+    // Nobody had a session: each user's operation is told as one that the load's end has cut.
+    let not_sent: Vec<NotSent> = not_sent(&mut queued);
+    assert_eq!(context.sequence.load(Ordering::Relaxed), 3);
+    assert!(not_sent.len() == 3 && not_sent.iter().all(|operation| operation.cause == NotSentCause::Cut));
+    assert_eq!((load.iterations_due, load.iterations_written, load.dropped_by_writer), (20, 0, 0));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -181,6 +211,11 @@ async fn iterations_are_done_exactly_and_the_load_ends_with_the_last() {
         let (loads, took) = carry_quick(loaded(executor, ms(30_000))).await;
         let load = loads[0];
         assert_eq!((load.iterations, load.interrupted, load.dropped), (done, 0, 0));
+        // One without operations is written when it completes.
+        assert_eq!(
+            (load.iterations_due, load.iterations_written, load.load_ended.is_some()),
+            (done, done, true)
+        );
         assert!(took < ms(10_000), "{took}");
     }
 }
@@ -200,10 +235,10 @@ async fn what_starts_in_the_warm_up_of_a_closed_loop_does_not_count() {
     let constant = Executor::ConstantVus(ConstantVus { vus: 3, duration: ms(200) });
     let mut test = loaded(constant, ms(100));
     test.warm_up = ms(200);
-    let (context, _queued) = context(test.clone()).await;
+    let (context, _queued) = context(test.clone());
     carry(&context).await;
     // They are stuck since the warm-up: nothing of the run ever started.
-    let load = context.counts[0].load();
+    let load = loaded_by(&context)[0];
     assert_eq!((load.iterations, load.interrupted, load.peak_users), (0, 0, 0), "{load:?}");
 
     // All users loop in it, and each has all its iterations afterwards.
@@ -220,15 +255,14 @@ async fn users_become_active_one_by_one_and_none_before_its_time() {
     // One comes each 50 ms and is stuck: the number of those active follows the plan.
     let corner = Corner { name: 0, duration: ms(500), target: 10 };
     let ramp = RampingVus { start_vus: 0, stages: vec![corner], graceful_ramp_down: ms(0) };
-    let (context, _queued) = context(loaded(Executor::RampingVus(ramp), ms(0))).await;
-    let load = Load::start(Arc::clone(&context), UnixNanos(0), watch::channel(None).1).expect("a thread");
-    let start = load.begins_at();
-    let carried = tokio::spawn(load.carry());
+    let (context, _queued) = context(loaded(Executor::RampingVus(ramp), ms(0)));
+    let begins = context.clock.now() + ms(50);
+    let carried = tokio::spawn(start(&context, begins).carry());
     let mut seen = 0;
     while !carried.is_finished() {
         // Read in this order, because time goes on.
-        let active = context.counts[0].load().active_users;
-        let since = context.clock.now() - start;
+        let active = loaded_by(&context)[0].active_users;
+        let since = context.clock.now() - begins;
         let most = u32::try_from((since.0 / 50_000_000).max(0)).expect("small");
         assert!(active <= most, "{active} users are active after {since}");
         seen = seen.max(active);
@@ -247,9 +281,9 @@ async fn scenarios_side_by_side_end_each_by_itself() {
     let load = Iterations { vus: 3, iterations: 4, max_duration: ms(300) };
     second.executor = Executor::SharedIterations(load);
     test.scenarios.push(second);
-    let (context, _queued) = context(test).await;
+    let (context, _queued) = context(test);
     let took = carry(&context).await;
-    let [first, second] = [0, 1].map(|index| context.counts[index].load());
+    let [first, second] = [0, 1].map(|index| loaded_by(&context)[index]);
     assert_eq!((first.interrupted, first.dropped), (2, 0), "{first:?}");
     assert_eq!((second.interrupted, second.dropped), (3, 1), "{second:?}");
     assert!(took >= ms(600), "{took}");
@@ -260,7 +294,7 @@ async fn an_interrupt_cuts_running_iterations_at_once() {
     let (context, mut queued) = stuck().await;
     let late = Arc::clone(&context);
     let interrupt = tokio::spawn(async move {
-        while late.counts[0].load().active_users == 0 {
+        while loaded_by(&late)[0].active_users == 0 {
             tokio::task::yield_now().await;
         }
         let sentence = "interrupted by SIGINT".to_owned();
@@ -269,7 +303,7 @@ async fn an_interrupt_cuts_running_iterations_at_once() {
     let took = carry(&context).await;
     interrupt.await.expect("no panic");
     assert!(took < ms(1_000), "{took}");
-    assert_eq!(context.counts[0].load().active_users, 0);
+    assert_eq!(loaded_by(&context)[0].active_users, 0);
     assert!(!matches!(queued.try_recv(), Ok(Queued::Record(Record::Opened(_)))));
 }
 
@@ -277,15 +311,15 @@ async fn an_interrupt_cuts_running_iterations_at_once() {
 async fn every_order_ends_a_closed_loop_and_drops_no_iteration() {
     let iterations = Iterations { vus: 3, iterations: 10, max_duration: ms(600_000) };
     for (how, interrupted) in [(How::Finish, 3..=3), (How::Cut, 3..=3), (How::Drop, 0..=3)] {
-        let (context, _queued) = context(loaded(Executor::SharedIterations(iterations), ms(100))).await;
-        let load = Load::start(Arc::clone(&context), UnixNanos(0), watch::channel(None).1).expect("a thread");
+        let (context, _queued) = context(loaded(Executor::SharedIterations(iterations), ms(100)));
+        let load = start(&context, context.clock.now() + ms(50));
         let carried = tokio::spawn(load.carry());
-        while context.counts[0].load().active_users < 3 {
+        while loaded_by(&context)[0].active_users < 3 {
             tokio::task::yield_now().await;
         }
         context.halt.order(how, Failure::run("enough"));
         timeout(Duration::from_secs(10), carried).await.expect("it ends").expect("no panic");
-        let load = context.counts[0].load();
+        let load = loaded_by(&context)[0];
         // Whoever was dropped before it heard of the cut counts nothing.
         assert!(interrupted.contains(&load.interrupted), "{how:?} {load:?}");
         assert_eq!((load.iterations, load.dropped), (0, 0), "{how:?} {load:?}");

@@ -1,7 +1,8 @@
 //! The sessions of a run: one statement in flight on each, handed out in the order they were asked for.
 //!
 //! Fewer sessions than users are allowed; the wait for one is measured by who waits. A session that broke is
-//! replaced by the next user who gets its place. What it does not do: grow, or test idle sessions.
+//! replaced by the next user who gets its place: it connects once, for five seconds at most, and tells its failure.
+//! What it does not do: grow, try again, or test idle sessions.
 
 use streamgauge_shared::exit_code::Failure;
 use tokio::sync::{Semaphore, SemaphorePermit};
@@ -54,6 +55,14 @@ impl Pool {
                 .unwrap_or_else(|_| unreachable!("there is a place for each session"));
         }
         Ok(Self { session, places: Semaphore::new(size as usize), idle })
+    }
+
+    /// So many places, and no session in them yet.
+    #[cfg(test)]
+    pub fn unopened(session: Session, size: u32) -> Self {
+        let idle = crossbeam_channel::bounded(size as usize);
+        (0..size).for_each(|_| drop(idle.0.try_send(None)));
+        Self { session, places: Semaphore::new(size as usize), idle }
     }
 
     /// Waits for a place, and for a new session if the one in it broke.

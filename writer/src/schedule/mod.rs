@@ -15,6 +15,7 @@ mod segments;
 mod shard;
 mod timetable;
 mod user_plan;
+mod user_time;
 
 use streamgauge_shared::account::Phase;
 use streamgauge_shared::test_file::Test;
@@ -28,6 +29,7 @@ pub use segments::{SEGMENTS_MAX, Segment, Segments};
 pub use shard::Shard;
 pub use timetable::Timetable;
 pub use user_plan::UserPlan;
+pub use user_time::UserTime;
 
 /// One iteration that is to start.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -33,7 +33,7 @@ pub async fn apart(
         return Ok(());
     }
     let author = Author { scenario: name, vu: context.shard.number(NUMBER), iteration: 0 };
-    let iteration = Iteration::apart(context, domain, phase, author, &mut state, rows);
+    let mut iteration = Iteration::apart(context, domain, phase, author, &mut state, rows);
     let sentence = match iteration.carry_out(flow).await {
         Ok(()) | Err(Stop::Cut) => return Ok(()),
         Err(Stop::NoRow) => unreachable!("a list of steps ends where it has no row"),
@@ -41,7 +41,7 @@ pub async fn apart(
             "{name}: a row of '{}' was not seen in MongoDB within {timeout} of its await: see whether the pipeline delivers at all, or raise the await's timeout",
             context.test.model.entities[entity].name
         ),
-        Err(Stop::Failed) => format!(
+        Err(Stop::Failed | Stop::NotConnected) => format!(
             "{name}: an operation did not commit: {}",
             context.first_error.get().map_or("it touched no row", String::as_str)
         ),

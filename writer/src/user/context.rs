@@ -1,14 +1,15 @@
-//! What the users of a run share, and the counts they leave.
+//! What the users of a run share.
 
 use std::sync::OnceLock;
-use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use parking_lot::Mutex;
 use streamgauge_shared::clock::{Clock, WallWatch};
-use streamgauge_shared::ledger::{Ending, ScenarioLoad, Status};
+use streamgauge_shared::ledger::Status;
 use streamgauge_shared::process;
 use streamgauge_shared::test_file::Test;
 
+use super::ScenarioCount;
 use crate::entity::Seeds;
 use crate::halt::Halt;
 use crate::ledger_client::Queue;
@@ -46,26 +47,6 @@ pub struct Context {
     pub halt: Halt,
 }
 
-/// The counts of one scenario; those of iterations and ticks are of the measured phase.
-#[derive(Debug, Default)]
-pub struct ScenarioCount {
-    /// Users of an open loop that exist; users of a closed loop that are planned to iterate.
-    pub users: AtomicU32,
-    /// One more user is being made.
-    pub growing: AtomicBool,
-    /// A tick was dropped and no more users may be made.
-    pub insufficient: AtomicBool,
-    iterations: AtomicU64,
-    failed: AtomicU64,
-    interrupted: AtomicU64,
-    dropped: AtomicU64,
-    dropped_in_warm_up: AtomicU64,
-    active: AtomicU32,
-    peak: AtomicU32,
-    skipped: AtomicU64,
-    not_expected: AtomicU64,
-}
-
 impl Context {
     /// The message that says how the writer stands now.
     #[must_use]
@@ -81,7 +62,7 @@ impl Context {
         Status {
             queued_at,
             wall_steps,
-            scenarios: self.counts.iter().map(ScenarioCount::load).collect(),
+            scenarios: self.counts.iter().map(|count| count.load(queued_at)).collect(),
             pg_write_errors: self.write_errors.load(Ordering::Relaxed),
             records_lost: self.ledger.lost(),
             process: process::usage(),
@@ -98,62 +79,5 @@ impl Context {
     pub fn write_failed(&self, reason: impl FnOnce() -> String) {
         self.write_errors.fetch_add(1, Ordering::Relaxed);
         self.first_error.get_or_init(reason);
-    }
-}
-
-impl ScenarioCount {
-    /// The counts as they are told.
-    #[must_use]
-    pub fn load(&self) -> ScenarioLoad {
-        ScenarioLoad {
-            iterations: self.iterations.load(Ordering::Relaxed),
-            failed: self.failed.load(Ordering::Relaxed),
-            interrupted: self.interrupted.load(Ordering::Relaxed),
-            dropped: self.dropped.load(Ordering::Relaxed),
-            active_users: self.active.load(Ordering::Relaxed),
-            users: self.users.load(Ordering::Relaxed),
-            peak_users: self.peak.load(Ordering::Relaxed),
-            skipped_steps: self.skipped.load(Ordering::Relaxed),
-            not_expected: self.not_expected.load(Ordering::Relaxed),
-            ..ScenarioLoad::default()
-        }
-    }
-
-    /// Ticks of the warm-up that found no free user.
-    #[must_use]
-    pub fn dropped_in_warm_up(&self) -> u64 {
-        self.dropped_in_warm_up.load(Ordering::Relaxed)
-    }
-
-    pub(super) fn drop_iterations(&self, iterations: u64, measured: bool) {
-        let count = if measured { &self.dropped } else { &self.dropped_in_warm_up };
-        count.fetch_add(iterations, Ordering::Relaxed);
-    }
-
-    pub(super) fn skip_step(&self) {
-        self.skipped.fetch_add(1, Ordering::Relaxed);
-    }
-
-    pub(super) fn delete_unexpected(&self) {
-        self.not_expected.fetch_add(1, Ordering::Relaxed);
-    }
-
-    pub(super) fn enter(&self, measured: bool) {
-        let active = self.active.fetch_add(1, Ordering::Relaxed) + 1;
-        if measured {
-            self.peak.fetch_max(active, Ordering::Relaxed);
-        }
-    }
-
-    pub(super) fn leave(&self, measured: bool, ending: Ending) {
-        self.active.fetch_sub(1, Ordering::Relaxed);
-        if measured {
-            let count = match ending {
-                Ending::Completed => &self.iterations,
-                Ending::Failed => &self.failed,
-                Ending::Interrupted => &self.interrupted,
-            };
-            count.fetch_add(1, Ordering::Relaxed);
-        }
     }
 }

@@ -121,8 +121,18 @@ impl Control {
         left.try_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(1)).is_ok()
     }
 
+    /// Iterations of a fixed count that nobody has started.
+    #[must_use]
+    pub fn turns_left(&self) -> u64 {
+        match &self.turns {
+            Turns::Endless => 0,
+            Turns::Shared(left) => left.load(Ordering::Relaxed),
+            Turns::Own(each) => each.iter().map(|left| left.load(Ordering::Relaxed)).sum(),
+        }
+    }
+
     /// Takes all iterations that are left, which nobody starts then; returns how many they were.
-    pub(super) fn take_rest(&self) -> u64 {
+    pub fn take_rest(&self) -> u64 {
         match &self.turns {
             Turns::Endless => 0,
             Turns::Shared(left) => left.swap(0, Ordering::Relaxed),

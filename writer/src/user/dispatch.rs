@@ -44,13 +44,17 @@ impl Dispatcher {
     }
 
     fn start(&mut self, tick: Tick) {
+        let count = &self.context.counts[tick.scenario];
+        let measured = tick.phase == Phase::Run;
+        if measured {
+            count.tick_due();
+        }
         if let Ok(user) = self.crews[tick.scenario].free.try_recv()
             && user.0.try_send(tick).is_ok()
         {
             return;
         }
-        let count = &self.context.counts[tick.scenario];
-        count.drop_iterations(1, tick.phase == Phase::Run);
+        count.drop_tick(measured);
         let most = self.context.most_users(tick.scenario);
         if count.users.load(Ordering::Relaxed) >= most {
             // Told by the load: the pacer does not wait for a log.
@@ -70,6 +74,7 @@ impl Target for Dispatcher {
             Occurrence::Start(phase, stage) => self.start(Tick { scenario, phase, stage, intended: at }),
             Occurrence::Planned(users) => {
                 count.users.store(users, Ordering::Relaxed);
+                count.plan_changed(users, at);
                 crew.plan(users, at);
             }
             Occurrence::Cut { above, up_to } => {
@@ -77,7 +82,8 @@ impl Target for Dispatcher {
             }
             Occurrence::End => {
                 crew.control.end(LoadState::Stopping);
-                count.drop_iterations(crew.control.take_rest(), true);
+                count.ends_at(at);
+                count.drop_rest(crew.control.take_rest());
             }
             Occurrence::CutAll => crew.control.end(LoadState::Cut),
         }

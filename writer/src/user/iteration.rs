@@ -16,7 +16,7 @@ use streamgauge_shared::time::{Nanos, UnixNanos};
 use tokio::sync::watch;
 
 use super::operation::{Ended, Statement, Write};
-use super::{Context, LoadState, reached};
+use super::{Context, LoadState, ScenarioCount, reached};
 use crate::entity::{Author, Domain, Value, of_steps};
 use crate::rows::{Choice, Holding, Row, RowId, UserRows};
 use crate::schedule::Tick;
@@ -28,6 +28,8 @@ pub(super) enum Outcome {
     Done,
     /// An operation did not commit.
     Failed,
+    /// There was no session for an operation.
+    NotConnected,
     /// It was cut.
     Cut,
 }
@@ -39,6 +41,8 @@ pub(super) enum Stop {
     NoRow,
     /// An operation did not commit.
     Failed,
+    /// There was no session for an operation.
+    NotConnected,
     /// It was cut.
     Cut,
     /// An awaited operation did not arrive, in the setup; the load goes on without it.
@@ -55,6 +59,14 @@ pub(super) enum Stop {
 struct Last {
     sequence: u64,
     entity: usize,
+}
+
+/// Whether a user of a scenario gets the sessions it asks for.
+pub(super) struct Sessions<'a> {
+    pub(super) count: &'a ScenarioCount,
+    /// Its number among this writer's.
+    pub(super) user: u32,
+    pub(super) lacks: &'a mut bool,
 }
 
 /// The rows that a new one refers to.
@@ -76,7 +88,11 @@ pub(super) struct Iteration<'a> {
     pub(super) state: &'a mut watch::Receiver<LoadState>,
     domain: Domain,
     rows: Holding<'a>,
+    /// Nothing for what belongs to no scenario.
+    sessions: Option<Sessions<'a>>,
     last: Option<Last>,
+    /// An operation became runnable in it.
+    has_operations: bool,
     /// When the iteration was to start, until something in it has taken time.
     due: Option<UnixNanos>,
 }
@@ -92,6 +108,7 @@ impl<'a> Iteration<'a> {
         tick: Tick,
         state: &'a mut watch::Receiver<LoadState>,
         rows: &'a mut UserRows,
+        sessions: Sessions<'a>,
     ) -> Self {
         let scenario = context.test.scenarios[tick.scenario].name.as_str();
         let author = Author { scenario, vu: user, iteration: number };
@@ -99,6 +116,7 @@ impl<'a> Iteration<'a> {
             scenario: tick.scenario,
             load_stage: tick.stage,
             due: Some(tick.intended),
+            sessions: Some(sessions),
             ..Self::apart(context, Domain::Scenario(tick.scenario), tick.phase, author, state, rows)
         }
     }
@@ -122,24 +140,31 @@ impl<'a> Iteration<'a> {
             state,
             domain,
             rows,
+            sessions: None,
             last: None,
+            has_operations: false,
             due: None,
         }
     }
 
     /// Carries out the scenario's flow.
-    pub(super) async fn run(self) -> Outcome {
+    pub(super) async fn run(mut self) -> Outcome {
         let context = self.context;
-        let scenario = self.scenario;
-        match self.carry_out(&context.test.scenarios[scenario].flow).await {
-            Ok(()) | Err(Stop::NoRow) => Outcome::Done,
+        match self.carry_out(&context.test.scenarios[self.scenario].flow).await {
+            Ok(()) | Err(Stop::NoRow) => {
+                if !self.has_operations {
+                    self.wrote();
+                }
+                Outcome::Done
+            }
             Err(Stop::Failed | Stop::Unseen { .. }) => Outcome::Failed,
+            Err(Stop::NotConnected) => Outcome::NotConnected,
             Err(Stop::Cut) => Outcome::Cut,
         }
     }
 
     /// Carries out a flow.
-    pub(super) async fn carry_out(mut self, flow: &'a [Step]) -> Result<(), Stop> {
+    pub(super) async fn carry_out(&mut self, flow: &'a [Step]) -> Result<(), Stop> {
         let Author { vu, iteration, .. } = self.author;
         let seed = of_steps(self.context.seeds, self.domain, vu, iteration).next_u64();
         self.list(flow, seed).await
@@ -175,24 +200,29 @@ impl<'a> Iteration<'a> {
                     check: *check,
                     ..Write::of(*entity, Statement::Insert { set, parents: &parents.values })
                 };
-                let Ended::Committed(made) = self.write(write).await else { return Err(self.stop()) };
-                self.rows.made(*entity, made, &parents.ids, *into);
-                Ok(())
+                match self.write(write).await {
+                    Ended::Committed(made) => {
+                        self.rows.made(*entity, made, &parents.ids, *into);
+                        Ok(())
+                    }
+                    ended => Err(self.stop(&ended)),
+                }
             }
             Action::Update { entity, row, set, check } => {
                 let row = self.row(*entity, *row, &mut random).ok_or(Stop::NoRow)?;
                 let statement = Statement::Update { set, before: &row.values };
                 let write = Write { group: step.group, check: *check, ..Write::of(*entity, statement) };
                 self.rows.open(row.id);
-                match self.write(write).await {
+                let ended = self.write(write).await;
+                match ended {
                     Ended::Committed(values) => {
                         self.rows.updated(row.id, values);
                         return Ok(());
                     }
-                    Ended::NotSent | Ended::Rejected => self.rows.unchanged(row.id),
+                    Ended::NotConnected | Ended::Cut | Ended::Rejected => self.rows.unchanged(row.id),
                     Ended::Missing | Ended::Unknown => self.rows.gone(row.id),
                 }
-                Err(self.stop())
+                Err(self.stop(&ended))
             }
             Action::Delete { row, entity } => self.delete(step.group, *entity, *row, &mut random).await,
             Action::Await { timeout } => self.wait(timeout.of(self.author.vu)).await,
@@ -268,12 +298,12 @@ impl<'a> Iteration<'a> {
             let statement = Statement::Delete { row: &row.values };
             let ended = self.write(Write { group, ..Write::of(row.entity, statement) }).await;
             match ended {
-                Ended::NotSent => self.rows.unchanged(row.id),
+                Ended::NotConnected | Ended::Cut => self.rows.unchanged(row.id),
                 _ => self.rows.gone(row.id),
             }
             if !matches!(ended, Ended::Committed(_)) {
                 self.rows.spare();
-                return Err(self.stop());
+                return Err(self.stop(&ended));
             }
         }
         Ok(())
@@ -283,16 +313,48 @@ impl<'a> Iteration<'a> {
     async fn write(&mut self, write: Write<'_>) -> Ended {
         let entity = write.entity;
         let intended = self.due.take().unwrap_or_else(|| self.context.clock.now());
+        let is_first = !std::mem::replace(&mut self.has_operations, true);
         let (sequence, ended) = write.carry_out(self, intended).await;
+        if is_first && matches!(ended, Ended::Committed(_)) {
+            self.wrote();
+        }
         if let (Some(sequence), Ended::Committed(_)) = (sequence, &ended) {
             self.last = Some(Last { sequence, entity });
         }
         ended
     }
 
-    /// Why an operation did not commit.
-    fn stop(&self) -> Stop {
-        if *self.state.borrow() == LoadState::Cut { Stop::Cut } else { Stop::Failed }
+    /// What follows of an operation that did not commit.
+    fn stop(&self, ended: &Ended) -> Stop {
+        match ended {
+            _ if *self.state.borrow() == LoadState::Cut => Stop::Cut,
+            Ended::NotConnected => Stop::NotConnected,
+            _ => Stop::Failed,
+        }
+    }
+
+    /// What the iteration is for is written, as far as the load asks.
+    fn wrote(&self) {
+        if self.phase == Phase::Run {
+            self.context.counts[self.scenario].wrote();
+        }
+    }
+
+    /// It asked for a session at this moment and got none.
+    pub(super) fn session_missing(&mut self, asked: UnixNanos) {
+        if let Some(Sessions { count, user, lacks }) = &mut self.sessions {
+            **lacks = true;
+            count.session_missing(*user, asked);
+        }
+    }
+
+    /// It has a session.
+    pub(super) fn session_found(&mut self, now: UnixNanos) {
+        if let Some(Sessions { count, user, lacks }) = &mut self.sessions
+            && std::mem::take(*lacks)
+        {
+            count.session_found(*user, now);
+        }
     }
 
     fn skip(&self) {
@@ -318,6 +380,7 @@ impl<'a> Iteration<'a> {
             }
         };
         self.due = None;
+        let _waiting = self.context.counts[self.scenario].wait();
         let arrived = tokio::select! {
             biased;
             arrived = settled => arrived,
@@ -332,6 +395,7 @@ impl<'a> Iteration<'a> {
 
     async fn pause(&mut self, span: Nanos) -> Result<(), Stop> {
         self.due = None;
+        let _waiting = self.context.counts[self.scenario].wait();
         tokio::select! {
             biased;
             () = reached(self.state, LoadState::Cut) => Err(Stop::Cut),

@@ -5,16 +5,23 @@
 //! long as it is planned. One operation is in flight per user. What users share is [`Context`], of atomics and
 //! queues only, but for one short lock on the pools of rows: no user waits for another, except for a session
 //! with PostgreSQL.
+//!
+//! A user that gets no session fails its iteration. In an open loop it is free again at once; in a closed loop it
+//! pauses before its next iteration, longer each time, so that an outage of PostgreSQL does not use up a fixed
+//! count of iterations in a moment.
 
 mod apart;
 mod context;
 mod control;
+mod count;
 mod dispatch;
 mod iteration;
 mod operation;
+mod without_session;
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use streamgauge_shared::account::Phase;
 use streamgauge_shared::ledger::{Ending, Iteration as Ended, Record};
@@ -25,10 +32,16 @@ use crate::rows::UserRows;
 use crate::schedule::Tick;
 
 pub use apart::apart;
-pub use context::{Context, ScenarioCount};
+pub use context::Context;
 pub use control::{Control, LoadState, is_closed};
+pub use count::ScenarioCount;
 pub use dispatch::{Crew, Dispatcher, GROW_MAX};
-use iteration::{Iteration, Outcome};
+use iteration::{Iteration, Outcome, Sessions};
+
+/// The pause of a closed loop's user that got no session; doubled for each further one.
+const SESSION_PAUSE_MIN: Duration = Duration::from_millis(100);
+/// The longest such pause.
+const SESSION_PAUSE_MAX: Duration = Duration::from_secs(1);
 
 /// A free user of an open loop, as the pacer holds it.
 #[derive(Clone, Debug)]
@@ -46,6 +59,8 @@ pub struct User {
     state: watch::Receiver<LoadState>,
     /// The pools as it sees them; its own outlive its iterations.
     rows: UserRows,
+    /// It asked for a session, got none, and has had none since.
+    lacks_session: bool,
 }
 
 /// A user that waits for ticks.
@@ -93,7 +108,7 @@ impl TickedUser {
                 // A tick that is already here is not left behind.
                 biased;
                 tick = self.ticks.recv() => tick,
-                () = reached(&mut self.user.state, LoadState::Stopping) => None,
+                () = self.user.is_over() => None,
             };
             let Some(tick) = tick else { return };
             self.user.iterate(tick).await;
@@ -119,6 +134,7 @@ impl LoopingUser {
     pub async fn live(mut self) {
         // The moment its next iteration became due, once it has done one without having had to wait.
         let mut due = None;
+        let mut pause = SESSION_PAUSE_MIN;
         loop {
             match self.go_on().await {
                 None => return,
@@ -136,7 +152,16 @@ impl LoopingUser {
                 Phase::Run => executor.stage_at(intended - self.run_at),
                 _ => None,
             };
-            user.iterate(Tick { scenario: user.scenario, phase, stage, intended }).await;
+            let outcome = user.iterate(Tick { scenario: user.scenario, phase, stage, intended }).await;
+            if outcome == Outcome::NotConnected {
+                tokio::select! {
+                    () = reached(&mut user.state, LoadState::Stopping) => {}
+                    () = tokio::time::sleep(pause) => {}
+                }
+                pause = (pause * 2).min(SESSION_PAUSE_MAX);
+            } else {
+                pause = SESSION_PAUSE_MIN;
+            }
             due = Some(user.context.clock.now());
             // An iteration that never had to wait would otherwise keep its thread from all others.
             tokio::task::yield_now().await;
@@ -168,10 +193,20 @@ impl User {
     fn new(context: Arc<Context>, scenario: usize, number: u32, control: Arc<Control>) -> Self {
         let state = control.subscribe(number);
         let rows = context.rows.user();
-        Self { context, scenario, number, iteration: 0, control, state, rows }
+        Self { context, scenario, number, iteration: 0, control, state, rows, lacks_session: false }
     }
 
-    async fn iterate(&mut self, tick: Tick) {
+    /// Waits until no iteration starts any more.
+    async fn is_over(&mut self) {
+        while !self.control.is_over() {
+            // An error means that the load is gone, which ends everything as well.
+            if self.state.changed().await.is_err() {
+                return;
+            }
+        }
+    }
+
+    async fn iterate(&mut self, tick: Tick) -> Outcome {
         let context = &self.context;
         let count = &context.counts[self.scenario];
         let measured = tick.phase == Phase::Run;
@@ -181,19 +216,23 @@ impl User {
         count.enter(measured);
         // Rows tell users of all writers apart.
         let user = context.shard.number(self.number);
-        let iteration = Iteration::new(context, user, number, tick, &mut self.state, &mut self.rows);
+        let sessions = Sessions { count, user: self.number, lacks: &mut self.lacks_session };
+        let iteration =
+            Iteration::new(context, user, number, tick, &mut self.state, &mut self.rows, sessions);
         let outcome = iteration.run().await;
         let ending = match outcome {
             Outcome::Done => Ending::Completed,
-            Outcome::Failed => Ending::Failed,
+            Outcome::Failed | Outcome::NotConnected => Ending::Failed,
             Outcome::Cut => Ending::Interrupted,
         };
-        count.leave(measured, ending);
+        let ended = context.clock.now();
+        count.leave(measured, ending, ended);
         if measured {
-            let duration = context.clock.now() - began;
+            let duration = ended - began;
             let scenario = u16::try_from(self.scenario).expect("a test file has fewer than 65536 scenarios");
             context.ledger.record(Record::Iteration(Ended { scenario, began, duration, ending }));
         }
+        outcome
     }
 }
 

@@ -1,15 +1,18 @@
 //! One operation: get a session, take a sequence, open it in the ledger, write, close it.
 //!
 //! From the moment a sequence is taken the operation is carried through to a `closed` record, whatever
-//! happens: sequences are dense, and the observer waits for each. A delete of which the model expects no event
-//! takes none: it is written and counted, and the ledger does not know of it.
+//! happens: sequences are dense, and the observer waits for each. An operation that became runnable and got no
+//! session takes a sequence as well: its only record says that it was not sent. There is one attempt to connect;
+//! whatever PostgreSQL says to it, the load goes on, because the start of the run has shown that a session can be
+//! had: what refuses it now is an outage, which the run measures. A delete of which the model expects no event
+//! takes no sequence: it is written and counted, and the ledger does not know of it.
 
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use streamgauge_shared::account::{Operation, Phase};
 use streamgauge_shared::exit_code::Failure;
-use streamgauge_shared::ledger::{Closed, Opened, Record, Written};
+use streamgauge_shared::ledger::{Closed, NotSent, NotSentCause, Opened, Record, Written};
 use streamgauge_shared::stamp::Stamp;
 use streamgauge_shared::test_file::{Deletes, Setting};
 use streamgauge_shared::time::{Nanos, UnixNanos};
@@ -54,8 +57,10 @@ pub(super) struct Write<'a> {
 pub(super) enum Ended {
     /// It committed; the row says this, or said it if it was deleted.
     Committed(Vec<Value>),
-    /// It was cut, or there was no session: nobody knows of it.
-    NotSent,
+    /// There was no session: it was not sent.
+    NotConnected,
+    /// The load's end cut the wait for a session, or came before it: it was not sent.
+    Cut,
     /// It did not commit, and the row is as it was.
     Rejected,
     /// It committed and touched no row.
@@ -99,24 +104,36 @@ impl<'a> Write<'a> {
         intended: UnixNanos,
     ) -> (Option<u64>, Ended) {
         let context = iteration.context;
+        // For a session, and then for the statement's answer.
+        let _waiting = context.counts[iteration.scenario].wait();
+        if *iteration.state.borrow() == LoadState::Cut {
+            // The load was over before it became runnable.
+            return (None, Ended::Cut);
+        }
         let asked = context.clock.now();
         let lease = tokio::select! {
             biased;
-            () = reached(iteration.state, LoadState::Cut) => return (None, Ended::NotSent),
+            () = reached(iteration.state, LoadState::Cut) => {
+                return (self.not_sent(iteration, intended, NotSentCause::Cut), Ended::Cut);
+            }
             lease = context.pool.acquire() => lease,
         };
         let lease = match lease {
             Ok(lease) => lease,
             Err(error) => {
                 context.write_failed(|| error.to_string());
-                return (None, Ended::NotSent);
+                iteration.session_missing(asked);
+                let sequence = self.not_sent(iteration, intended, NotSentCause::NotConnected);
+                return (sequence, Ended::NotConnected);
             }
         };
         // Not one wait between here and the ledger's record.
-        let connection_wait = context.clock.now() - asked;
-        let is_expected = self.is_expected(context);
-        let sequence = is_expected.then(|| context.sequence.fetch_add(1, Ordering::Relaxed));
-        let (payload, opened) = self.open(iteration, sequence.unwrap_or_default(), intended, connection_wait);
+        let connected = context.clock.now();
+        iteration.session_found(connected);
+        let sequence = self.take_sequence(context);
+        let payload = self.payload(iteration, sequence.unwrap_or_default());
+        let mut opened = self.open(iteration, &payload, sequence.unwrap_or_default(), intended);
+        opened.connection_wait = connected - asked;
         let sent = send(context, iteration.state, lease, &payload, opened).await;
         let (written, ended) = match sent {
             Attempt::Committed(at) => (Written::Committed(at), Ended::Committed(payload.values)),
@@ -140,17 +157,37 @@ impl<'a> Write<'a> {
         deletes != Deletes::Ignored || !matches!(self.statement, Statement::Delete { .. })
     }
 
-    fn open(
-        &self,
-        iteration: &Iteration<'_>,
-        sequence: u64,
-        intended: UnixNanos,
-        connection_wait: Nanos,
-    ) -> (Payload, Opened) {
+    /// The next sequence, where the ledger is to know of the operation.
+    fn take_sequence(&self, context: &Context) -> Option<u64> {
+        self.is_expected(context).then(|| context.sequence.fetch_add(1, Ordering::Relaxed))
+    }
+
+    /// Tells the ledger of an operation that cannot be sent; returns its sequence.
+    fn not_sent(&self, iteration: &Iteration<'_>, intended: UnixNanos, cause: NotSentCause) -> Option<u64> {
+        let context = iteration.context;
+        let sequence = self.take_sequence(context)?;
+        let payload = self.payload(iteration, sequence);
+        let entity = &context.test.model.entities[self.entity];
+        context.ledger.record(Record::NotSent(NotSent {
+            sequence,
+            phase: iteration.phase,
+            scenario: narrow(iteration.scenario),
+            entity: narrow(self.entity),
+            operation: payload.operation,
+            key: entity::canonical_key(entity, &payload.values),
+            group: self.group,
+            stage: iteration.load_stage,
+            intended,
+            cause,
+        }));
+        Some(sequence)
+    }
+
+    fn payload(&self, iteration: &Iteration<'_>, sequence: u64) -> Payload {
         let context = iteration.context;
         let entity = &context.test.model.entities[self.entity];
         let maker = Maker { seeds: context.seeds, sequence, author: iteration.author };
-        let (values, operation, changes) = match self.statement {
+        let (values, operation, changed) = match self.statement {
             Statement::Insert { set, parents } => {
                 (maker.create(entity, set, parents), Operation::Create, Vec::new())
             }
@@ -159,33 +196,47 @@ impl<'a> Write<'a> {
             }
             Statement::Delete { row } => (row.to_vec(), Operation::Delete, Vec::new()),
         };
-        let has_content = operation != Operation::Delete;
+        let is_expected = self.is_expected(context);
+        Payload { entity: self.entity, operation, is_expected, changed, values }
+    }
+
+    /// The record of an operation that is about to be sent; what is read anew for each attempt is left open.
+    fn open(
+        &self,
+        iteration: &Iteration<'_>,
+        payload: &Payload,
+        sequence: u64,
+        intended: UnixNanos,
+    ) -> Opened {
+        let context = iteration.context;
+        let entity = &context.test.model.entities[self.entity];
+        let has_content = payload.operation != Operation::Delete;
         let check = self.check.filter(|_| has_content).map(|index| {
             let check = &context.test.checks[usize::from(index)];
-            (index, entity::expected(check, entity, &values))
+            (index, entity::expected(check, entity, &payload.values))
         });
-        let narrow = |index: usize| u16::try_from(index).expect("test files have fewer than 65536 tables");
-        let opened = Opened {
+        Opened {
             sequence,
             phase: iteration.phase,
             scenario: narrow(iteration.scenario),
             entity: narrow(self.entity),
-            operation,
-            key: entity::canonical_key(entity, &values),
+            operation: payload.operation,
+            key: entity::canonical_key(entity, &payload.values),
             group: self.group,
             stage: iteration.load_stage,
-            digest: if has_content { entity::digest(entity, &values) } else { None },
+            digest: if has_content { entity::digest(entity, &payload.values) } else { None },
             check,
             intended,
-            connection_wait,
-            // Both are read anew for each attempt.
+            connection_wait: Nanos::ZERO,
             sent: UnixNanos::default(),
             stamped: UnixNanos::default(),
             deadline: UnixNanos::default(),
-        };
-        let is_expected = self.is_expected(context);
-        (Payload { entity: self.entity, operation, is_expected, changed: changes, values }, opened)
+        }
     }
+}
+
+fn narrow(index: usize) -> u16 {
+    u16::try_from(index).expect("test files have fewer than 65536 tables")
 }
 
 /// Sends an operation until its fate is known.
