@@ -7,8 +7,8 @@ use streamgauge_shared::threshold::{Counter, Figures, LatencyFigures, Metric, Ra
 use streamgauge_shared::time::Nanos;
 use streamgauge_shared::timeline::Latency;
 
+use super::counted::Recorder;
 use super::facts::Facts;
-use super::recorder::Recorder;
 use crate::matcher::{Matcher, Series};
 
 /// Everything a threshold can ask for.

@@ -10,7 +10,9 @@ use streamgauge_shared::stamp::{RunId, Stamp};
 use streamgauge_shared::test_file::{Scale, Source, Test, parse};
 use streamgauge_shared::time::{Nanos, UnixNanos};
 
-use super::{ClockFacts, Evidence, Facts, Recorder, Snapshot, Starved, WriterFacts, snapshot, watch};
+use super::{
+    ClockFacts, Evidence, Facts, Recorder, Snapshot, Starved, Watcher, WriterFacts, snapshot, watch,
+};
 use crate::canary::FloorFigures;
 use crate::matcher::{Matcher, SeriesIndex, Slices};
 use crate::stream::{Change, Content, Event};
@@ -20,6 +22,7 @@ pub(crate) struct Fixture {
     pub(crate) test: Test,
     pub(crate) matcher: Matcher,
     pub(crate) recorder: Recorder,
+    pub(crate) watcher: Watcher,
     pub(crate) facts: Facts,
 }
 
@@ -43,7 +46,7 @@ impl Fixture {
         change(&mut test);
         let (parts, slices) = (SeriesIndex::of(&test), Slices::of(&test));
         let matcher = Matcher::new(RunId::from_bits(1), parts, slices, 1, test.lost_after);
-        let recorder = Recorder::new(&test);
+        let (recorder, watcher) = (Recorder::new(&test), Watcher::new(&test));
         let facts = Facts {
             now: UnixNanos::from_millis(2_000),
             run: "000000000001".into(),
@@ -65,7 +68,7 @@ impl Fixture {
             aborted: false,
             closed: false,
         };
-        Self { test, matcher, recorder, facts }
+        Self { test, matcher, recorder, watcher, facts }
     }
 
     /// A row, committed 10 ms after it was sent, observed at so many milliseconds or not at all.
@@ -102,7 +105,7 @@ impl Fixture {
     /// A second has passed.
     pub(crate) fn tick(&mut self, now_ms: i64) {
         self.facts.now = UnixNanos::from_millis(now_ms);
-        watch(&self.test, &self.matcher, &mut self.recorder, &self.facts);
+        watch(&self.test, &self.matcher, &mut self.recorder, &mut self.watcher, &self.facts);
     }
 
     /// One more row, whose time of arrival cannot be believed.
@@ -113,7 +116,7 @@ impl Fixture {
     }
 
     pub(crate) fn snapshot(&self) -> Snapshot {
-        snapshot(&self.test, &self.matcher, &self.recorder, &self.facts)
+        snapshot(&self.test, &self.matcher, &self.recorder, &self.watcher, &self.facts)
     }
 
     /// As it is after the drain.

@@ -1,27 +1,22 @@
 //! Follows the thresholds that are judged each second: those with a window, and, where a breaking point is
 //! looked for, the others too.
 
-use streamgauge_shared::test_file::{Finding, Test};
+use streamgauge_shared::account::{Outcome, Phase};
+use streamgauge_shared::test_file::Test;
 use streamgauge_shared::threshold::{
     Counter, Figures, Judgement, LatencyFigures, Metric, Rate, Tags, Threshold, Watch, judge,
 };
 use streamgauge_shared::time::{Nanos, UnixNanos};
 use streamgauge_shared::timeline::Latency;
 
+use super::counted::{Gauges, POINTS_MAX, Recorder, is_followed, second_of, window_of};
 use super::facts::Facts;
 use super::figures::Moment;
-use super::recorder::Recorder;
-use super::seconds::{Gauges, POINTS_MAX, second_of};
-use super::windows::Windows;
 use crate::matcher::Matcher;
-
-/// The window in which a threshold without one of its own is looked at for the breaking point: long enough
-/// for a percentile of a few rows a second, short enough to place a crossing in time.
-const DEFAULT_WINDOW: Nanos = Nanos::from_secs(10);
 
 /// One [`Watch`] for each threshold that needs one, and the course of their crossings.
 #[derive(Clone, Debug)]
-pub(super) struct Watcher {
+pub struct Watcher {
     /// One for each threshold of the test.
     watched: Vec<Watched>,
     /// How many seconds one step of the crossings stands for.
@@ -39,18 +34,14 @@ struct Watched {
 }
 
 impl Watcher {
-    /// Nothing seen yet; the windows are to keep what the judgements need.
-    pub(super) fn new(test: &Test, windows: &mut Windows) -> Self {
-        let breaking_point =
-            test.scenarios.iter().any(|scenario| scenario.findings.contains(&Finding::BreakingPoint));
-        let watched = |threshold: &Threshold| {
-            let keeps_crossings = breaking_point && !matches!(threshold.metric, Metric::Counter(_));
-            let window = threshold.over.or(keeps_crossings.then_some(DEFAULT_WINDOW));
-            if let Some(window) = window {
-                windows.declare(threshold.metric, threshold.tags, window);
-            }
-            let watch = threshold.over.map(|_| Watch::new(threshold));
-            Watched { window, watch, keeps_crossings, crossings: Vec::new() }
+    /// Nothing seen yet.
+    #[must_use]
+    pub fn new(test: &Test) -> Self {
+        let watched = |threshold: &Threshold| Watched {
+            window: window_of(test, threshold),
+            watch: threshold.over.map(|_| Watch::new(threshold)),
+            keeps_crossings: is_followed(test, threshold),
+            crossings: Vec::new(),
         };
         Self { watched: test.thresholds.iter().map(watched).collect(), width_s: 1 }
     }
@@ -60,7 +51,11 @@ impl Watcher {
         self.watched.get(threshold)?.watch.as_ref()
     }
 
-    /// Whether a threshold was crossed in each step of time; see [`Recorder::crossings`].
+    /// Whether a threshold, by its index in the test, was crossed in each step of time since the measured
+    /// phase began: crossed in a window of its `over`, or of 10 s, that ended in the step. A step without
+    /// data is `None`. Each step is [`Self::width_s`] long; a step of several seconds is crossed
+    /// if one of them was. Kept for latencies and shares, and only if a scenario asks for its breaking point;
+    /// otherwise empty. At most 3600 steps.
     pub(super) fn crossings(&self, threshold: usize) -> &[Option<bool>] {
         self.watched.get(threshold).map_or(&[], |watched| &watched.crossings)
     }
@@ -70,6 +65,7 @@ impl Watcher {
         self.watched.get(threshold).and_then(|watched| watched.window).unwrap_or(Nanos::ZERO)
     }
 
+    /// How many seconds one step of [`Self::crossings`] stands for: 1 until a run is longer than an hour.
     pub(super) fn width_s(&self) -> u64 {
         self.width_s
     }
@@ -117,16 +113,29 @@ fn join(pair: &[Option<bool>]) -> Option<bool> {
 /// A second has passed: reads what the windows and the course of time need, and judges what is judged each
 /// second. To be called once a second while a run goes on, and once more before its account is closed, for
 /// then what is pending is still known as such.
-pub fn watch(test: &Test, matcher: &Matcher, recorder: &mut Recorder, facts: &Facts) {
+pub fn watch(test: &Test, matcher: &Matcher, recorder: &mut Recorder, watcher: &mut Watcher, facts: &Facts) {
     let moment = Moment::at(matcher, recorder, facts);
     let counted = recorder.windows().counted().map(|(metric, tags)| moment.sums(metric, tags));
     let sums: Vec<(u64, u64)> = counted.collect();
     let started = recorder.first_sent().map(|start| facts.now - start);
-    let judgements = started.map(|_| recorder.watcher().judgements(test, &moment)).unwrap_or_default();
+    let judgements = started.map(|_| watcher.judgements(test, &moment)).unwrap_or_default();
     recorder.windows_mut().read(facts.now, &sums);
     if let Some(after) = started {
-        recorder.watcher_mut().see(facts.now, after, &judgements);
-        recorder.seconds_mut().gauges(after, Gauges::of(matcher, facts));
+        watcher.see(facts.now, after, &judgements);
+        recorder.seconds_mut().gauges(after, gauges(matcher, facts));
+    }
+}
+
+/// How the run stands as of the moment of the facts.
+fn gauges(matcher: &Matcher, facts: &Facts) -> Gauges {
+    let known = |bytes: u64| (bytes > 0).then_some(bytes);
+    let writers = facts.writers.iter();
+    Gauges {
+        pending: matcher.total(Phase::Run).count(Outcome::Pending),
+        active_users: facts.loads.iter().map(|load| load.active_users).sum(),
+        errors: facts.observer_errors + writers.clone().map(|writer| writer.pg_write_errors).sum::<u64>(),
+        writer_rss_bytes: writers.map(|writer| known(writer.process.rss_bytes)).sum(),
+        observer_rss_bytes: known(facts.observer.rss_bytes),
     }
 }
 

@@ -158,20 +158,20 @@ fn crossings_are_kept_only_for_a_breaking_point() {
     let thresholds = || vec![threshold("cdc_e2e_latency", "p(50)<1000"), threshold("iterations", "count>0")];
     let mut plain = run(thresholds());
     stall(&mut plain);
-    assert!(plain.recorder.crossings(0).is_empty());
+    assert!(plain.watcher.crossings(0).is_empty());
     let mut asked = Fixture::of(|test| {
         test.thresholds = thresholds();
         test.scenarios[0].findings = vec![Finding::BreakingPoint];
     });
     stall(&mut asked);
-    let crossings = asked.recorder.crossings(0);
-    assert_eq!((crossings.len(), asked.recorder.crossings_width_s()), (60, 1));
+    let crossings = asked.watcher.crossings(0);
+    assert_eq!((crossings.len(), asked.watcher.width_s()), (60, 1));
     let crossed: Vec<usize> = (0..60).filter(|second| crossings[*second] == Some(true)).collect();
     let (first, last) = (crossed[0], crossed[crossed.len() - 1]);
     assert!((24..30).contains(&first) && (30..41).contains(&last), "{crossed:?}");
     assert_eq!(crossed.len(), last - first + 1, "in one piece: {crossed:?}");
-    assert!(asked.recorder.crossings(1).is_empty(), "a counter only grows");
-    assert!(asked.recorder.crossings(9).is_empty());
+    assert!(asked.watcher.crossings(1).is_empty(), "a counter only grows");
+    assert!(asked.watcher.crossings(9).is_empty());
     let points = asked.recorder.seconds().points();
     assert_eq!((points[29].pending, points[30].pending), (Some(10), Some(0)));
     assert!(points.iter().all(|point| point.arrived_of_sent == 1));

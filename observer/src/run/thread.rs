@@ -22,7 +22,7 @@ use crate::intake::FromWriter;
 use crate::matcher::{Found, Matcher, SeriesIndex, Slices};
 use crate::measure::{
     ClockFacts, Evidence, Facts, Interval, Probing, Recorder, Row, Rows, Snapshot, Starvation, Totals,
-    WriterClock, WriterFacts, snapshot, watch as watch_thresholds,
+    Watcher, WriterClock, WriterFacts, snapshot, watch as watch_thresholds,
 };
 use crate::stream::{Decoder, FromStream, MongodClock, Reply};
 
@@ -101,6 +101,7 @@ struct Run {
     brief: Brief,
     matcher: Matcher,
     recorder: Recorder,
+    watcher: Watcher,
     peers: Vec<Peer>,
     evidence: Evidence,
     started_at: UnixNanos,
@@ -187,6 +188,7 @@ impl Run {
         Self {
             matcher: Matcher::new(brief.run, series, slices, brief.writers, brief.test.lost_after),
             recorder: Recorder::new(&brief.test),
+            watcher: Watcher::new(&brief.test),
             peers: (0..brief.writers).map(|_| Peer::default()).collect(),
             evidence: Evidence::default(),
             started_at,
@@ -505,11 +507,11 @@ impl Run {
     fn watch(&mut self, now: UnixNanos) {
         self.starvation.see(now, &process::usage());
         let facts = self.facts(now, false);
-        watch_thresholds(&self.brief.test, &self.matcher, &mut self.recorder, &facts);
+        watch_thresholds(&self.brief.test, &self.matcher, &mut self.recorder, &mut self.watcher, &facts);
     }
 
     fn snapshot(&self, now: UnixNanos, closed: bool) -> Snapshot {
-        snapshot(&self.brief.test, &self.matcher, &self.recorder, &self.facts(now, closed))
+        snapshot(&self.brief.test, &self.matcher, &self.recorder, &self.watcher, &self.facts(now, closed))
     }
 
     /// One writer on another kernel is enough for a bound on the figures.

@@ -5,6 +5,7 @@
 mod clock;
 mod figure;
 mod findings;
+mod second;
 mod stages;
 mod text;
 mod validity;
@@ -12,6 +13,7 @@ mod validity;
 pub use clock::{ClockReport, ClockStepReport, MongodClockReport, WriterClockReport};
 pub use figure::{Figure, Stats};
 pub use findings::*;
+pub use second::Second;
 pub use stages::{MarksReport, StageClock, StageReport};
 pub use text::render;
 pub use validity::{Reason, Validity, ValidityState};
@@ -319,62 +321,6 @@ pub struct Load {
     pub peak_rate_per_s: f64,
     /// One point for each step of time, oldest first.
     pub seconds: Vec<Second>,
-}
-
-/// One step of time of the measured phase.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub struct Second {
-    /// Seconds since the phase began, at the start of the step.
-    pub at_s: u64,
-    /// How long the step is: 1 until the run is longer than the points kept.
-    pub width_s: u64,
-    /// Operations sent.
-    pub sent: u64,
-    /// Operations that arrived.
-    pub arrived: u64,
-    /// The headline's mean over those that arrived; absent where none did.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub e2e_mean: Option<f64>,
-    /// The headline's largest value.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub e2e_max: Option<f64>,
-    /// The headline's median over those that arrived. In a step of several seconds the mean of its seconds'
-    /// medians, each weighted with how many arrived in it: not the median of them all.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub e2e_p50: Option<f64>,
-    /// Its 95th percentile, made likewise.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub e2e_p95: Option<f64>,
-    /// Its 99th percentile, made likewise.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub e2e_p99: Option<f64>,
-    /// Of the operations sent in the step, how many have arrived by now.
-    #[serde(default)]
-    pub arrived_of_sent: u64,
-    /// When the last of those arrived, seconds since the phase began.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub last_of_sent_s: Option<f64>,
-    /// Iterations that ran to their end.
-    #[serde(default)]
-    pub iterations: u64,
-    /// The mean of their durations; absent where none ended.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub iteration_mean: Option<f64>,
-    /// Entries pending at its end; like the following absent where nobody looked in the step.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub pending: Option<u64>,
-    /// Users in an iteration at its end.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub active_users: Option<u32>,
-    /// Failed attempts to write and errors of the change stream since the run began, at its end.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub errors: Option<u64>,
-    /// Resident memory of all writers at its end.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub writer_rss_bytes: Option<u64>,
-    /// Resident memory of the observer at its end.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub observer_rss_bytes: Option<u64>,
 }
 
 /// What a process used.

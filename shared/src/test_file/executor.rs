@@ -205,19 +205,6 @@ impl Executor {
             Self::CapacitySearch(load) => load.longest(),
         }
     }
-
-    /// The stage that a moment of its load belongs to, as an index into [`super::Test::stages`]; the last one
-    /// from its end on. Nothing for an executor without stages.
-    #[must_use]
-    pub fn stage_at(&self, since_start: Nanos) -> Option<u16> {
-        match self {
-            Self::RampingVus(load) => stage_at(&load.stages, since_start),
-            Self::RampingArrivalRate(load) => stage_at(&load.stages, since_start),
-            // The judged part of a probe: the only stage of such a test.
-            Self::CapacitySearch(_) => Some(0),
-            _ => None,
-        }
-    }
 }
 
 impl CapacitySearch {
@@ -250,13 +237,4 @@ impl Rate {
 
 fn total<T>(stages: &[Stage<T>]) -> Nanos {
     stages.iter().fold(Nanos::ZERO, |sum, stage| sum + stage.duration)
-}
-
-fn stage_at<T>(stages: &[Stage<T>], since_start: Nanos) -> Option<u16> {
-    let mut end = Nanos::ZERO;
-    let found = stages.iter().find(|stage| {
-        end = end + stage.duration;
-        since_start < end
-    });
-    found.or(stages.last()).map(|stage| stage.name)
 }

@@ -9,6 +9,7 @@ mod mistake;
 mod model;
 mod parse;
 mod plan;
+mod ramp;
 mod reader;
 mod scale;
 mod template;
@@ -22,6 +23,7 @@ pub use mistake::{Mistake, Mistakes};
 pub use model::{Column, ColumnType, DELETED_MARK, Deletes, Entity, Generator, Landing, Literal, Model};
 pub use parse::parse;
 pub use plan::{CONNECTIONS_MAX, Count, Memory, Operations, Plan, ScenarioPlan};
+pub use ramp::RampStage;
 pub use scale::{Scale, ScaleError};
 pub use template::{Placeholder, Template};
 

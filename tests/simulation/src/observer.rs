@@ -6,7 +6,8 @@ use streamgauge_observer::canary::FloorFigures;
 use streamgauge_observer::intake::{Slot, shifted};
 use streamgauge_observer::matcher::{Entry, Matcher, Place, SeriesIndex, Sink, Slices};
 use streamgauge_observer::measure::{
-    ClockFacts, Evidence, Facts, Recorder, Snapshot, Starved, WriterClock, WriterFacts, snapshot, watch,
+    ClockFacts, Evidence, Facts, Recorder, Snapshot, Starved, Watcher, WriterClock, WriterFacts, snapshot,
+    watch,
 };
 use streamgauge_observer::stream::{Change, Content, Event};
 use streamgauge_shared::account::Outcome;
@@ -61,6 +62,7 @@ pub(crate) struct Observer {
     pub(crate) test: Test,
     pub(crate) matcher: Matcher,
     pub(crate) ears: Ears,
+    watcher: Watcher,
     pub(crate) slots: Vec<Slot>,
     decoders: Vec<Decoder>,
     pub(crate) clocks: Vec<PeerClock>,
@@ -77,6 +79,7 @@ impl Observer {
         Self {
             matcher: Matcher::new(RUN, parts, slices, count, lost_after),
             ears: Ears { recorder: Recorder::new(&test), done: HashMap::new() },
+            watcher: Watcher::new(&test),
             slots: writers.iter().map(|_| Slot { next_record: 0, generation: 1 }).collect(),
             decoders: writers.iter().map(|_| Decoder::default()).collect(),
             clocks: writers.iter().map(|writer| PeerClock::new(&ours, &writer.identity(network))).collect(),
@@ -185,11 +188,11 @@ impl Observer {
     pub(crate) fn advance(&mut self, now: UnixNanos) {
         self.matcher.advance(now, &mut self.ears);
         let facts = self.facts(now, false);
-        watch(&self.test, &self.matcher, &mut self.ears.recorder, &facts);
+        watch(&self.test, &self.matcher, &mut self.ears.recorder, &mut self.watcher, &facts);
     }
 
     pub(crate) fn snapshot(&self, now: UnixNanos, closed: bool) -> Snapshot {
-        snapshot(&self.test, &self.matcher, &self.ears.recorder, &self.facts(now, closed))
+        snapshot(&self.test, &self.matcher, &self.ears.recorder, &self.watcher, &self.facts(now, closed))
     }
 
     fn facts(&self, now: UnixNanos, closed: bool) -> Facts {

@@ -1,10 +1,9 @@
 //! At which load a threshold was first crossed and stayed crossed.
 
 use streamgauge_shared::account::as_f64;
-use streamgauge_shared::report::{BreakingPoint, Broken, HighestLoad, LoadThere};
+use streamgauge_shared::report::{BreakingPoint, Broken, HighestLoad, LoadThere, Second};
 
-use super::shape::stage_at;
-use super::{Config, Course, Crossings, Point};
+use super::{Config, Course, Crossings, nanos};
 
 /// The breaking point, or the highest load seen if there was none.
 pub(super) fn breaking_point(course: &Course<'_>, config: &Config) -> BreakingPoint {
@@ -26,7 +25,7 @@ pub(super) fn breaking_point(course: &Course<'_>, config: &Config) -> BreakingPo
 ///
 /// One slow row crosses a percentile of few rows for as long as the window holds it: that is no breaking point.
 /// Seconds without data neither end a crossing nor make it longer: a saturated pipeline may deliver nothing.
-fn broken(threshold: &Crossings, points: &[Point], hold_s: f64) -> Option<Broken> {
+fn broken(threshold: &Crossings, points: &[Second], hold_s: f64) -> Option<Broken> {
     let hold_s = threshold.window_s + hold_s;
     let mut since: Option<f64> = None;
     let mut found: Option<(f64, f64)> = None;
@@ -45,7 +44,7 @@ fn broken(threshold: &Crossings, points: &[Point], hold_s: f64) -> Option<Broken
         }
     }
     let (at_s, crossed_for_s) = found?;
-    let users = points[index_at(points, at_s)?].users;
+    let users = points[index_at(points, at_s)?].users();
     let (metric, expression) = (threshold.metric.clone(), threshold.expression.clone());
     Some(Broken { metric, expression, at_s, crossed_for_s, users })
 }
@@ -58,11 +57,11 @@ fn load_there(course: &Course<'_>, at_s: f64, window_s: f64) -> Option<LoadThere
     let centre = index_at(points, at_s)?;
     let there = &points[centre];
     let saturated = |index: usize| {
-        let waiting = if index == 0 { 0 } else { points[index - 1].pending };
-        waiting * 2 >= there.pending
+        let waiting = if index == 0 { 0 } else { points[index - 1].waiting() };
+        waiting * 2 >= there.waiting()
     };
     let (mut first, mut last) = (centre, centre);
-    while first > 0 && points[first - 1].at_s >= at_s - window_s && saturated(first - 1) {
+    while first > 0 && points[first - 1].start_s() >= at_s - window_s && saturated(first - 1) {
         first -= 1;
     }
     while last + 1 < points.len() && points[last + 1].end_s() <= at_s + window_s && saturated(last + 1) {
@@ -70,32 +69,32 @@ fn load_there(course: &Course<'_>, at_s: f64, window_s: f64) -> Option<LoadThere
     }
     let around = &points[first..=last];
     let (sent_per_s, arrived_per_s) = rates(around);
-    let stage = stage_at(course.stages, at_s);
+    let stage = course.stage_at(at_s);
     Some(LoadThere {
         at_s,
-        users: there.users,
-        planned: stage.map(|(_, load)| load),
-        stage: stage.map(|(stage, _)| stage.name.clone()),
+        users: there.users(),
+        planned: stage.map(|stage| stage.load_at(nanos(at_s))),
+        stage: stage.and_then(|stage| course.stage_names.get(usize::from(stage.name)).cloned()),
         sent_per_s,
         arrived_per_s,
-        pending: there.pending,
-        rates_from_s: points[first].at_s,
+        pending: there.waiting(),
+        rates_from_s: points[first].start_s(),
         rates_to_s: points[last].end_s(),
     })
 }
 
 /// The highest means over `over_s`, or over the whole run if it is shorter.
-fn highest_load(points: &[Point], over_s: f64) -> HighestLoad {
-    let span = points.iter().map(|point| point.width_s).sum::<f64>();
+fn highest_load(points: &[Second], over_s: f64) -> HighestLoad {
+    let span = points.iter().map(|point| point.length_s()).sum::<f64>();
     let over_s = over_s.min(span);
     let mut highest = HighestLoad { over_s, ..HighestLoad::default() };
     let mut first = 0;
     for last in 0..points.len() {
-        highest.users = highest.users.max(points[last].users);
-        while first < last && points[last].end_s() - points[first + 1].at_s >= over_s {
+        highest.users = highest.users.max(points[last].users());
+        while first < last && points[last].end_s() - points[first + 1].start_s() >= over_s {
             first += 1;
         }
-        if points[last].end_s() - points[first].at_s >= over_s {
+        if points[last].end_s() - points[first].start_s() >= over_s {
             let (sent, arrived) = rates(&points[first..=last]);
             highest.sent_per_s = highest.sent_per_s.max(sent);
             highest.arrived_per_s = highest.arrived_per_s.max(arrived);
@@ -105,15 +104,15 @@ fn highest_load(points: &[Point], over_s: f64) -> HighestLoad {
 }
 
 /// Rows sent and arrived per second over these points.
-fn rates(points: &[Point]) -> (f64, f64) {
-    let seconds: f64 = points.iter().map(|point| point.width_s).sum();
-    let per_s = |count: fn(&Point) -> u64| as_f64(points.iter().map(count).sum()) / seconds;
+fn rates(points: &[Second]) -> (f64, f64) {
+    let seconds: f64 = points.iter().map(|point| point.length_s()).sum();
+    let per_s = |count: fn(&Second) -> u64| as_f64(points.iter().map(count).sum()) / seconds;
     if seconds > 0.0 { (per_s(|point| point.sent), per_s(|point| point.arrived)) } else { (0.0, 0.0) }
 }
 
 /// The point that a time falls into, or the last one before it.
-fn index_at(points: &[Point], at_s: f64) -> Option<usize> {
-    points.partition_point(|point| point.at_s <= at_s).checked_sub(1)
+fn index_at(points: &[Second], at_s: f64) -> Option<usize> {
+    points.partition_point(|point| point.start_s() <= at_s).checked_sub(1)
 }
 
 #[cfg(test)]
@@ -121,6 +120,7 @@ mod tests {
     use super::super::fixture::{Pipeline, course, stages, stress_stages};
     use super::*;
     use proptest::prelude::*;
+    use streamgauge_shared::time::Nanos;
 
     fn crossings(seconds: Vec<Option<bool>>) -> Crossings {
         Crossings {
@@ -132,9 +132,9 @@ mod tests {
     }
 
     /// A threshold on the p95 of the last ten seconds, each second.
-    fn judged(points: &[Point], limit_ms: f64) -> Crossings {
+    fn judged(points: &[Second], limit_ms: f64) -> Crossings {
         let window = |end: usize| &points[end.saturating_sub(9)..=end];
-        let worst = |end: usize| window(end).iter().filter_map(|point| point.e2e_p95_ms).reduce(f64::max);
+        let worst = |end: usize| window(end).iter().filter_map(|point| point.e2e_p95).reduce(f64::max);
         let seconds = (0..points.len()).map(|end| worst(end).map(|worst| worst >= limit_ms)).collect();
         Crossings { window_s: 10.0, ..crossings(seconds) }
     }
@@ -143,15 +143,15 @@ mod tests {
         word.chars().map(|letter| if letter == '?' { None } else { Some(letter == 'x') }).collect()
     }
 
-    fn steady(count: u32) -> Vec<Point> {
+    fn steady(count: u32) -> Vec<Second> {
         (0..count)
-            .map(|second| Point {
-                at_s: f64::from(second),
-                width_s: 1.0,
+            .map(|second| Second {
+                at_s: u64::from(second),
+                width_s: 1,
                 sent: 10,
                 arrived: 10,
-                users: f64::from(second),
-                ..Point::default()
+                active_users: Some(second),
+                ..Second::default()
             })
             .collect()
     }
@@ -197,7 +197,8 @@ mod tests {
         for (scale, limit_ms) in [(0.1, 1_000.0), (0.1, 2_000.0), (1.0, 1_000.0), (1.0, 5_000.0)] {
             let mut stages = stress_stages();
             for stage in &mut stages {
-                (stage.from_s, stage.to_s) = (stage.from_s * scale, stage.to_s * scale);
+                let scaled = |at: Nanos| nanos(at.as_secs_f64() * scale);
+                (stage.from, stage.to) = (scaled(stage.from), scaled(stage.to));
             }
             let pipeline = Pipeline { limit_per_s: 20.0, ..Pipeline::default() };
             let points = pipeline.users(&stages, 0.35, 30.0);

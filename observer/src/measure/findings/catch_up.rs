@@ -1,17 +1,23 @@
 //! What became of the rows of a spike: those sent before it, during it and after it.
 
-use streamgauge_shared::report::{CatchUp, Part};
+use std::ops::Range;
+
+use streamgauge_shared::report::{CatchUp, Second, Span};
 
 use super::shape::Shape;
-use super::{Config, Point};
+use super::{Config, Course};
 
-/// The rows of the three parts. A point belongs to the part that its middle lies in.
-pub(super) fn catch_up(points: &[Point], shape: Shape, config: &Config) -> CatchUp {
+/// The rows of the three spans. A point belongs to the span that its middle lies in.
+pub(super) fn catch_up(course: &Course<'_>, shape: Shape, config: &Config) -> CatchUp {
+    let points = course.points;
     let split = |at_s: f64| points.partition_point(|point| point.middle_s() < at_s);
     let (rose, fell) = (split(shape.rose_s), split(shape.fell_s));
     let (ended, window) = (split(shape.ended_s), split(shape.ended_s + config.catch_up_window_s));
-    let (before, during, after) =
-        (part(&points[..rose]), part(&points[rose..fell.max(rose)]), part(&points[fell.max(rose)..]));
+    let (before, during, after) = (
+        span(course, 0..rose),
+        span(course, rose..fell.max(rose)),
+        span(course, fell.max(rose)..points.len()),
+    );
     let last = before.last_arrival_s.into_iter().chain(during.last_arrival_s).reduce(f64::max);
     let caught_up = points.len() > fell && before.pending + during.pending == 0;
     CatchUp {
@@ -23,29 +29,32 @@ pub(super) fn catch_up(points: &[Point], shape: Shape, config: &Config) -> Catch
         during,
         after,
         arrived_in_window: points[ended..window.max(ended)].iter().map(|point| point.arrived).sum(),
-        pending_after_window: points[..window].last().map_or(0, |point| point.pending),
+        pending_after_window: points[..window].last().map_or(0, Second::waiting),
         caught_up_after_s: last.filter(|_| caught_up).map(|last| (last - shape.fell_s).max(0.0)),
     }
 }
 
-fn part(points: &[Point]) -> Part {
-    Part {
+fn span(course: &Course<'_>, of: Range<usize>) -> Span {
+    let points = &course.points[of];
+    let waits =
+        |point: &Second| if course.closed { 0 } else { point.sent.saturating_sub(point.arrived_of_sent) };
+    Span {
         sent: points.iter().map(|point| point.sent).sum(),
-        arrived: points.iter().map(|point| point.cohort.arrived).sum(),
-        pending: points.iter().map(|point| point.cohort.pending).sum(),
-        last_arrival_s: points.iter().filter_map(|point| point.cohort.last_arrival_s).reduce(f64::max),
+        arrived: points.iter().map(|point| point.arrived_of_sent).sum(),
+        pending: points.iter().map(waits).sum(),
+        last_arrival_s: points.iter().filter_map(|point| point.last_of_sent_s).reduce(f64::max),
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::fixture::{Pipeline, points, spike_stages};
+    use super::super::fixture::{Pipeline, course, points, spike_stages};
     use super::*;
 
     const SHAPE: Shape = Shape { rose_s: 10.0, fell_s: 20.0, ended_s: 40.0 };
 
     /// Ten rows a second, 100 while the load is high; the pipeline carries 50.
-    fn spike(end_s: f64) -> Vec<Point> {
+    fn spike(end_s: f64) -> Vec<Second> {
         let mut rows = Vec::new();
         let mut before_s = 0.0_f64;
         for tenth in 0..400_u32 {
@@ -61,7 +70,7 @@ mod tests {
 
     #[test]
     fn rows_are_counted_by_when_they_were_sent() {
-        let found = catch_up(&spike(80.0), SHAPE, &Config::default());
+        let found = catch_up(&course(&spike(80.0), &[]), SHAPE, &Config::default());
         let counts =
             [found.before, found.during, found.after].map(|part| (part.sent, part.arrived, part.pending));
         assert_eq!(counts, [(100, 100, 0), (1_000, 1_000, 0), (200, 200, 0)]);
@@ -76,7 +85,7 @@ mod tests {
 
     #[test]
     fn while_rows_of_the_spike_wait_it_has_not_caught_up() {
-        let found = catch_up(&spike(25.0), SHAPE, &Config::default());
+        let found = catch_up(&course(&spike(25.0), &[]), SHAPE, &Config::default());
         assert_eq!(found.caught_up_after_s, None);
         assert!(found.during.pending > 200, "{found:?}");
         assert_eq!(found.during.sent, found.during.arrived + found.during.pending);
@@ -87,8 +96,8 @@ mod tests {
     fn before_the_load_fell_nothing_has_caught_up() {
         let mut points = spike(80.0);
         points.truncate(15);
-        assert_eq!(catch_up(&points, SHAPE, &Config::default()).caught_up_after_s, None);
-        assert_eq!(catch_up(&[], SHAPE, &Config::default()).during, Part::default());
+        assert_eq!(catch_up(&course(&points, &[]), SHAPE, &Config::default()).caught_up_after_s, None);
+        assert_eq!(catch_up(&course(&[], &[]), SHAPE, &Config::default()).during, Span::default());
     }
 
     #[test]
@@ -96,7 +105,7 @@ mod tests {
         let stages = spike_stages();
         let points = Pipeline::default().users(&stages, 0.5, 30.0);
         let shape = Shape { rose_s: 60.0, fell_s: 180.0, ended_s: 300.0 };
-        let found = catch_up(&points, shape, &Config::default());
+        let found = catch_up(&course(&points, &stages), shape, &Config::default());
         assert!(found.caught_up_after_s.unwrap() < 0.1, "{found:?}");
         assert!(found.during.sent > found.before.sent * 10 && found.after.sent > 0, "{found:?}");
         assert_eq!(found.during.arrived, found.during.sent);
@@ -105,8 +114,9 @@ mod tests {
     #[test]
     fn rows_that_never_arrive_are_missing_not_pending() {
         let mut points = spike(80.0);
-        points[15].cohort.arrived -= 7;
-        let found = catch_up(&points, SHAPE, &Config::default());
+        points[15].arrived_of_sent -= 7;
+        let closed = Course { closed: true, ..course(&points, &[]) };
+        let found = catch_up(&closed, SHAPE, &Config::default());
         assert_eq!((found.during.missing(), found.during.pending), (7, 0));
         assert!(found.caught_up_after_s.is_some());
     }

@@ -1,39 +1,41 @@
 //! One line for each stretch of a long run.
 
 use streamgauge_shared::account::as_f64;
-use streamgauge_shared::report::Checkpoint;
+use streamgauge_shared::report::{Checkpoint, Second};
 
-use super::{Config, Point};
+use super::Config;
 
 /// A checkpoint for each stretch, and one for what is left at the end. At most one for each point.
-pub(super) fn checkpoints(points: &[Point], config: &Config) -> Vec<Checkpoint> {
+pub(super) fn checkpoints(points: &[Second], config: &Config) -> Vec<Checkpoint> {
     let mut rest = points;
     let mut checkpoints = Vec::new();
-    let mut due_s = points.first().map_or(0.0, |point| point.at_s) + config.checkpoint_every_s;
+    let mut errors_before = 0;
+    let mut due_s = points.first().map_or(0.0, Second::start_s) + config.checkpoint_every_s;
     while !rest.is_empty() {
         let (stretch, later) = rest.split_at(rest.partition_point(|point| point.middle_s() < due_s));
-        checkpoints.extend(checkpoint(stretch));
+        checkpoints.extend(checkpoint(stretch, errors_before));
+        errors_before = stretch.last().and_then(|last| last.errors).unwrap_or(errors_before);
         rest = later;
         due_s += config.checkpoint_every_s;
     }
     checkpoints
 }
 
-fn checkpoint(stretch: &[Point]) -> Option<Checkpoint> {
+fn checkpoint(stretch: &[Second], errors_before: u64) -> Option<Checkpoint> {
     let (first, last) = (stretch.first()?, stretch.last()?);
-    let iterations: Vec<f64> = stretch.iter().filter_map(|point| point.iteration_ms).collect();
+    let iterations: Vec<f64> = stretch.iter().filter_map(|point| point.iteration_mean).collect();
     let mean = iterations.iter().sum::<f64>() / as_f64(iterations.len() as u64);
     Some(Checkpoint {
         at_s: last.end_s(),
-        width_s: last.end_s() - first.at_s,
+        width_s: last.end_s() - first.start_s(),
         sent: stretch.iter().map(|point| point.sent).sum(),
         arrived: stretch.iter().map(|point| point.arrived).sum(),
-        errors: stretch.iter().map(|point| point.errors).sum(),
-        pending: last.pending,
-        users: last.users,
-        p50_ms: typical(stretch, |point| point.e2e_p50_ms),
-        p95_ms: typical(stretch, |point| point.e2e_p95_ms),
-        p99_ms: typical(stretch, |point| point.e2e_p99_ms),
+        errors: last.errors.map_or(0, |errors| errors.saturating_sub(errors_before)),
+        pending: last.waiting(),
+        users: last.users(),
+        p50_ms: typical(stretch, |point| point.e2e_p50),
+        p95_ms: typical(stretch, |point| point.e2e_p95),
+        p99_ms: typical(stretch, |point| point.e2e_p99),
         iteration_ms: (!iterations.is_empty()).then_some(mean),
         writer_rss_bytes: stretch.iter().rev().find_map(|point| point.writer_rss_bytes),
         observer_rss_bytes: stretch.iter().rev().find_map(|point| point.observer_rss_bytes),
@@ -41,7 +43,7 @@ fn checkpoint(stretch: &[Point]) -> Option<Checkpoint> {
 }
 
 /// The value of the typical row's point: the median over the points, each weighing as much as rows arrived in it.
-fn typical(stretch: &[Point], value: fn(&Point) -> Option<f64>) -> Option<f64> {
+fn typical(stretch: &[Second], value: fn(&Second) -> Option<f64>) -> Option<f64> {
     let mut weighted: Vec<(f64, u64)> =
         stretch.iter().filter_map(|point| Some((value(point)?, point.arrived.max(1)))).collect();
     weighted.sort_unstable_by(|a, b| a.0.total_cmp(&b.0));
@@ -66,8 +68,8 @@ mod tests {
     fn each_stretch_has_its_own_figures_and_no_row_is_lost() {
         let mut points = Pipeline::default().rate(20.0, 700.0);
         for (number, point) in (0_u64..).zip(&mut points) {
-            point.errors = u64::from(number == 400);
-            point.iteration_ms = Some(if number < 300 { 100.0 } else { 200.0 });
+            point.errors = Some(u64::from(number >= 400));
+            point.iteration_mean = Some(if number < 300 { 100.0 } else { 200.0 });
             point.writer_rss_bytes = (number < 650).then_some(number);
         }
         let found = checkpoints(&points, &every(300.0));
@@ -91,20 +93,19 @@ mod tests {
 
     #[test]
     fn the_typical_second_is_that_of_the_typical_row() {
-        let points: Vec<Point> = [(1, 900.0), (1, 800.0), (50, 30.0), (60, 31.0), (0, 5_000.0)]
+        let points: Vec<Second> = [(1, 900.0), (1, 800.0), (50, 30.0), (60, 31.0), (0, 5_000.0)]
             .iter()
-            .map(|(arrived, p50)| Point { arrived: *arrived, e2e_p50_ms: Some(*p50), ..Point::default() })
+            .map(|(arrived, p50)| Second { arrived: *arrived, e2e_p50: Some(*p50), ..Second::default() })
             .collect();
-        assert_eq!(typical(&points, |point| point.e2e_p50_ms), Some(31.0));
-        assert_eq!(typical(&points, |point| point.e2e_p95_ms), None);
+        assert_eq!(typical(&points, |point| point.e2e_p50), Some(31.0));
+        assert_eq!(typical(&points, |point| point.e2e_p95), None);
     }
 
     #[test]
     fn no_points_are_no_checkpoints_and_wide_points_are_one_each() {
         assert!(checkpoints(&[], &every(300.0)).is_empty());
-        let wide: Vec<Point> = (0..10_u32)
-            .map(|number| Point { at_s: f64::from(number) * 64.0, width_s: 64.0, ..Point::default() })
-            .collect();
+        let wide: Vec<Second> =
+            (0..10).map(|number| Second { at_s: number * 64, width_s: 64, ..Second::default() }).collect();
         assert_eq!(checkpoints(&wide, &every(5.0)).len(), 10);
         assert_eq!(checkpoints(&wide[..1], &every(300.0))[0].iteration_ms, None);
     }

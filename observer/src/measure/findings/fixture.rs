@@ -5,17 +5,20 @@
 use rand::rngs::StdRng;
 use rand::{RngExt as _, SeedableRng as _};
 
-use super::{Cohort, Course, Point, Stage};
+use streamgauge_shared::report::Second;
+use streamgauge_shared::test_file::RampStage;
+
+use super::{Course, nanos};
 
 /// Stages from a start load and (length, target) pairs, as a test file writes them.
-pub(super) fn stages(start: f64, targets: &[(f64, f64)]) -> Vec<Stage> {
+pub(super) fn stages(start: f64, targets: &[(f64, f64)]) -> Vec<RampStage> {
     let (mut at_s, mut load) = (0.0, start);
     let mut stages = Vec::new();
     for (number, (length_s, target)) in (1..).zip(targets) {
-        stages.push(Stage {
-            name: number.to_string(),
-            from_s: at_s,
-            to_s: at_s + length_s,
+        stages.push(RampStage {
+            name: number,
+            from: nanos(at_s),
+            to: nanos(at_s + length_s),
             load_from: load,
             load_to: *target,
         });
@@ -24,7 +27,7 @@ pub(super) fn stages(start: f64, targets: &[(f64, f64)]) -> Vec<Stage> {
     stages
 }
 
-pub(super) fn stress_stages() -> Vec<Stage> {
+pub(super) fn stress_stages() -> Vec<RampStage> {
     stages(
         0.0,
         &[
@@ -39,12 +42,16 @@ pub(super) fn stress_stages() -> Vec<Stage> {
     )
 }
 
-pub(super) fn spike_stages() -> Vec<Stage> {
+pub(super) fn spike_stages() -> Vec<RampStage> {
     stages(10.0, &[(60.0, 10.0), (0.0, 500.0), (120.0, 500.0), (0.0, 10.0), (120.0, 10.0)])
 }
 
-pub(super) fn course<'a>(points: &'a [Point], stages: &'a [Stage]) -> Course<'a> {
-    Course { points, stages, crossings: &[], load_end_s: None }
+/// By number, as [`stages`] numbers them.
+static STAGE_NAMES: std::sync::LazyLock<Vec<String>> =
+    std::sync::LazyLock::new(|| (0..20).map(|number: u32| number.to_string()).collect());
+
+pub(super) fn course<'a>(points: &'a [Second], stages: &'a [RampStage]) -> Course<'a> {
+    Course { points, stages, stage_names: &STAGE_NAMES, crossings: &[], load_end_s: None, closed: false }
 }
 
 /// A pipeline, and the load on it.
@@ -90,10 +97,13 @@ impl Pipeline {
     }
 
     /// Users that each send a row, await it, pause and begin anew: the closed loop of the scenarios.
-    pub(super) fn users(&self, stages: &[Stage], pause_s: f64, drain_s: f64) -> Vec<Point> {
+    pub(super) fn users(&self, stages: &[RampStage], pause_s: f64, drain_s: f64) -> Vec<Second> {
         let mut random = StdRng::seed_from_u64(self.seed);
-        let load = |at_s: f64| super::shape::stage_at(stages, at_s).map_or(0.0, |(_, load)| load);
-        let end_s = stages.last().unwrap().to_s;
+        let load = |at_s: f64| {
+            let at = nanos(at_s);
+            RampStage::at(stages, at).map_or(0.0, |stage| stage.load_at(at))
+        };
+        let end_s = stages.last().unwrap().to.as_secs_f64();
         let peak = stages.iter().map(|stage| stage.load_from.max(stage.load_to)).fold(0.0, f64::max);
         let mut ready: Vec<f64> = vec![0.0; peak as usize];
         let mut rows = Vec::new();
@@ -115,7 +125,7 @@ impl Pipeline {
     }
 
     /// Rows at a constant rate: the open loop.
-    pub(super) fn rate(&self, rate_per_s: f64, end_s: f64) -> Vec<Point> {
+    pub(super) fn rate(&self, rate_per_s: f64, end_s: f64) -> Vec<Second> {
         let mut random = StdRng::seed_from_u64(self.seed);
         let (mut rows, mut before_s) = (Vec::new(), 0.0);
         for number in 0..(rate_per_s * end_s) as u32 {
@@ -128,14 +138,14 @@ impl Pipeline {
 }
 
 /// One point a second from rows of (sent, arrived), as of `end_s`.
-pub(super) fn points(rows: &[(f64, f64)], end_s: f64, load: impl Fn(f64) -> f64) -> Vec<Point> {
+pub(super) fn points(rows: &[(f64, f64)], end_s: f64, load: impl Fn(f64) -> f64) -> Vec<Second> {
     let seconds = end_s.ceil() as usize;
-    let mut points: Vec<Point> = (0..seconds)
-        .map(|second| Point {
-            at_s: second as f64,
-            width_s: 1.0,
-            users: load(second as f64),
-            ..Point::default()
+    let mut points: Vec<Second> = (0..seconds)
+        .map(|second| Second {
+            at_s: second as u64,
+            width_s: 1,
+            active_users: Some(load(second as f64).round() as u32),
+            ..Second::default()
         })
         .collect();
     let mut latencies: Vec<Vec<f64>> = vec![Vec::new(); seconds];
@@ -145,28 +155,25 @@ pub(super) fn points(rows: &[(f64, f64)], end_s: f64, load: impl Fn(f64) -> f64)
         points[sent].sent += 1;
         waiting[sent] += 1;
         waiting[arrived.min(seconds)] -= 1;
-        let cohort: &mut Cohort = &mut points[sent].cohort;
         if arrived < seconds {
-            cohort.arrived += 1;
-            cohort.last_arrival_s = Some(cohort.last_arrival_s.unwrap_or(0.0).max(*arrived_s));
+            points[sent].arrived_of_sent += 1;
+            let last = points[sent].last_of_sent_s.unwrap_or(0.0);
+            points[sent].last_of_sent_s = Some(last.max(*arrived_s));
             points[arrived].arrived += 1;
             latencies[arrived].push((arrived_s - sent_s) * 1_000.0);
-        } else {
-            cohort.pending += 1;
         }
     }
     let mut pending = 0;
     for ((point, latencies), change) in points.iter_mut().zip(&mut latencies).zip(waiting) {
         pending += change;
-        point.pending = pending as u64;
+        point.pending = Some(pending as u64);
         latencies.sort_by(f64::total_cmp);
         let quantile = |q: f64| {
             latencies
                 .get(((latencies.len() as f64 * q) as usize).min(latencies.len().wrapping_sub(1)))
                 .copied()
         };
-        (point.e2e_p50_ms, point.e2e_p95_ms, point.e2e_p99_ms) =
-            (quantile(0.5), quantile(0.95), quantile(0.99));
+        (point.e2e_p50, point.e2e_p95, point.e2e_p99) = (quantile(0.5), quantile(0.95), quantile(0.99));
     }
     points
 }

@@ -20,78 +20,11 @@ mod trend;
 
 pub use config::{Config, TrendRule};
 
-use streamgauge_shared::report::Findings;
+use streamgauge_shared::report::{Findings, Second};
+use streamgauge_shared::test_file::RampStage;
+use streamgauge_shared::time::Nanos;
 
 use self::shape::Shape;
-
-/// One step of time of the measured phase: a second, or an interval of a thinned series.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub struct Point {
-    /// Its start, seconds since the measured phase began.
-    pub at_s: f64,
-    /// Its length, seconds, above 0.
-    pub width_s: f64,
-    /// Rows sent in it.
-    pub sent: u64,
-    /// Rows that arrived in it.
-    pub arrived: u64,
-    /// Rows sent and not arrived at its end.
-    pub pending: u64,
-    /// Errors in it.
-    pub errors: u64,
-    /// Users in an iteration at its end.
-    pub users: f64,
-    /// Median of the headline over the rows that arrived in it; `None` where none did.
-    pub e2e_p50_ms: Option<f64>,
-    /// 95th percentile of the same.
-    pub e2e_p95_ms: Option<f64>,
-    /// 99th percentile of the same; only checkpoints show it.
-    pub e2e_p99_ms: Option<f64>,
-    /// Mean time of the iterations that ended in it.
-    pub iteration_ms: Option<f64>,
-    /// Resident memory of the writer at its end.
-    pub writer_rss_bytes: Option<u64>,
-    /// Resident memory of the observer at its end.
-    pub observer_rss_bytes: Option<u64>,
-    /// What has become by now of the rows sent in it.
-    pub cohort: Cohort,
-}
-
-/// What has become of the rows that were sent in one point.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub struct Cohort {
-    /// Rows of it that have arrived.
-    pub arrived: u64,
-    /// Rows of it that still wait.
-    pub pending: u64,
-    /// When the last of them arrived, seconds since the measured phase began.
-    pub last_arrival_s: Option<f64>,
-}
-
-impl Point {
-    fn end_s(&self) -> f64 {
-        self.at_s + self.width_s
-    }
-
-    fn middle_s(&self) -> f64 {
-        self.at_s + self.width_s / 2.0
-    }
-}
-
-/// One stage of a ramping executor, as the schedule runs it.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Stage {
-    /// How reports name it.
-    pub name: String,
-    /// Its start, seconds since the measured phase began.
-    pub from_s: f64,
-    /// Its end; equal to the start for a jump.
-    pub to_s: f64,
-    /// Users or iterations per second at its start.
-    pub load_from: f64,
-    /// And at its end.
-    pub load_to: f64,
-}
 
 /// How one threshold fared, second by second.
 #[derive(Clone, Debug, PartialEq)]
@@ -110,14 +43,34 @@ pub struct Crossings {
 /// The course of a run: everything that the findings are read from.
 #[derive(Clone, Copy, Debug)]
 pub struct Course<'a> {
-    /// Without gaps, oldest first, up to now.
-    pub points: &'a [Point],
-    /// Without gaps, oldest first; empty for executors without stages.
-    pub stages: &'a [Stage],
+    /// Without gaps, oldest first, up to now. Each has its gauges; `errors` are those since the start.
+    pub points: &'a [Second],
+    /// Without gaps, oldest first, since the start of the measured phase; empty for executors without stages.
+    pub stages: &'a [RampStage],
+    /// The names of all stages, by [`RampStage::name`].
+    pub stage_names: &'a [String],
     /// One entry for each threshold that may break.
     pub crossings: &'a [Crossings],
     /// When the load ended or will end; `None`: with the last stage, or with the last point.
     pub load_end_s: Option<f64>,
+    /// Whether the account is closed: then nothing waits, and what has not arrived is lost, rejected or unknown.
+    pub closed: bool,
+}
+
+impl Course<'_> {
+    /// The stage that runs at a time, if one does.
+    fn stage_at(&self, at_s: f64) -> Option<&RampStage> {
+        RampStage::at(self.stages, nanos(at_s))
+    }
+
+    /// When the load ended or will end, as far as it is known.
+    fn load_end_s(&self) -> Option<f64> {
+        self.load_end_s.or_else(|| self.stages.last().map(|stage| stage.to.as_secs_f64()))
+    }
+}
+
+fn nanos(seconds: f64) -> Nanos {
+    Nanos::from_millis_f64(seconds * 1_000.0)
 }
 
 /// Which findings the scenario asks for.
@@ -149,9 +102,7 @@ pub fn findings(course: &Course<'_>, asked: Asked, config: &Config) -> Findings 
         recovery: shape
             .filter(|_| asked.recovery)
             .map(|shape| recovery::recovery(course.points, shape, &stalls, config)),
-        catch_up: shape
-            .filter(|_| asked.catch_up)
-            .map(|shape| catch_up::catch_up(course.points, shape, config)),
+        catch_up: shape.filter(|_| asked.catch_up).map(|shape| catch_up::catch_up(course, shape, config)),
         stability: asked.stability.then(|| stability::stability(course, config)),
         checkpoints: if asked.checkpoints {
             checkpoints::checkpoints(course.points, config)

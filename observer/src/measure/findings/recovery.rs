@@ -1,9 +1,9 @@
 //! How long the latency took to come back to its earlier band.
 
-use streamgauge_shared::report::{Band, Recovery, RecoveryState, Stall};
+use streamgauge_shared::report::{Band, Recovery, RecoveryState, Second, Stall};
 
 use super::shape::Shape;
-use super::{Config, Point, median};
+use super::{Config, median};
 
 /// Points with a latency that a band is learned from, at least: fewer have no spread worth the name.
 const BAND_POINTS: usize = 5;
@@ -19,12 +19,12 @@ const BAND_MS: f64 = 10.0;
 const IN_A_ROW: usize = 3;
 
 /// The recovery after the load fell. The earlier band is that of the points before the load rose.
-pub(super) fn recovery(points: &[Point], shape: Shape, stalls: &[Stall], config: &Config) -> Recovery {
-    let split = |at_s: f64| points.partition_point(|point| point.at_s < at_s);
+pub(super) fn recovery(points: &[Second], shape: Shape, stalls: &[Stall], config: &Config) -> Recovery {
+    let split = |at_s: f64| points.partition_point(|point| point.start_s() < at_s);
     let before = &points[..points.partition_point(|point| point.end_s() <= shape.rose_s)];
     let risen = &points[split(shape.rose_s)..];
     let band = band(before);
-    let worst_p95_ms = risen.iter().filter_map(|point| point.e2e_p95_ms).reduce(f64::max);
+    let worst_p95_ms = risen.iter().filter_map(|point| point.e2e_p95).reduce(f64::max);
     let mut recovery = Recovery {
         state: RecoveryState::NotEnoughData,
         load_fell_s: shape.fell_s,
@@ -38,7 +38,7 @@ pub(super) fn recovery(points: &[Point], shape: Shape, stalls: &[Stall], config:
     let seen_after = states.iter().filter(|(point, _)| point.end_s() > shape.fell_s).count();
     let left = states.windows(IN_A_ROW).any(|row| row.iter().all(|(_, inside)| !inside));
     recovery.state = match back(&states, shape.fell_s, config.settle_s) {
-        _ if seen_after < IN_A_ROW && points.last().is_none_or(|last| last.pending == 0) => {
+        _ if seen_after < IN_A_ROW && points.last().is_none_or(|last| last.waiting() == 0) => {
             RecoveryState::NotEnoughData
         }
         _ if !left && seen_after >= IN_A_ROW => RecoveryState::NeverLeft,
@@ -53,8 +53,8 @@ pub(super) fn recovery(points: &[Point], shape: Shape, stalls: &[Stall], config:
 }
 
 /// The band of these points' p95; `None` if too few of them have one.
-pub(super) fn band(points: &[Point]) -> Option<Band> {
-    let mut p95: Vec<f64> = points.iter().filter_map(|point| point.e2e_p95_ms).collect();
+pub(super) fn band(points: &[Second]) -> Option<Band> {
+    let mut p95: Vec<f64> = points.iter().filter_map(|point| point.e2e_p95).collect();
     if p95.len() < BAND_POINTS {
         return None;
     }
@@ -63,17 +63,17 @@ pub(super) fn band(points: &[Point]) -> Option<Band> {
     let deviation = DEVIATION_PER_MAD * median(&mut away)?;
     let upper_ms = (middle + BAND_DEVIATIONS * deviation).max(BAND_FACTOR * middle).max(middle + BAND_MS);
     let (first, last) = (points.first()?, points.last()?);
-    let (from_s, to_s) = (first.at_s, last.end_s());
+    let (from_s, to_s) = (first.start_s(), last.end_s());
     Some(Band { from_s, to_s, points: p95.len() as u64, median_p95_ms: middle, upper_ms })
 }
 
 /// The points that say something, and whether they are inside the band: those with a latency, and those of a
 /// stall, which are outside.
-pub(super) fn states<'a>(points: &'a [Point], band: &Band, stalls: &[Stall]) -> Vec<(&'a Point, bool)> {
-    let stalled = |point: &Point| {
+pub(super) fn states<'a>(points: &'a [Second], band: &Band, stalls: &[Stall]) -> Vec<(&'a Second, bool)> {
+    let stalled = |point: &Second| {
         stalls.iter().any(|stall| (stall.at_s..stall.at_s + stall.length_s).contains(&point.middle_s()))
     };
-    let inside = |point: &Point| match point.e2e_p95_ms {
+    let inside = |point: &Second| match point.e2e_p95 {
         Some(p95) => Some(p95 <= band.upper_ms),
         None => stalled(point).then_some(false),
     };
@@ -83,11 +83,12 @@ pub(super) fn states<'a>(points: &'a [Point], band: &Band, stalls: &[Stall]) -> 
 /// When the latency was inside from `from_s` on and stayed there, and for how long it was seen to. To stay: nine
 /// of ten points of the next `settle_s`, at least three, are inside. A run that ends sooner has to have been
 /// inside to its end. Seconds without arrivals say nothing, so the latency is back when it was last seen outside.
-pub(super) fn back(states: &[(&Point, bool)], from_s: f64, settle_s: f64) -> Option<(f64, f64)> {
+pub(super) fn back(states: &[(&Second, bool)], from_s: f64, settle_s: f64) -> Option<(f64, f64)> {
     let first = states.partition_point(|(point, _)| point.end_s() <= from_s);
     for start in first..states.len() {
         let (point, true) = states[start] else { continue };
-        let settled = states[start..].partition_point(|(later, _)| later.end_s() <= point.at_s + settle_s);
+        let settled =
+            states[start..].partition_point(|(later, _)| later.end_s() <= point.start_s() + settle_s);
         let end = (start + settled.max(IN_A_ROW)).min(states.len());
         let window = &states[start..end];
         let inside = window.iter().filter(|(_, inside)| *inside).count();
@@ -106,8 +107,9 @@ mod tests {
     use super::super::fixture::{Pipeline, course, spike_stages, stages, stress_stages};
     use super::super::stalls::stalls;
     use super::*;
+    use streamgauge_shared::test_file::RampStage;
 
-    fn of(points: &[Point], stages: &[super::super::Stage]) -> Recovery {
+    fn of(points: &[Second], stages: &[RampStage]) -> Recovery {
         let course = course(points, stages);
         let config = Config::default();
         recovery(points, Shape::of(&course).unwrap(), &stalls(&course, &config), &config)
@@ -115,14 +117,14 @@ mod tests {
 
     /// A p95 for each second, on the stages 60 s low, 60 s high, 60 s low.
     fn hat(p95: impl Fn(u32) -> f64) -> Recovery {
-        let points: Vec<Point> = (0..180)
-            .map(|second| Point {
-                at_s: f64::from(second),
-                width_s: 1.0,
+        let points: Vec<Second> = (0..180)
+            .map(|second| Second {
+                at_s: u64::from(second),
+                width_s: 1,
                 sent: 10,
                 arrived: 10,
-                e2e_p95_ms: Some(p95(second)),
-                ..Point::default()
+                e2e_p95: Some(p95(second)),
+                ..Second::default()
             })
             .collect();
         of(&points, &stages(10.0, &[(60.0, 10.0), (0.0, 100.0), (60.0, 100.0), (0.0, 10.0), (60.0, 10.0)]))

@@ -1,6 +1,8 @@
 //! When the load rose to its peak, when it fell, and when it ended: read from the stages.
 
-use super::{Course, Stage};
+use streamgauge_shared::test_file::RampStage;
+
+use super::Course;
 
 /// A load is high above this share of its peak: a third is where `stress` leaves its first level, and far above
 /// the level from which `spike` jumps.
@@ -29,39 +31,34 @@ impl Shape {
         }
         let last_high = stages.iter().rev().find(|stage| stage.load_from.max(stage.load_to) >= peak)?;
         Some(Self {
-            rose_s: if rise.from_s > 0.0 { rise.from_s } else { reaches(rise, high) },
-            fell_s: if last_high.load_to >= peak { last_high.to_s } else { last_high.from_s },
-            ended_s: course.load_end_s.unwrap_or(stages.last()?.to_s),
+            rose_s: if rise.from.as_secs_f64() > 0.0 { rise.from.as_secs_f64() } else { reaches(rise, high) },
+            fell_s: if last_high.load_to >= peak {
+                last_high.to.as_secs_f64()
+            } else {
+                last_high.from.as_secs_f64()
+            },
+            ended_s: course.load_end_s()?,
         })
     }
 }
 
 /// When a rising stage reaches a load.
-fn reaches(stage: &Stage, load: f64) -> f64 {
+fn reaches(stage: &RampStage, load: f64) -> f64 {
     let climb = stage.load_to - stage.load_from;
     if climb <= 0.0 {
-        return stage.from_s;
+        return stage.from.as_secs_f64();
     }
     let share = ((load - stage.load_from) / climb).clamp(0.0, 1.0);
-    stage.from_s + share * (stage.to_s - stage.from_s)
-}
-
-/// The stage at a time and the load it plans then; after the last stage that one's end.
-pub(super) fn stage_at(stages: &[Stage], at_s: f64) -> Option<(&Stage, f64)> {
-    let running = stages.iter().find(|stage| stage.from_s <= at_s && at_s < stage.to_s);
-    let stage = running.or_else(|| stages.last().filter(|last| last.to_s <= at_s))?;
-    let length = stage.to_s - stage.from_s;
-    let share = if length > 0.0 { ((at_s - stage.from_s) / length).min(1.0) } else { 1.0 };
-    Some((stage, stage.load_from + share * (stage.load_to - stage.load_from)))
+    stage.from.as_secs_f64() + share * (stage.to.as_secs_f64() - stage.from.as_secs_f64())
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::fixture::{spike_stages, stages, stress_stages};
+    use super::super::fixture::{course, spike_stages, stages, stress_stages};
     use super::*;
 
-    fn shape(stages: &[Stage]) -> Option<Shape> {
-        Shape::of(&Course { points: &[], stages, crossings: &[], load_end_s: None })
+    fn shape(stages: &[RampStage]) -> Option<Shape> {
+        Shape::of(&course(&[], stages))
     }
 
     #[test]
@@ -84,14 +81,5 @@ mod tests {
         assert_eq!(shape(&stages(10.0, &[(60.0, 10.0)])), None);
         assert_eq!(shape(&[]), None);
         assert_eq!(shape(&stages(0.0, &[(60.0, 0.0)])), None);
-    }
-
-    #[test]
-    fn the_planned_load_is_read_between_the_ends_of_a_stage() {
-        let stages = stress_stages();
-        let (stage, load) = stage_at(&stages, 300.0).unwrap();
-        assert_eq!((stage.name.as_str(), load), ("3", 75.0));
-        assert_eq!(stage_at(&stages, 2_000.0).unwrap().1, 0.0);
-        assert!(stage_at(&[], 1.0).is_none());
     }
 }

@@ -1,27 +1,27 @@
 //! Whether latency, iteration time and memory kept their level over the run.
 
-use streamgauge_shared::report::{Fit, Stability, StabilityVerdict, Trend, TrendUnit};
+use streamgauge_shared::report::{Fit, Second, Stability, StabilityVerdict, Trend, TrendUnit};
 
 use super::config::TrendRule;
 use super::trend::{Sample, fit};
-use super::{Config, Course, Point};
+use super::{Config, Course};
 
 /// The trends and the gravest of their verdicts. Only points of the time under load count: in the drain after it
 /// the rows that arrive are the slow ones.
 pub(super) fn stability(course: &Course<'_>, config: &Config) -> Stability {
-    let end_s = course.load_end_s.or_else(|| course.stages.last().map(|stage| stage.to_s));
-    let under_load = |point: &&Point| end_s.is_none_or(|end_s| point.middle_s() < end_s);
-    let points: Vec<&Point> = course.points.iter().filter(under_load).collect();
-    let times = |name: &str, value: fn(&Point) -> Option<f64>| {
+    let end_s = course.load_end_s();
+    let under_load = |point: &&Second| end_s.is_none_or(|end_s| point.middle_s() < end_s);
+    let points: Vec<&Second> = course.points.iter().filter(under_load).collect();
+    let times = |name: &str, value: fn(&Second) -> Option<f64>| {
         trend(name, TrendUnit::Ms, &points, value, config.latency_trend)
     };
-    let memory = |name: &str, value: fn(&Point) -> Option<f64>| {
+    let memory = |name: &str, value: fn(&Second) -> Option<f64>| {
         trend(name, TrendUnit::Bytes, &points, value, config.memory_trend)
     };
     let trends = vec![
-        times("cdc_e2e_latency p50", |point| point.e2e_p50_ms),
-        times("cdc_e2e_latency p95", |point| point.e2e_p95_ms),
-        times("iteration_duration", |point| point.iteration_ms),
+        times("cdc_e2e_latency p50", |point| point.e2e_p50),
+        times("cdc_e2e_latency p95", |point| point.e2e_p95),
+        times("iteration_duration", |point| point.iteration_mean),
         memory("writer memory", |point| bytes(point.writer_rss_bytes)),
         memory("observer memory", |point| bytes(point.observer_rss_bytes)),
     ];
@@ -36,17 +36,19 @@ fn bytes(bytes: Option<u64>) -> Option<f64> {
 fn trend(
     series: &str,
     unit: TrendUnit,
-    points: &[&Point],
-    value: fn(&Point) -> Option<f64>,
+    points: &[&Second],
+    value: fn(&Second) -> Option<f64>,
     rule: TrendRule,
 ) -> Trend {
     let span_s =
-        points.last().map_or(0.0, |last| last.end_s()) - points.first().map_or(0.0, |first| first.at_s);
-    let from_s = points.first().map_or(0.0, |first| first.at_s) + span_s * rule.left_out;
+        points.last().map_or(0.0, |last| last.end_s()) - points.first().map_or(0.0, |first| first.start_s());
+    let from_s = points.first().map_or(0.0, |first| first.start_s()) + span_s * rule.left_out;
     let samples: Vec<Sample> = points
         .iter()
-        .filter(|point| point.at_s >= from_s)
-        .filter_map(|point| Some(Sample { at_s: point.at_s, width_s: point.width_s, value: value(point)? }))
+        .filter(|point| point.start_s() >= from_s)
+        .filter_map(|point| {
+            Some(Sample { at_s: point.start_s(), width_s: point.length_s(), value: value(point)? })
+        })
         .collect();
     let (verdict, missing, fit) = match fit(&samples, rule) {
         Ok(fit) => (verdict(&fit, &samples, unit, rule), None, Some(fit)),

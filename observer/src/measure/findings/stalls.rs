@@ -1,11 +1,12 @@
 //! Times in which rows waited and none arrived.
 
 use streamgauge_shared::account::as_f64;
-use streamgauge_shared::report::Stall;
+use streamgauge_shared::report::{Second, Stall};
+
+use streamgauge_shared::test_file::RampStage;
 
 use super::recovery::{back, band, states};
-use super::shape::stage_at;
-use super::{Config, Course, Point, median};
+use super::{Config, Course, median};
 
 /// A gap is a stall only if it is longer than this many times the usual p95: a pipeline that delivers a batch a
 /// minute has a gap each minute.
@@ -42,15 +43,15 @@ pub(super) fn stalls(course: &Course<'_>, config: &Config) -> Vec<Stall> {
 
 /// For each point: nothing arrived in it though rows waited. A row that waits to the end of the run is not waited for:
 /// it is lost, so only what is above the lowest number of rows waiting later counts.
-fn waiting(points: &[Point]) -> Vec<bool> {
+fn waiting(points: &[Second]) -> Vec<bool> {
     let last_arrival = points.iter().rposition(|point| point.arrived > 0).unwrap_or(0);
-    let before = points.iter().take(last_arrival + 1).map(|point| point.pending).min().unwrap_or(0);
+    let before = points.iter().take(last_arrival + 1).map(|point| point.waiting()).min().unwrap_or(0);
     let mut lowest_later = u64::MAX;
     let mut waiting = vec![false; points.len()];
     for (index, point) in points.iter().enumerate().rev() {
         let lost = if index > last_arrival { before } else { lowest_later };
-        waiting[index] = point.arrived == 0 && point.pending > lost;
-        lowest_later = lowest_later.min(point.pending);
+        waiting[index] = point.arrived == 0 && point.waiting() > lost;
+        lowest_later = lowest_later.min(point.waiting());
     }
     waiting
 }
@@ -61,27 +62,27 @@ fn stall(course: &Course<'_>, first: usize, next: usize, config: &Config) -> Opt
     let partial = &points[first.checked_sub(1)?];
     let from = usual_from(course, first - 1);
     let usual = &points[from..first - 1];
-    let seconds: f64 = usual.iter().map(|point| point.width_s).sum();
+    let seconds: f64 = usual.iter().map(|point| point.length_s()).sum();
     let rate_per_s = as_f64(usual.iter().map(|point| point.arrived).sum()) / seconds.max(f64::MIN_POSITIVE);
     let ended = next < points.len();
     let gap = &points[first..next];
     // Arrivals of the point before the gap say how far into it rows still came; those of the point after it come
     // as a burst and say nothing, so the middle of that point is the best guess.
-    let came = (as_f64(partial.arrived) / (rate_per_s * partial.width_s).max(1.0)).min(1.0);
-    let at_s = partial.at_s + came * partial.width_s;
+    let came = (as_f64(partial.arrived) / (rate_per_s * partial.length_s()).max(1.0)).min(1.0);
+    let at_s = partial.start_s() + came * partial.length_s();
     let end_s = if ended { points[next].middle_s() } else { points.last()?.end_s() };
     let length_s = end_s - at_s;
     let band = band(&points[stage_from(course, first - 1).max(from)..first - 1]);
-    let mut p95: Vec<f64> = points[from..first].iter().filter_map(|point| point.e2e_p95_ms).collect();
+    let mut p95: Vec<f64> = points[from..first].iter().filter_map(|point| point.e2e_p95).collect();
     let latency_s = median(&mut p95).unwrap_or(0.0) / 1_000.0;
-    let rows_waiting = gap.last()?.pending;
+    let rows_waiting = gap.last()?.waiting();
     let goes_on = ended || gap.iter().any(|point| point.sent > 0) || as_f64(rows_waiting) >= rate_per_s;
     let long = length_s >= config.stall_min_s.max(TIMES_P95 * latency_s);
     if !long || !goes_on || rate_per_s * length_s < ROWS_EXPECTED {
         return None;
     }
-    let usually_waiting = usual.iter().map(|point| point.pending).max().unwrap_or(0);
-    let caught_up = points[next..].iter().find(|point| point.pending <= usually_waiting);
+    let usually_waiting = usual.iter().map(|point| point.waiting()).max().unwrap_or(0);
+    let caught_up = points[next..].iter().find(|point| point.waiting() <= usually_waiting);
     let caught_up_after_s = caught_up.filter(|_| ended).map(|point| point.end_s() - end_s);
     Some(Stall { at_s, length_s, ended, rows_waiting, caught_up_after_s, recovered_after_s: None, band })
 }
@@ -90,29 +91,30 @@ fn stall(course: &Course<'_>, first: usize, next: usize, config: &Config) -> Opt
 /// present stage if that has enough of them.
 fn usual_from(course: &Course<'_>, end: usize) -> usize {
     let points = &course.points[..end];
-    let end_s = points.last().map_or(0.0, Point::end_s);
-    let from = |at_s: f64| points.partition_point(|point| point.at_s < at_s);
+    let end_s = points.last().map_or(0.0, Second::end_s);
+    let from = |at_s: f64| points.partition_point(|point| point.start_s() < at_s);
     let minute = from(end_s - BEFORE_S).min(end.saturating_sub(BEFORE_POINTS));
     let stage = stage_from(course, end);
     if stage + BEFORE_POINTS <= end { minute.max(stage) } else { minute }
 }
 
-/// The first of the points before this one that lie in the present stage; the very first where there is none. Only they say which latency is usual: that
-/// of another load is another.
+/// The first of the points before this one that lie in the present stage, or, after the load, in its last one; the very
+/// first where there is none. Only they say which latency is usual: that of another load is another.
 fn stage_from(course: &Course<'_>, end: usize) -> usize {
     let points = &course.points[..end];
-    let end_s = points.last().map_or(0.0, Point::end_s);
-    stage_at(course.stages, end_s)
-        .map_or(0, |(stage, _)| points.partition_point(|point| point.at_s < stage.from_s))
+    let end_s = points.last().map_or(0.0, Second::end_s);
+    let over = || course.stages.last().filter(|last| last.to.as_secs_f64() <= end_s);
+    let stage = course.stage_at(end_s).or_else(over);
+    let from_s = |stage: &RampStage| stage.from.as_secs_f64();
+    stage.map_or(0, |stage| points.partition_point(|point| point.start_s() < from_s(stage)))
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::Stage;
     use super::super::fixture::{Pipeline, course, points, spike_stages, stages};
     use super::*;
 
-    fn of(points: &[Point], stages: &[Stage]) -> Vec<Stall> {
+    fn of(points: &[Second], stages: &[RampStage]) -> Vec<Stall> {
         stalls(&course(points, stages), &Config::default())
     }
 
@@ -166,17 +168,17 @@ mod tests {
         let second = |second: u32| {
             let (rows, p95) = if second < 15 { (20, 5.0) } else { (200, f64::from(12 + second % 2 * 6)) };
             let waits = stalled.contains(&second);
-            Point {
-                at_s: f64::from(second),
-                width_s: 1.0,
+            Second {
+                at_s: u64::from(second),
+                width_s: 1,
                 sent: if waits { 0 } else { rows },
                 arrived: if waits { 0 } else { rows },
-                pending: if waits { 50 } else { 0 },
-                e2e_p95_ms: (!waits).then_some(p95),
-                ..Point::default()
+                pending: Some(if waits { 50 } else { 0 }),
+                e2e_p95: (!waits).then_some(p95),
+                ..Second::default()
             }
         };
-        let points: Vec<Point> = (0..75).map(second).collect();
+        let points: Vec<Second> = (0..75).map(second).collect();
         stalls(&course(&points, &stages), &Config::default().scaled(0.25))
     }
 

@@ -1,10 +1,10 @@
 //! The findings together: what is asked for is there, as JSON and as sentences; what is not asked for is absent.
 
 use serde_json::json;
-use streamgauge_shared::report::{Findings, RecoveryState, StabilityVerdict};
+use streamgauge_shared::report::{Findings, RecoveryState, Second, StabilityVerdict};
 
 use super::fixture::{Pipeline, course, spike_stages, stages};
-use super::{Asked, Config, Course, Point, findings};
+use super::{Asked, Config, Course, findings};
 
 const ALL: Asked = Asked {
     breaking_point: true,
@@ -97,9 +97,9 @@ fn every_beginning_of_a_run_can_be_read() {
 #[test]
 fn a_thinned_series_says_the_same_of_stability() {
     let points = Pipeline::default().rate(5.0, 7_200.0);
-    let thinned: Vec<Point> = points.chunks(4).map(|four| Point { width_s: 4.0, ..four[0] }).collect();
+    let thinned: Vec<Second> = points.chunks(4).map(|four| Second { width_s: 4, ..four[0] }).collect();
     let asked = Asked { stability: true, ..Asked::default() };
-    let verdict = |points: &[Point]| {
+    let verdict = |points: &[Second]| {
         let course = Course { load_end_s: Some(7_200.0), ..course(points, &[]) };
         findings(&course, asked, &Config::default()).stability.unwrap().verdict
     };

@@ -61,33 +61,34 @@ fn run(
     seed: u64,
     latency: impl Fn(f64) -> f64,
     memory: impl Fn(f64) -> f64,
-) -> Vec<Point> {
+) -> Vec<Second> {
     let count = span_s / width_s;
     let factors: Vec<Vec<f64>> =
         (0..3).map(|series| noise.factors(seed * 3 + series, count as usize)).collect();
     (0..count)
         .map(|number| {
-            let at_s = f64::from(number * width_s);
+            let at = number * width_s;
+            let at_s = f64::from(at);
             let [p50, p95, iteration] = [0, 1, 2].map(|series| factors[series][number as usize]);
             // Resident memory moves in steps, and up and down by pages.
             let rss = (memory(at_s) / MIB).round() * MIB + f64::from(number % 3) * 4_096.0;
-            Point {
-                at_s,
-                width_s: f64::from(width_s),
+            Second {
+                at_s: u64::from(at),
+                width_s: u64::from(width_s),
                 sent: 20,
                 arrived: 20,
-                e2e_p50_ms: Some(latency(at_s) * p50),
-                e2e_p95_ms: Some(2.0 * latency(at_s) * p95),
-                iteration_ms: Some(5.0 * latency(at_s) * iteration),
+                e2e_p50: Some(latency(at_s) * p50),
+                e2e_p95: Some(2.0 * latency(at_s) * p95),
+                iteration_mean: Some(5.0 * latency(at_s) * iteration),
                 writer_rss_bytes: Some(rss as u64),
                 observer_rss_bytes: Some((rss * 1.5) as u64),
-                ..Point::default()
+                ..Second::default()
             }
         })
         .collect()
 }
 
-fn of(points: &[Point]) -> Stability {
+fn of(points: &[Second]) -> Stability {
     stability(&course(points, &[]), &Config::default())
 }
 
@@ -234,7 +235,7 @@ fn the_drain_does_not_count() {
     let mut points = run(100, 1, CALM, 1, |_| 30.0, flat_memory);
     points.extend(run(100, 1, CALM, 2, |at_s| 30.0 + 10.0 * at_s, flat_memory).into_iter().map(
         |mut point| {
-            point.at_s += 100.0;
+            point.at_s += 100;
             point
         },
     ));

@@ -13,7 +13,6 @@ use super::intervals::{Interval, Intervals};
 use super::rows::{Row, Rows};
 use super::seconds::Seconds;
 use super::stages::Stages;
-use super::watcher::Watcher;
 use super::windows::Windows;
 use crate::matcher::{Entry, Place, SeriesIndex, Sink};
 
@@ -40,7 +39,6 @@ pub struct Recorder {
     iterations: Vec<SignedHistogram>,
     slices: Vec<Slice>,
     windows: Windows,
-    watcher: Watcher,
     seconds: Seconds,
     intervals: Intervals,
     stages: Stages,
@@ -64,14 +62,11 @@ impl Recorder {
                 slices.push(Slice { latency, tags, measured: Measured::default() });
             }
         }
-        let mut windows = Windows::default();
-        let watcher = Watcher::new(test, &mut windows);
         Self {
             by_latency: Latency::ALL.iter().map(|_| vec![Measured::default(); parts]).collect(),
             iterations: vec![SignedHistogram::default(); test.scenarios.len()],
             slices,
-            windows,
-            watcher,
+            windows: Windows::of(test),
             seconds: Seconds::default(),
             intervals: Intervals::default(),
             stages: Stages::default(),
@@ -115,49 +110,19 @@ impl Recorder {
     }
 
     /// The latencies of slices with their tags.
-    pub(super) fn slices(&self) -> impl Iterator<Item = (Latency, Tags, &Measured)> {
+    pub(in crate::measure) fn slices(&self) -> impl Iterator<Item = (Latency, Tags, &Measured)> {
         self.slices.iter().map(|slice| (slice.latency, slice.tags, &slice.measured))
     }
 
-    /// Whether a threshold, by its index in the test, was crossed in each step of time since the measured
-    /// phase began: crossed in a window of its `over`, or of 10 s, that ended in the step. A step without
-    /// data is `None`. Each step is [`Self::crossings_width_s`] long; a step of several seconds is crossed
-    /// if one of them was. Kept for latencies and shares, and only if a scenario asks for its breaking point;
-    /// otherwise empty. At most 3600 steps.
-    #[must_use]
-    pub fn crossings(&self, threshold: usize) -> &[Option<bool>] {
-        self.watcher.crossings(threshold)
-    }
-
-    /// How far back each judgement of [`Self::crossings`] looks.
-    #[must_use]
-    pub fn crossings_window(&self, threshold: usize) -> Nanos {
-        self.watcher.window(threshold)
-    }
-
-    /// How many seconds one step of [`Self::crossings`] stands for: 1 until a run is longer than an hour.
-    #[must_use]
-    pub fn crossings_width_s(&self) -> u64 {
-        self.watcher.width_s()
-    }
-
-    pub(super) fn watcher(&self) -> &Watcher {
-        &self.watcher
-    }
-
-    pub(super) fn watcher_mut(&mut self) -> &mut Watcher {
-        &mut self.watcher
-    }
-
-    pub(super) fn windows(&self) -> &Windows {
+    pub(in crate::measure) fn windows(&self) -> &Windows {
         &self.windows
     }
 
-    pub(super) fn windows_mut(&mut self) -> &mut Windows {
+    pub(in crate::measure) fn windows_mut(&mut self) -> &mut Windows {
         &mut self.windows
     }
 
-    pub(super) fn seconds_mut(&mut self) -> &mut Seconds {
+    pub(in crate::measure) fn seconds_mut(&mut self) -> &mut Seconds {
         &mut self.seconds
     }
 
@@ -179,7 +144,7 @@ impl Recorder {
     }
 
     /// The stages between marks; empty where no row had any.
-    pub(super) fn stages(&self) -> &Stages {
+    pub(in crate::measure) fn stages(&self) -> &Stages {
         &self.stages
     }
 

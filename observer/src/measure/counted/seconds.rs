@@ -1,29 +1,27 @@
 //! The course of a run: one point a second, thinned so that 48 hours stay bounded.
 
-use streamgauge_shared::account::{Outcome, Phase, as_f64};
+use streamgauge_shared::account::as_f64;
 use streamgauge_shared::histogram::SparseHistogram;
 use streamgauge_shared::report::Second;
 use streamgauge_shared::time::{NANOS_PER_SECOND, Nanos};
 
-use super::facts::Facts;
-use crate::matcher::Matcher;
-
 /// Points kept at most. Past it two neighbours become one of twice the width: an hour at one second each,
 /// 48 hours at 64.
-pub(super) const POINTS_MAX: usize = 3_600;
+pub(in crate::measure) const POINTS_MAX: usize = 3_600;
 
 /// Points of equal width from the start of the measured phase.
 #[derive(Clone, Debug)]
 pub struct Seconds {
     width_s: u64,
-    points: Vec<Point>,
+    points: Vec<Sums>,
     /// Latencies that arrived in the newest second in which any did: their quantiles are final once the
     /// second is over.
     newest: (u64, SparseHistogram),
 }
 
+/// What is summed over one step, so that two steps can become one.
 #[derive(Clone, Copy, Debug, Default)]
-struct Point {
+struct Sums {
     sent: u64,
     arrived: u64,
     arrived_of_sent: u64,
@@ -48,32 +46,17 @@ struct Quantiles {
 
 /// How the run stands at one moment.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Gauges {
-    pending: u64,
-    active_users: u32,
-    errors: u64,
-    writer_rss_bytes: Option<u64>,
-    observer_rss_bytes: Option<u64>,
+pub(in crate::measure) struct Gauges {
+    pub(in crate::measure) pending: u64,
+    pub(in crate::measure) active_users: u32,
+    pub(in crate::measure) errors: u64,
+    pub(in crate::measure) writer_rss_bytes: Option<u64>,
+    pub(in crate::measure) observer_rss_bytes: Option<u64>,
 }
 
 impl Default for Seconds {
     fn default() -> Self {
         Self { width_s: 1, points: Vec::new(), newest: (0, SparseHistogram::default()) }
-    }
-}
-
-impl Gauges {
-    /// As of the moment of the facts.
-    pub(super) fn of(matcher: &Matcher, facts: &Facts) -> Self {
-        let known = |bytes: u64| (bytes > 0).then_some(bytes);
-        let writers = facts.writers.iter();
-        Self {
-            pending: matcher.total(Phase::Run).count(Outcome::Pending),
-            active_users: facts.loads.iter().map(|load| load.active_users).sum(),
-            errors: facts.observer_errors + writers.clone().map(|writer| writer.pg_write_errors).sum::<u64>(),
-            writer_rss_bytes: writers.map(|writer| known(writer.process.rss_bytes)).sum(),
-            observer_rss_bytes: known(facts.observer.rss_bytes),
-        }
     }
 }
 
@@ -124,19 +107,19 @@ impl Seconds {
     }
 
     /// How the run stands this long after the start.
-    pub(super) fn gauges(&mut self, after: Nanos, gauges: Gauges) {
+    pub(in crate::measure) fn gauges(&mut self, after: Nanos, gauges: Gauges) {
         self.point(after).gauges = Some(gauges);
     }
 
-    fn point(&mut self, after: Nanos) -> &mut Point {
+    fn point(&mut self, after: Nanos) -> &mut Sums {
         let second = second_of(after);
         while second / self.width_s >= POINTS_MAX as u64 {
-            self.points = self.points.chunks(2).map(Point::join).collect();
+            self.points = self.points.chunks(2).map(Sums::join).collect();
             self.width_s *= 2;
         }
         let index = self.index(second);
         if index >= self.points.len() {
-            self.points.resize(index + 1, Point::default());
+            self.points.resize(index + 1, Sums::default());
         }
         &mut self.points[index]
     }
@@ -159,7 +142,7 @@ impl Seconds {
     #[must_use]
     pub fn points(&self) -> Vec<Second> {
         let (newest, quantiles) = self.newest_quantiles();
-        let shown = |(index, point): (u64, &Point)| {
+        let shown = |(index, point): (u64, &Sums)| {
             let mut point = *point;
             if self.index(index * self.width_s) == newest {
                 point.quantiles.add(quantiles);
@@ -177,7 +160,7 @@ impl Seconds {
 }
 
 /// The whole seconds since the start; what came before it belongs to the first.
-pub(super) fn second_of(after: Nanos) -> u64 {
+pub(in crate::measure) fn second_of(after: Nanos) -> u64 {
     u64::try_from(after.0.max(0) / NANOS_PER_SECOND).expect("not negative")
 }
 
@@ -201,7 +184,7 @@ impl Quantiles {
     }
 }
 
-impl Point {
+impl Sums {
     fn join(pair: &[Self]) -> Self {
         let mut joined = Self::default();
         for point in pair {
@@ -222,6 +205,7 @@ impl Point {
         joined
     }
 
+    /// The step as reports show it.
     fn shown(&self, at_s: u64, width_s: u64) -> Second {
         let mean = |sum: f64, count: u64| (count > 0).then(|| sum / as_f64(count));
         let Quantiles { weight, p50_sum_ms, p95_sum_ms, p99_sum_ms } = self.quantiles;

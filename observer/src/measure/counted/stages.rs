@@ -22,7 +22,7 @@ type Ends = (Point, Point);
 
 /// All stages of a run.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Stages {
+pub(in crate::measure) struct Stages {
     /// By the index of the part and the ends.
     by: BTreeMap<(usize, Ends), Cell>,
     rows: u64,
@@ -80,7 +80,7 @@ impl Stages {
     }
 
     /// Each stage over all parts, in the order of the way.
-    pub(super) fn report(&self, mongod_compared: bool) -> Vec<StageReport> {
+    pub(in crate::measure) fn report(&self, mongod_compared: bool) -> Vec<StageReport> {
         let ends: BTreeSet<Ends> = self.by.keys().map(|(_, ends)| *ends).collect();
         let report = |(from, to): Ends| {
             let mut sum = Cell::default();
@@ -106,7 +106,7 @@ impl Stages {
     }
 
     /// One series for each part and stage that had a row.
-    pub(super) fn series(&self, test: &Test, parts: SeriesIndex) -> Vec<StageSeries> {
+    pub(in crate::measure) fn series(&self, test: &Test, parts: SeriesIndex) -> Vec<StageSeries> {
         if self.by.is_empty() {
             return Vec::new();
         }
@@ -126,7 +126,7 @@ impl Stages {
 }
 
 /// How many rows are in the stages; absent where no model names a mark.
-pub(super) fn marks_report(test: &Test, stages: &Stages) -> Option<MarksReport> {
+pub(in crate::measure) fn marks_report(test: &Test, stages: &Stages) -> Option<MarksReport> {
     test.model.entities.iter().any(|entity| !entity.landing.marks.is_empty()).then(|| {
         let absent = MarkName::ALL.into_iter().zip(stages.absent).filter(|(_, count)| *count > 0);
         MarksReport {

@@ -8,7 +8,8 @@
 use std::collections::{BTreeMap, VecDeque};
 
 use streamgauge_shared::histogram::{SignedHistogram, SparseHistogram};
-use streamgauge_shared::threshold::{Metric, Tags};
+use streamgauge_shared::test_file::{Finding, Test};
+use streamgauge_shared::threshold::{Metric, Tags, Threshold};
 use streamgauge_shared::time::{NANOS_PER_SECOND, Nanos, UnixNanos};
 use streamgauge_shared::timeline::Latency;
 
@@ -17,9 +18,13 @@ use crate::matcher::Place;
 /// Cells kept at most of one metric and its tags; of readings, which may come twice as often, twice as many.
 const CELLS_MAX: i64 = 3_600;
 
+/// The window in which a threshold without one of its own is looked at for the breaking point: long enough
+/// for a percentile of a few rows a second, short enough to place a crossing in time.
+const DEFAULT_WINDOW: Nanos = Nanos::from_secs(10);
+
 /// All windows of a run: one series for each metric and its tags, as long as its longest window.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Windows {
+pub(in crate::measure) struct Windows {
     latencies: Vec<Series<BTreeMap<i64, SparseHistogram>>>,
     counts: Vec<Series<VecDeque<Reading>>>,
 }
@@ -39,9 +44,32 @@ struct Reading {
     sums: (u64, u64),
 }
 
+/// The window that a threshold is judged on each second; none for one that is judged on the whole run only. Where a
+/// scenario asks for its breaking point, latencies and shares without a window of their own are given one.
+pub(in crate::measure) fn window_of(test: &Test, threshold: &Threshold) -> Option<Nanos> {
+    threshold.over.or(is_followed(test, threshold).then_some(DEFAULT_WINDOW))
+}
+
+/// Whether the crossings of a threshold are kept, for the breaking point.
+pub(in crate::measure) fn is_followed(test: &Test, threshold: &Threshold) -> bool {
+    let asked = test.scenarios.iter().any(|scenario| scenario.findings.contains(&Finding::BreakingPoint));
+    asked && !matches!(threshold.metric, Metric::Counter(_))
+}
+
 impl Windows {
+    /// All that the thresholds of a test need.
+    pub(in crate::measure) fn of(test: &Test) -> Self {
+        let mut windows = Self::default();
+        for threshold in &test.thresholds {
+            if let Some(window) = window_of(test, threshold) {
+                windows.declare(threshold.metric, threshold.tags, window);
+            }
+        }
+        windows
+    }
+
     /// Keeps what windows of this length over this metric need.
-    pub(super) fn declare(&mut self, metric: Metric, tags: Tags, length: Nanos) {
+    pub(in crate::measure) fn declare(&mut self, metric: Metric, tags: Tags, length: Nanos) {
         match metric {
             Metric::Latency(_) => declare(&mut self.latencies, metric, tags, length),
             Metric::Rate(_) | Metric::Counter(_) => declare(&mut self.counts, metric, tags, length),
@@ -49,12 +77,18 @@ impl Windows {
     }
 
     /// A latency is known since `at`.
-    pub(super) fn latency(&mut self, place: Place, latency: Latency, value: Nanos, at: UnixNanos) {
+    pub(in crate::measure) fn latency(
+        &mut self,
+        place: Place,
+        latency: Latency,
+        value: Nanos,
+        at: UnixNanos,
+    ) {
         self.record(latency, value, at, |tags| place.matches(tags));
     }
 
     /// An iteration ended at `at`.
-    pub(super) fn iteration(&mut self, scenario: u16, duration: Nanos, at: UnixNanos) {
+    pub(in crate::measure) fn iteration(&mut self, scenario: u16, duration: Nanos, at: UnixNanos) {
         let is_of = |tags: Tags| tags.scenario.is_none_or(|named| named == scenario);
         self.record(Latency::IterationDuration, duration, at, is_of);
     }
@@ -74,12 +108,12 @@ impl Windows {
     }
 
     /// The shares and counters whose sums [`Self::read`] wants, in its order.
-    pub(super) fn counted(&self) -> impl Iterator<Item = (Metric, Tags)> {
+    pub(in crate::measure) fn counted(&self) -> impl Iterator<Item = (Metric, Tags)> {
         self.counts.iter().map(|series| (series.metric, series.tags))
     }
 
     /// Takes the sums of all that is counted, once a second, and lets go what no window reaches back to.
-    pub(super) fn read(&mut self, now: UnixNanos, sums: &[(u64, u64)]) {
+    pub(in crate::measure) fn read(&mut self, now: UnixNanos, sums: &[(u64, u64)]) {
         for series in &mut self.latencies {
             let first = (now - series.length).0 / series.cell().0;
             series.kept = series.kept.split_off(&first);
@@ -100,7 +134,7 @@ impl Windows {
     }
 
     /// What arrived of a latency in the window of this length that ends at `now`.
-    pub(super) fn arrived(
+    pub(in crate::measure) fn arrived(
         &self,
         latency: Latency,
         tags: Tags,
@@ -117,7 +151,7 @@ impl Windows {
 
     /// By how much a share's or counter's sums, at present `sums`, grew in the window of this length that
     /// ends at `now`. A sum that shrank (a row given up that arrived after all) did not grow.
-    pub(super) fn growth(
+    pub(in crate::measure) fn growth(
         &self,
         metric: Metric,
         tags: Tags,

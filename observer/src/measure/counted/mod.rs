@@ -1,0 +1,22 @@
+//! What is counted as it happens: the matcher tells the [`Recorder`], and nothing is judged here.
+//!
+//! `recorder` counts, `seconds` keeps the course of time, `windows` what a threshold's window holds, `intervals` what
+//! came since the interval log was last told, `rows` single rows, `stages` where the time went.
+
+mod intervals;
+mod recorder;
+mod rows;
+mod rows_kept;
+mod seconds;
+mod stages;
+mod windows;
+
+pub use intervals::{Interval, Intervals};
+pub use recorder::{Measured, Recorder};
+pub use rows::{Row, Rows};
+pub use rows_kept::KeptRows;
+pub use seconds::Seconds;
+pub(super) use seconds::{Gauges, POINTS_MAX, second_of};
+pub use stages::StageSeries;
+pub(super) use stages::marks_report;
+pub(super) use windows::{is_followed, window_of};

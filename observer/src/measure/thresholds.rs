@@ -1,0 +1,67 @@
+//! What became of each threshold as of one moment, and whether one of them ends the run.
+
+use streamgauge_shared::exit_code::{ExitCode, Failure};
+use streamgauge_shared::report::ThresholdResult;
+use streamgauge_shared::test_file::Test;
+use streamgauge_shared::threshold::{Judgement, Metric, Threshold, Watch, judge};
+
+use super::figures::Moment;
+use super::watcher::Watcher;
+
+/// What a threshold is shown with, and what follows from it.
+struct Judged {
+    judgement: Judgement,
+    /// Whether it fails whatever is still to come.
+    fails: bool,
+    passed: bool,
+}
+
+impl Judged {
+    fn in_windows(watch: &Watch) -> Self {
+        Self { judgement: watch.shown(), fails: watch.has_failed(), passed: watch.passes() }
+    }
+
+    /// While a run goes on, what is still on its way decides nothing: only a certain failure counts. At the
+    /// close a threshold has to hold. Without data it never does.
+    fn on_the_run(judgement: Judgement, closed: bool) -> Self {
+        let holds = if closed { judgement.holds } else { judgement.low.is_some() && !judgement.fails };
+        Self { judgement, fails: judgement.fails, passed: holds }
+    }
+}
+
+/// Each threshold as reports show it, and one that certainly fails and ends the run.
+pub(super) fn thresholds(
+    test: &Test,
+    moment: &Moment<'_>,
+    watcher: &Watcher,
+) -> (Vec<ThresholdResult>, Option<Failure>) {
+    let mut abort = None;
+    let result = |(index, threshold): (usize, &Threshold)| {
+        let Judged { judgement, fails, passed } = match watcher.watch(index) {
+            Some(watch) => Judged::in_windows(watch),
+            None => Judged::on_the_run(judge(threshold, moment), moment.facts.closed),
+        };
+        let due = moment.recorder.first_sent().is_some() && moment.elapsed >= threshold.delay_abort_eval;
+        if threshold.abort_on_fail && fails && due && abort.is_none() {
+            abort = Some(Failure {
+                exit_code: ExitCode::ThresholdCrossed,
+                sentence: format!(
+                    "threshold '{}' on metric '{}' was crossed and has abort_on_fail, stopping the test prematurely",
+                    threshold.expression.text, threshold.key
+                ),
+            });
+        }
+        ThresholdResult {
+            metric: threshold.key.clone(),
+            expression: threshold.expression.text.clone(),
+            bound: Some(threshold.expression.bound),
+            passed,
+            observed: judgement.low,
+            at_least: judgement.low.is_some() && !judgement.exact,
+            is_time: matches!(threshold.metric, Metric::Latency(_)),
+            samples: judgement.samples,
+        }
+    };
+    let results = test.thresholds.iter().enumerate().map(result).collect();
+    (results, abort)
+}
