@@ -96,8 +96,8 @@ pub struct Run {
     /// No colours; NO_COLOR does the same.
     #[arg(long)]
     pub no_color: bool,
-    /// What is printed at the end.
-    #[arg(long, value_name = "FORM", default_value = "text")]
+    /// What is printed at the end: one screen, everything, or report.json.
+    #[arg(long, value_name = "text|full|json", default_value = "text")]
     pub summary: Summary,
 }
 
@@ -183,8 +183,10 @@ pub struct Scales {
 /// The forms of a summary.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Summary {
-    /// For people.
+    /// For people, on one screen of 100 columns by 50 lines.
     Text,
+    /// For people, every line: what summary.txt in the run folder has.
+    Full,
     /// report.json.
     Json,
 }

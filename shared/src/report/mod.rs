@@ -5,6 +5,7 @@
 mod clock;
 mod figure;
 mod findings;
+mod screen;
 mod second;
 mod stages;
 mod text;
@@ -13,6 +14,7 @@ mod validity;
 pub use clock::{ClockReport, ClockStepReport, MongodClockReport, WriterClockReport};
 pub use figure::{Figure, Stats};
 pub use findings::*;
+pub use screen::{SCREEN_COLUMNS, SCREEN_LINES, render_screen};
 pub use second::Second;
 pub use stages::{MarksReport, StageClock, StageReport};
 pub use text::render;

@@ -2,7 +2,9 @@
 
 use std::fmt::Write as _;
 
-use super::{Figure, LatencyReport, Report, Stats, ThresholdResult, ValidityState, VerdictState};
+use super::{
+    AccountReport, Figure, LatencyReport, Report, Stats, ThresholdResult, ValidityState, VerdictState,
+};
 use crate::account::as_f64;
 use crate::time::Nanos;
 use crate::timeline::Latency;
@@ -13,17 +15,17 @@ const NAME_COLUMNS: usize = 34;
 const STAT_COLUMNS: usize = 9;
 
 /// Colours for a terminal; plain text without.
-struct Palette {
-    good: &'static str,
-    bad: &'static str,
-    warn: &'static str,
-    value: &'static str,
-    faint: &'static str,
-    off: &'static str,
+pub(super) struct Palette {
+    pub(super) good: &'static str,
+    pub(super) bad: &'static str,
+    pub(super) warn: &'static str,
+    pub(super) value: &'static str,
+    pub(super) faint: &'static str,
+    pub(super) off: &'static str,
 }
 
-const PLAIN: Palette = Palette { good: "", bad: "", warn: "", value: "", faint: "", off: "" };
-const ANSI: Palette = Palette {
+pub(super) const PLAIN: Palette = Palette { good: "", bad: "", warn: "", value: "", faint: "", off: "" };
+pub(super) const ANSI: Palette = Palette {
     good: "\x1b[32m",
     bad: "\x1b[31m",
     warn: "\x1b[33m",
@@ -88,7 +90,8 @@ impl ThresholdResult {
     }
 }
 
-fn observed(result: &ThresholdResult) -> String {
+/// What a threshold was judged on: `p(95)=612ms`.
+pub(super) fn observed(result: &ThresholdResult) -> String {
     let method = result.expression.split(['<', '>', '=', '!']).next().unwrap_or_default().trim();
     let Some(value) = result.observed else {
         let few = result.samples > 0;
@@ -102,7 +105,7 @@ fn observed(result: &ThresholdResult) -> String {
     let shown = if result.is_time {
         millis(value)
     } else if method == "rate" && value <= 1.0 {
-        format!("{:.2}%", (value * 10_000.0).floor() / 100.0)
+        as_share(value)
     } else {
         format!("{value}")
     };
@@ -183,15 +186,32 @@ fn one_latency(
             line(text, &format!("{}{}", dotted(&name, palette), stats(&by.stats, palette)));
         }
     }
-    let mut notes = Vec::new();
-    if figures.all.censored > 0 {
-        notes.push(format!("{} had not arrived and count with their age", figures.all.censored));
-    }
-    if figures.all.unmeasured > 0 {
-        notes.push(format!("{} arrived unmeasured", figures.all.unmeasured));
-    }
+    let notes = figures.notes();
     if !notes.is_empty() {
         line(text, &format!("      {}↳ {}{}", palette.warn, notes.join("; "), palette.off));
+    }
+}
+
+impl LatencyReport {
+    /// What its figures do not show.
+    pub(super) fn notes(&self) -> Vec<String> {
+        let mut notes = Vec::new();
+        if self.all.censored > 0 {
+            notes.push(format!("{} had not arrived and count with their age", self.all.censored));
+        }
+        if self.all.unmeasured > 0 {
+            notes.push(format!("{} arrived unmeasured", self.all.unmeasured));
+        }
+        notes
+    }
+}
+
+/// One percentile, as every summary prints it.
+pub(super) fn figure_words(figure: Figure) -> String {
+    match figure {
+        Figure::Absent => "-".to_owned(),
+        Figure::Value(value) => millis(value),
+        Figure::AtLeast(low) => format!("≥{}", millis(low)),
     }
 }
 
@@ -200,11 +220,7 @@ fn stats(stats: &Stats, palette: &Palette) -> String {
         return "no data".to_owned();
     }
     let plain = |value: Option<f64>| value.map_or("-".to_owned(), millis);
-    let figure = |figure: Figure| match figure {
-        Figure::Absent => "-".to_owned(),
-        Figure::Value(value) => millis(value),
-        Figure::AtLeast(low) => format!("≥{}", millis(low)),
-    };
+    let figure = figure_words;
     let columns = [
         ("avg", plain(stats.mean)),
         ("min", plain(stats.min)),
@@ -227,31 +243,49 @@ fn account(report: &Report, palette: &Palette) -> String {
     line(&mut text, "  █ ACCOUNT OF ROWS\n");
     line(&mut text, &sum_line("entries", account.entries, &account.outcomes(), palette));
     line(&mut text, &sum_line("events", events.total, &events.kinds(), palette));
-    if account.lost_no_row > 0 {
-        line(
-            &mut text,
-            &format!(
-                "      {}↳ {} of the lost are deletes of rows that never arrived (no_row){}",
-                palette.warn, account.lost_no_row, palette.off
-            ),
-        );
-    }
-    if account.recovered > 0 {
-        line(
-            &mut text,
-            &format!(
-                "      {}↳ {} entries were recovered from events: the ledger did not hold them{}",
-                palette.bad, account.recovered, palette.off
-            ),
-        );
+    for note in account.notes() {
+        line(&mut text, &format!("      {}↳ {note}{}", palette.warn, palette.off));
     }
     for (name, rate) in &report.rates {
-        let value =
-            format!("{:.2}% {} out of {}", (rate.rate * 10_000.0).floor() / 100.0, rate.passed, rate.total);
+        let value = format!("{} {} out of {}", as_share(rate.rate), rate.passed, rate.total);
         line(&mut text, &format!("{}{}{value}{}", dotted(name, palette), palette.value, palette.off));
     }
     text.push('\n');
     text
+}
+
+impl AccountReport {
+    /// What stands under the sum of its outcomes.
+    pub(super) fn notes(&self) -> Vec<String> {
+        let mut notes = Vec::new();
+        if self.lost_no_row > 0 {
+            notes.push(format!(
+                "{} of the lost are deletes of rows that never arrived (no_row)",
+                self.lost_no_row
+            ));
+        }
+        if self.recovered > 0 {
+            notes.push(format!(
+                "{} entries were recovered from events: the ledger did not hold them",
+                self.recovered
+            ));
+        }
+        notes
+    }
+}
+
+/// A share in percent, cut and not rounded: 100 % means all.
+pub(super) fn as_share(rate: f64) -> String {
+    format!("{:.2}%", (rate * 10_000.0).floor() / 100.0)
+}
+
+/// What stands behind a counter: its rate.
+pub(super) fn per_second(report: &Report, _counter: &str, count: u64) -> String {
+    if report.run.duration_s > 0.0 {
+        format!("  {:.2}/s", as_f64(count) / report.run.duration_s)
+    } else {
+        String::new()
+    }
 }
 
 /// `entries....: 600 = 600 delivered + 0 late + …`: terms that are zero are left out, but never all of them.
@@ -266,11 +300,7 @@ fn execution(report: &Report, palette: &Palette) -> String {
     let mut text = String::new();
     line(&mut text, "  █ EXECUTION\n");
     for (name, count) in &report.counters {
-        let per_second = if report.run.duration_s > 0.0 {
-            format!("  {:.2}/s", as_f64(*count) / report.run.duration_s)
-        } else {
-            String::new()
-        };
+        let per_second = per_second(report, name, *count);
         line(
             &mut text,
             &format!("{}{}{count}{}{per_second}", dotted(name, palette), palette.value, palette.off),
@@ -307,26 +337,35 @@ fn validity(report: &Report, palette: &Palette) -> String {
 }
 
 fn verdict(report: &Report, palette: &Palette) -> String {
+    let (word, rest) = verdict_words(report);
+    let colour = match report.verdict.state {
+        VerdictState::Passed => palette.good,
+        VerdictState::Interrupted => palette.warn,
+        _ => palette.bad,
+    };
+    format!("  {colour}{word}{}{rest}\n", palette.off)
+}
+
+/// The verdict in one word, and the rest of its sentence.
+pub(super) fn verdict_words(report: &Report) -> (&'static str, String) {
     let failed = report.thresholds.iter().filter(|result| !result.passed).count();
     let thresholds = match (report.thresholds.len(), failed) {
         (0, _) => "no thresholds".to_owned(),
         (all, 0) => format!("all {all} thresholds hold"),
         (all, failed) => format!("{failed} of {all} thresholds crossed or without data"),
     };
-    let (word, colour) = match report.verdict.state {
-        VerdictState::Passed => ("PASSED", palette.good),
-        VerdictState::Failed => ("FAILED", palette.bad),
-        VerdictState::Aborted => ("ABORTED", palette.bad),
-        VerdictState::Interrupted => ("INTERRUPTED", palette.warn),
-        VerdictState::Invalid => ("INVALID", palette.bad),
-        VerdictState::Error => ("ERROR", palette.bad),
+    let word = match report.verdict.state {
+        VerdictState::Passed => "PASSED",
+        VerdictState::Failed => "FAILED",
+        VerdictState::Aborted => "ABORTED",
+        VerdictState::Interrupted => "INTERRUPTED",
+        VerdictState::Invalid => "INVALID",
+        VerdictState::Error => "ERROR",
     };
     let cause = report.verdict.cause.as_ref().map(|cause| format!("; {cause}")).unwrap_or_default();
     let state = report.validity.state.name().to_uppercase();
-    format!(
-        "  {colour}{word}{} (exit code {}): {thresholds}; measurement {state}{cause}\n",
-        palette.off, report.verdict.exit_code
-    )
+    let exit_code = report.verdict.exit_code;
+    (word, format!(" (exit code {exit_code}): {thresholds}; measurement {state}{cause}"))
 }
 
 fn dotted(name: &str, palette: &Palette) -> String {

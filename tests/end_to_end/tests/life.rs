@@ -54,7 +54,7 @@ async fn the_shipped_scenario_passes_and_leaves_nothing_of_ours_behind() -> Resu
     assert_eq!(left_behind(&bed).await?, (1, 1), "the other run's row stays, on both sides");
     for expected in [
         "█ THRESHOLDS",
-        "✓ 'p(50)<500'",
+        "✓ cdc_e2e_latency 'p(50)<500' p(50)=",
         "cdc_e2e_latency",
         "p(99)=",
         "120 delivered",

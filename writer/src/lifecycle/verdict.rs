@@ -84,8 +84,13 @@ pub(super) fn tell(running: &Running, options: &Run, closing: Closing) -> Result
 fn print(options: &Run, verdict: &Verdict, report: &Report) {
     let folder = verdict.folder.as_deref().unwrap_or("none: the observer could not write it, see its log");
     match options.summary {
-        Summary::Text => {
-            terminal::print(&report::render(report, terminal::wants_color(options.no_color)));
+        Summary::Text | Summary::Full => {
+            let color = terminal::wants_color(options.no_color);
+            let text = match options.summary {
+                Summary::Text => report::render_screen(report, color),
+                _ => report::render(report, color),
+            };
+            terminal::print(&text);
             terminal::print(&format!("run folder: {folder}\n"));
         }
         // The report alone, for another program to read.
