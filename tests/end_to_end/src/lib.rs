@@ -4,6 +4,7 @@
 
 pub mod cores;
 pub mod gallery;
+pub mod wire;
 
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;

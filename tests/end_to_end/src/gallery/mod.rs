@@ -13,7 +13,6 @@ mod acks;
 mod clean;
 mod counts;
 mod live;
-mod proxy;
 mod shapes;
 mod spoilers;
 mod starved;

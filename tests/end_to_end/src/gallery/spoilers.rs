@@ -7,8 +7,8 @@ use streamgauge_shared::report::ValidityState;
 use streamgauge_testbed::{Signal, Testbed};
 
 use super::live::{Live, Load, Ran};
-use super::proxy::Proxy;
 use super::{Line, Verdict};
+use crate::wire::Wire;
 use crate::{Observer, cores, start_run, writer};
 
 /// How long the observer stands still.
@@ -191,16 +191,16 @@ async fn writer_starved() -> Result<Ran> {
 async fn ledger_cut() -> Result<Ran> {
     let bed = Testbed::builder().start().await?;
     let observer = Observer::start(&bed, &["--once"]).await?;
-    let proxy = Proxy::start(&observer.address).await?;
+    let wire = Wire::start(&observer.address).await?;
     let near =
-        Observer { process: observer.process.clone(), address: proxy.address(), runs: observer.runs.clone() };
+        Observer { process: observer.process.clone(), address: wire.address(), runs: observer.runs.clone() };
     let path = Load { seconds: 13, ..Load::CREATES }.write(&bed, "gallery")?;
     let run = start_run(&bed, &near, &path, &["--prepare", "--keep-rows"]).await?;
     let live = Live { bed, observer, run };
     live.entries(ROWS_BEFORE).await?;
-    proxy.cut();
+    wire.cut();
     tokio::time::sleep(CUT_FOR).await;
-    proxy.mend();
+    wire.mend();
     live.end().await
 }
 
