@@ -3,6 +3,7 @@
 //! Every program belongs to its testbed: it ends with it, however the test ends.
 
 pub mod cores;
+pub mod databases;
 pub mod gallery;
 pub mod wire;
 
@@ -91,6 +92,12 @@ impl Observer {
         });
         ready.await.with_context(|| process.tail())?;
         Ok(Self { process, address, runs: runs(bed) })
+    }
+
+    /// The same observer as a program sees it that reaches it over a wire.
+    #[must_use]
+    pub fn behind(&self, wire: &wire::Wire) -> Self {
+        Self { process: self.process.clone(), address: wire.address(), runs: self.runs.clone() }
     }
 
     /// The run folders that are complete.

@@ -27,6 +27,7 @@ mod apply;
 mod decimal;
 mod delay;
 mod document;
+mod encoding;
 mod faults;
 mod marks;
 mod pace;
@@ -52,6 +53,7 @@ use self::acks::{AckWriter, Acked};
 use self::apply::Sink;
 use self::delay::DelayQueue;
 use self::document::Change;
+use self::encoding::Encoding;
 use self::pace::Pacer;
 use self::row_faults::Injector;
 use self::source::{Ends, Source};
@@ -145,8 +147,8 @@ pub async fn run(options: Options, ready: impl FnOnce()) -> Result<()> {
     ready();
     let (timing, pacer) = (options.faults.timing(), options.faults.pacer());
     let (queue, injector) = (DelayQueue::new(), Injector::new(options.faults.rows.clone()));
-    let shape = options.faults.shape;
-    let relay = Relay { clock, sink, items, injector, queue, timing, pacer, shape, rows: 0 };
+    let (shape, encoding) = (options.faults.shape, options.faults.encoding());
+    let relay = Relay { clock, sink, items, injector, queue, timing, pacer, shape, encoding, rows: 0 };
     let applied = relay.apply_all(&acks, &mut tasks, stop.stopped).await;
     // The lines of what MongoDB has acknowledged are written even when something went wrong after it.
     let written = acks.close();
@@ -165,6 +167,7 @@ struct Relay {
     timing: Timing,
     pacer: Option<Pacer>,
     shape: Shape,
+    encoding: Encoding,
     /// Rows read, for their jitter.
     rows: u64,
 }
@@ -211,12 +214,13 @@ impl Relay {
         self.queue.len() + self.injector.len() < HELD_ITEMS
     }
 
-    fn hold(&mut self, read: UnixNanos, item: Item) {
+    fn hold(&mut self, read: UnixNanos, mut item: Item) {
         let mut jitter = Nanos::ZERO;
-        if let Item::Change(change) = &item {
+        if let Item::Change(change) = &mut item {
             if !self.shape.carries(change.op) {
                 return;
             }
+            self.encoding.encode(change);
             self.timing.row_read(read);
             jitter = self.timing.jitter(self.rows);
             self.rows += 1;

@@ -111,6 +111,20 @@ impl Builder {
         self
     }
 
+    /// Whether decimals become the base64 of their digits; default: no.
+    #[must_use]
+    pub fn base64_decimals(mut self, base64: bool) -> Self {
+        self.faults.base64_decimals = base64;
+        self
+    }
+
+    /// The column in whose place every update has `__debezium_unavailable_value`; default: none.
+    #[must_use]
+    pub fn leave_out(mut self, column: impl Into<String>) -> Self {
+        self.faults.leave_out = Some(column.into());
+        self
+    }
+
     /// All that the relay does to its rows at once; replaces what was set before.
     #[must_use]
     pub fn faults(mut self, faults: Faults) -> Self {

@@ -40,7 +40,7 @@ pub(super) async fn lines() -> Result<Vec<Line>> {
         let processes = [&run, &observer.process];
         let waited = waited(&processes);
         let (finished, waited) = tokio::try_join!(finish(&run, RUN_LIMIT), waited)?;
-        let ran = Ran::read(&bed, &observer, Some(&id))?;
+        let ran = Ran::read(&bed, &observer, Some(&id), finished)?;
         let state = ran.report.validity.state;
         states.push(state);
         let account = ran.report.account;
@@ -51,8 +51,8 @@ pub(super) async fn lines() -> Result<Vec<Line>> {
             .map(|(_, wait)| wait)
             .collect();
         let starved = !named.is_empty() && named.iter().all(|wait| *wait >= STARVED_MIN);
-        let verdict = if account.delivered != account.entries || finished.code != 0 {
-            Verdict::Wrong(format!("{account:?}, exit code {}", finished.code))
+        let verdict = if account.delivered != account.entries || ran.finished.code != 0 {
+            Verdict::Wrong(format!("{account:?}, exit code {}", ran.finished.code))
         } else if state == ValidityState::Invalid {
             Verdict::Wrong("a clean run must not be invalid".to_owned())
         } else if state == ValidityState::Degraded && !starved {

@@ -65,7 +65,7 @@ impl Counted {
     pub(super) async fn line(self) -> Result<Line> {
         let builder = Testbed::builder().row_faults(self.faults());
         let flow = if self.is_of_pairs() { PAIRS } else { CREATES };
-        let load = Load { flow, rate: RATE, seconds: SECONDS, drain_s: DRAIN_S };
+        let load = Load { flow, rate: RATE, seconds: SECONDS, drain_s: DRAIN_S, ..Load::CREATES };
         let live = Live::start(builder, load).await?;
         if self == Self::RelayKilled {
             live.entries(u64::from(RATE)).await?;

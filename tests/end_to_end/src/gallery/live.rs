@@ -10,12 +10,16 @@ use serde_json::Value;
 use streamgauge_shared::report::{Report, ValidityState};
 use streamgauge_testbed::{AckRow, Builder, FaultRow, Process, Testbed, wait_for};
 
-use crate::{Observer, finish, get, scenarios, start_run};
+use crate::wire::Wire;
+use crate::{Finished, Observer, finish, get, scenarios, start_run};
 
 /// How long one run may take at most, with the drain.
-const RUN_LIMIT: Duration = Duration::from_secs(90);
+const RUN_LIMIT: Duration = Duration::from_secs(150);
 /// How long the load may take to reach a number of rows.
 const LOAD_LIMIT: Duration = Duration::from_secs(30);
+
+/// The options of every run: its tables are made, and its rows stay.
+pub(super) const KEEPING: [&str; 2] = ["--prepare", "--keep-rows"];
 
 /// Rows that are only created.
 pub(super) const CREATES: &str = r#"{ create = "customer", set = { status = "active" } }"#;
@@ -32,11 +36,23 @@ pub(super) struct Load {
     pub(super) seconds: u32,
     /// How long the run waits for what is pending at its end.
     pub(super) drain_s: u32,
+    /// More lines of `[defaults]`.
+    pub(super) defaults: &'static str,
+    /// More lines of the scenario.
+    pub(super) scenario: &'static str,
+    /// What follows the scenario: thresholds, pools, a setup.
+    pub(super) rest: &'static str,
 }
 
 impl Load {
     /// Creates at 100 a second for six seconds: long enough for a median, and every row is kept.
-    pub(super) const CREATES: Self = Self { flow: CREATES, rate: 100, seconds: 6, drain_s: 20 };
+    pub(super) const CREATES: Self =
+        Self { flow: CREATES, rate: 100, seconds: 6, drain_s: 20, defaults: "", scenario: "", rest: "" };
+
+    /// Iterations that the schedule asks for.
+    pub(super) fn iterations(self) -> u64 {
+        u64::from(self.rate) * u64::from(self.seconds)
+    }
 
     /// The test file over the shop's model; `name` tells runs in one folder apart.
     pub(super) fn write(self, bed: &Testbed, name: &str) -> Result<PathBuf> {
@@ -45,7 +61,7 @@ impl Load {
 
     /// The test file over another model.
     pub(super) fn write_with(self, bed: &Testbed, name: &str, model: &Path) -> Result<PathBuf> {
-        let Self { flow, rate, seconds, drain_s } = self;
+        let Self { flow, rate, seconds, drain_s, defaults, scenario, rest } = self;
         let model = model.display();
         let text = format!(
             r#"model = "{model}"
@@ -53,6 +69,7 @@ impl Load {
 [defaults]
 warm_up = "0s"
 drain = "{drain_s}s"
+{defaults}
 
 [scenarios.gallery]
 executor = "constant-arrival-rate"
@@ -61,9 +78,12 @@ duration = "{seconds}s"
 pre_allocated_vus = 100
 max_vus = 400
 arrivals = "even"
+{scenario}
 flow = [
   {flow},
 ]
+
+{rest}
 "#
         );
         let path = bed.folder().join(format!("{name}.toml"));
@@ -83,7 +103,9 @@ pub(super) struct Live {
 pub(super) struct Ran {
     pub(super) report: Report,
     /// The report as it was written.
-    pub(super) json: String,
+    pub(super) json: Value,
+    /// What the writer ended with, and what it printed.
+    pub(super) finished: Finished,
     pub(super) rows: Vec<Value>,
     pub(super) acks: Vec<AckRow>,
     pub(super) faults: Vec<FaultRow>,
@@ -95,21 +117,38 @@ impl Live {
         let bed = builder.start().await?;
         let observer = Observer::start(&bed, &["--once"]).await?;
         let path = load.write(&bed, "gallery")?;
-        let run = start_run(&bed, &observer, &path, &["--prepare", "--keep-rows"]).await?;
+        let run = start_run(&bed, &observer, &path, &KEEPING).await?;
         Ok(Self { bed, observer, run })
+    }
+
+    /// Starts everything, with a wire between the writer and the observer.
+    pub(super) async fn start_behind_a_wire(load: Load) -> Result<(Self, Wire)> {
+        let bed = Testbed::builder().start().await?;
+        let observer = Observer::start(&bed, &["--once"]).await?;
+        let wire = Wire::start(&observer.address).await?;
+        let path = load.write(&bed, "gallery")?;
+        let run = start_run(&bed, &observer.behind(&wire), &path, &KEEPING).await?;
+        Ok((Self { bed, observer, run }, wire))
     }
 
     /// Waits until the run has so many entries.
     pub(super) async fn entries(&self, count: u64) -> Result<()> {
-        let what = format!("{count} rows");
-        let rows = wait_for(&what, LOAD_LIMIT, || async {
+        self.reaches(&format!("{count} rows"), |report| report.account.entries >= count).await
+    }
+
+    /// Waits until so many rows have arrived.
+    pub(super) async fn arrivals(&self, count: u64) -> Result<()> {
+        self.reaches(&format!("{count} arrivals"), |report| report.events.first >= count).await
+    }
+
+    async fn reaches(&self, what: &str, holds: impl Fn(&Report) -> bool) -> Result<()> {
+        let reached = wait_for(what, LOAD_LIMIT, || async {
             let body =
                 get(&self.observer.address, "/api/snapshot").await.map_err(|error| error.to_string())?;
             let report: Report = serde_json::from_str(&body.body).map_err(|error| error.to_string())?;
-            let entries = report.account.entries;
-            if entries >= count { Ok(()) } else { Err(format!("{entries} entries")) }
+            if holds(&report) { Ok(()) } else { Err(format!("{:?}", report.account)) }
         });
-        rows.await.with_context(|| self.run.tail())
+        reached.await.with_context(|| self.run.tail())
     }
 
     /// Starts the relay again after MongoDB was away: it ends when it cannot write.
@@ -123,18 +162,29 @@ impl Live {
 
     /// Waits for the end, and takes everything down.
     pub(super) async fn end(self) -> Result<Ran> {
-        let Self { bed, observer, run } = self;
-        let finished = finish(&run, RUN_LIMIT).await?;
-        let ran = Ran::read(&bed, &observer, None)
-            .with_context(|| format!("writer: {} {}", finished.stdout, finished.stderr))?;
+        let (ran, bed) = self.end_of_run().await?;
         bed.stop()?;
         Ok(ran)
+    }
+
+    /// Waits for the end; the databases stay.
+    pub(super) async fn end_of_run(self) -> Result<(Ran, Testbed)> {
+        let Self { bed, observer, run } = self;
+        let finished = finish(&run, RUN_LIMIT).await?;
+        let said = format!("writer: {} {}", finished.stdout, finished.stderr);
+        let ran = Ran::read(&bed, &observer, None, finished).context(said)?;
+        Ok((ran, bed))
     }
 }
 
 impl Ran {
     /// Reads what a run left: the only one, or the one with this id.
-    pub(super) fn read(bed: &Testbed, observer: &Observer, id: Option<&str>) -> Result<Self> {
+    pub(super) fn read(
+        bed: &Testbed,
+        observer: &Observer,
+        id: Option<&str>,
+        finished: Finished,
+    ) -> Result<Self> {
         let mut folders = observer.run_folders()?;
         folders.retain(|folder| id.is_none_or(|id| folder.to_string_lossy().ends_with(id)));
         let [folder] = &folders[..] else { bail!("one run folder expected, found {folders:?}") };
@@ -142,7 +192,26 @@ impl Ran {
         let lines = fs::read_to_string(folder.join("rows.jsonl"))?;
         let rows = lines.lines().map(serde_json::from_str).collect::<Result<Vec<Value>, _>>()?;
         let (acks, faults) = (bed.relay().acks()?, bed.relay().faults()?);
-        Ok(Self { report: serde_json::from_str(&json)?, json, rows, acks, faults })
+        let (report, json) = (serde_json::from_str(&json)?, serde_json::from_str(&json)?);
+        Ok(Self { report, json, finished, rows, acks, faults })
+    }
+
+    /// A number of the report by its path, as in `/account/lost`.
+    pub(super) fn number(&self, path: &str) -> Result<f64> {
+        let value = self.json.pointer(path).and_then(Value::as_f64);
+        value.with_context(|| format!("the report has no number at {path}"))
+    }
+
+    /// A count of the report by its path; 0 where it is left out.
+    pub(super) fn count(&self, path: &str) -> u64 {
+        self.json.pointer(path).and_then(Value::as_u64).unwrap_or(0)
+    }
+
+    /// Whether every sum of the account is what it is the sum of, and nothing is pending.
+    pub(super) fn closes(&self) -> bool {
+        let account = &self.report.account;
+        account.pending == 0
+            && account.entries == account.outcomes().iter().map(|(_, count)| count).sum::<u64>()
     }
 
     /// The reasons' codes.

@@ -6,17 +6,25 @@
 //!   very rows that the relay hit.
 //! - `times`: delays, stalls and a rate limit. Times must agree within 3 ms or 1 % of what was injected.
 //! - `shapes`: documents as the usual sinks leave them. Everything must be delivered once, and match.
+//! - `lost`: rows that never arrive, and what they may not do to windows and percentiles.
+//! - `unmeasured`: rows that were read too late to be timed, and how much they could matter.
+//! - `outages`: PostgreSQL, or the way to the observer, is away while the load goes on.
+//! - `links`: writers that fall silent. Their run closes in a known time, and the next one can begin.
 //! - `spoilers`: what spoils the measurement itself. The run must end DEGRADED or INVALID with the reason.
 //! - `clean`: ten runs without a fault. None INVALID, and hardly one DEGRADED.
 
 mod acks;
 mod clean;
 mod counts;
+mod links;
 mod live;
+mod lost;
+mod outages;
 mod shapes;
 mod spoilers;
 mod starved;
 mod times;
+mod unmeasured;
 
 use std::fmt;
 
@@ -65,6 +73,10 @@ enum Kind {
     Count(counts::Counted),
     Time(times::Timed),
     Shape(Shape),
+    Lost(lost::Lost),
+    Unmeasured(unmeasured::Unmeasured),
+    Outage(outages::Outage),
+    Silence(links::Silence),
     Spoiler(spoilers::Spoiler),
     Clean,
 }
@@ -78,8 +90,13 @@ impl Entry {
         let spoilers =
             spoilers::ALL.map(|spoiler| Self { name: spoiler.name(), kind: Kind::Spoiler(spoiler) });
         let shapes = shapes::ALL.map(|(name, shape)| Self { name, kind: Kind::Shape(shape) });
+        let lost = lost::ALL.map(|lost| Self { name: lost.name(), kind: Kind::Lost(lost) });
+        let unmeasured = unmeasured::ALL.map(|of| Self { name: of.name(), kind: Kind::Unmeasured(of) });
+        let outages = outages::ALL.map(|outage| Self { name: outage.name(), kind: Kind::Outage(outage) });
+        let silences = links::ALL.map(|silence| Self { name: silence.name(), kind: Kind::Silence(silence) });
         let clean = Self { name: clean::NAME, kind: Kind::Clean };
-        counts.into_iter().chain(times).chain(shapes).chain(spoilers).chain([clean]).collect()
+        let rows = counts.into_iter().chain(times).chain(shapes).chain(lost).chain(unmeasured);
+        rows.chain(outages).chain(silences).chain(spoilers).chain([clean]).collect()
     }
 
     /// Injects the fault; the lines, one for most. A run that cannot be carried through is a wrong line.
@@ -88,6 +105,10 @@ impl Entry {
             Kind::Count(counted) => one(Box::pin(counted.line()).await),
             Kind::Time(timed) => one(Box::pin(timed.line()).await),
             Kind::Shape(shape) => one(Box::pin(shapes::line(self.name, shape)).await),
+            Kind::Lost(lost) => one(Box::pin(lost.line()).await),
+            Kind::Unmeasured(unmeasured) => one(Box::pin(unmeasured.line()).await),
+            Kind::Outage(outage) => one(Box::pin(outage.line()).await),
+            Kind::Silence(silence) => one(Box::pin(silence.line()).await),
             Kind::Spoiler(spoiler) => one(Box::pin(spoiler.line()).await),
             Kind::Clean => Box::pin(clean::lines()).await,
         };
@@ -97,6 +118,14 @@ impl Entry {
 
 fn one(line: Result<Line>) -> Result<Vec<Line>> {
     line.map(|line| vec![line])
+}
+
+impl Verdict {
+    /// Wrong in the first of these ways that applies; right when none does.
+    fn unless<const N: usize>(wrong: [(bool, String); N]) -> Self {
+        let first = wrong.into_iter().find_map(|(applies, how)| applies.then_some(how));
+        first.map_or(Self::Right, Self::Wrong)
+    }
 }
 
 impl Line {

@@ -39,7 +39,7 @@ pub(super) async fn line(name: &str, shape: Shape) -> Result<Line> {
     let observer = Observer::start(&bed, &["--once"]).await?;
     let model = bed.folder().join("model.toml");
     fs::write(&model, model_for(shape, &fs::read_to_string(scenarios().join("models/shop.toml"))?))?;
-    let load = Load { flow: LIVES, rate: RATE, seconds: SECONDS, drain_s: DRAIN_S };
+    let load = Load { flow: LIVES, rate: RATE, seconds: SECONDS, drain_s: DRAIN_S, ..Load::CREATES };
     let path = load.write_with(&bed, "gallery", &model)?;
     let run = start_run(&bed, &observer, &path, &["--prepare", "--keep-rows"]).await?;
     let ran = Live { bed, observer, run }.end().await?;

@@ -5,7 +5,6 @@
 //! What is added to the times that the starved program takes, or to the reported percentiles, is then its error.
 
 use std::fmt;
-use std::time::Duration;
 
 use anyhow::{Context, Result};
 use serde_json::Value;
@@ -14,11 +13,10 @@ use streamgauge_shared::time::Nanos;
 use streamgauge_testbed::{Program, Testbed};
 
 use super::Acks;
-use super::live::{Load, Ran};
-use crate::{Observer, cores, finish, runs, serve, writer};
+use super::live::{Live, Load, Ran};
+use crate::{Observer, cores, runs, serve, writer};
 
-/// How long a run may take at most.
-const RUN_LIMIT: Duration = Duration::from_secs(120);
+/// The load of each grade.
 const LOAD: Load = Load { seconds: 8, ..Load::CREATES };
 /// Busy processes on the program's core, and the program's niceness: what others on a machine and the small CPU share
 /// of a container amount to. The first is none at all.
@@ -101,10 +99,7 @@ impl Starved {
         let args = ["run", &path, "--observer", &observer.address, "--prepare", "--keep-rows"];
         let _hogs = cores::hogs(&bed, core, hogs).await?;
         let run = bed.run(place(writer(bed.postgres_url(), &args)?, Role::Writer)?).await?;
-        let finished = finish(&run, RUN_LIMIT).await?;
-        let ran = Ran::read(&bed, &observer, None)
-            .with_context(|| format!("writer: {} {}", finished.stdout, finished.stderr))?;
-        bed.stop()?;
+        let ran = Live { bed, observer, run }.end().await?;
         Self::of(role, hogs, niceness, &ran)
     }
 

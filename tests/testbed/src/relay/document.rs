@@ -17,7 +17,7 @@ use crate::ack_file::Op;
 use crate::fault_file::Fault;
 
 /// What Debezium writes for a large value that an update did not touch; the relay does the same.
-const UNAVAILABLE: &str = "__debezium_unavailable_value";
+pub(super) const UNAVAILABLE: &str = "__debezium_unavailable_value";
 /// Joins the parts of a key of several columns in the ack file.
 const KEY_SEPARATOR: &str = ":";
 

@@ -6,6 +6,7 @@ use clap::ValueEnum;
 use streamgauge_shared::time::{Nanos, parse_duration};
 
 use super::decimal::Decimal;
+use super::encoding::Encoding;
 use super::pace::{Pacer, Rate};
 use super::row_faults::RowFaults;
 use super::shape::Shape;
@@ -45,6 +46,12 @@ pub struct Faults {
     /// Leave the times of commit, reading and handing on in each document: __source_ts_us, __ts_us, kafka_ts
     #[arg(long)]
     pub marks: bool,
+    /// Write decimals as the base64 of their digits without the point
+    #[arg(long)]
+    pub base64_decimals: bool,
+    /// The column in whose place every update has __debezium_unavailable_value
+    #[arg(long, value_name = "COLUMN")]
+    pub leave_out: Option<String>,
     /// What is done to single rows
     #[command(flatten)]
     pub rows: RowFaults,
@@ -63,10 +70,16 @@ impl Faults {
             ("--jitter-ms", Some(self.jitter_ms.to_string())),
             ("--seed", Some(self.seed.to_string())),
             ("--shape", self.shape.to_possible_value().map(|value| value.get_name().to_owned())),
+            ("--leave-out", self.leave_out.clone()),
         ];
         let given = options.into_iter().filter_map(|(name, value)| Some([name.to_owned(), value?]));
-        let marks = self.marks.then(|| "--marks".to_owned());
-        given.flatten().chain(marks).chain(self.rows.arguments()).collect()
+        let flags = [("--marks", self.marks), ("--base64-decimals", self.base64_decimals)];
+        let flags = flags.into_iter().filter(|(_, set)| *set).map(|(name, _)| name.to_owned());
+        given.flatten().chain(flags).chain(self.rows.arguments()).collect()
+    }
+
+    pub(super) fn encoding(&self) -> Encoding {
+        Encoding { base64_decimals: self.base64_decimals, left_out: self.leave_out.clone() }
     }
 
     pub(super) fn timing(&self) -> Timing {
@@ -115,6 +128,7 @@ mod tests {
             ["--coalesce-every", "6"],
             ["--withhold-ms", "300"],
             ["--corrupt-every", "5"],
+            ["--leave-out", "note"],
         ];
         for arguments in [&[], &all[..1], &all[1..3], &all[3..], &all[5..8], &all[8..], &all[..]] {
             let faults = parse(&arguments.concat()).unwrap();
@@ -123,6 +137,8 @@ mod tests {
         }
         let marked = parse(&["--marks"]).unwrap();
         assert!(marked.marks && marked.arguments().contains(&"--marks".to_owned()));
+        let encoded = parse(&["--base64-decimals"]).unwrap();
+        assert!(encoded.base64_decimals && encoded.arguments().contains(&"--base64-decimals".to_owned()));
         assert_eq!(parse(&[]), Ok(Faults::default()));
         assert_eq!(parse(&all[3..].concat()).unwrap().stall_for, Some(Nanos::from_secs(20)));
     }
