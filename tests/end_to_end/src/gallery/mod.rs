@@ -6,6 +6,7 @@
 //!   very rows that the relay hit.
 //! - `times`: delays, stalls and a rate limit. Times must agree within 3 ms or 1 % of what was injected.
 //! - `shapes`: documents as the usual sinks leave them. Everything must be delivered once, and match.
+//! - `content`: values that cannot be compared. They are neither right nor wrong, and the report says which.
 //! - `lost`: rows that never arrive, and what they may not do to windows and percentiles.
 //! - `unmeasured`: rows that were read too late to be timed, and how much they could matter.
 //! - `outages`: PostgreSQL, or the way to the observer, is away while the load goes on.
@@ -15,6 +16,7 @@
 
 mod acks;
 mod clean;
+mod content;
 mod counts;
 mod links;
 mod live;
@@ -73,6 +75,7 @@ enum Kind {
     Count(counts::Counted),
     Time(times::Timed),
     Shape(Shape),
+    Content(content::Unread),
     Lost(lost::Lost),
     Unmeasured(unmeasured::Unmeasured),
     Outage(outages::Outage),
@@ -90,12 +93,13 @@ impl Entry {
         let spoilers =
             spoilers::ALL.map(|spoiler| Self { name: spoiler.name(), kind: Kind::Spoiler(spoiler) });
         let shapes = shapes::ALL.map(|(name, shape)| Self { name, kind: Kind::Shape(shape) });
+        let content = content::ALL.map(|unread| Self { name: unread.name(), kind: Kind::Content(unread) });
         let lost = lost::ALL.map(|lost| Self { name: lost.name(), kind: Kind::Lost(lost) });
         let unmeasured = unmeasured::ALL.map(|of| Self { name: of.name(), kind: Kind::Unmeasured(of) });
         let outages = outages::ALL.map(|outage| Self { name: outage.name(), kind: Kind::Outage(outage) });
         let silences = links::ALL.map(|silence| Self { name: silence.name(), kind: Kind::Silence(silence) });
         let clean = Self { name: clean::NAME, kind: Kind::Clean };
-        let rows = counts.into_iter().chain(times).chain(shapes).chain(lost).chain(unmeasured);
+        let rows = counts.into_iter().chain(times).chain(shapes).chain(content).chain(lost).chain(unmeasured);
         rows.chain(outages).chain(silences).chain(spoilers).chain([clean]).collect()
     }
 
@@ -105,6 +109,7 @@ impl Entry {
             Kind::Count(counted) => one(Box::pin(counted.line()).await),
             Kind::Time(timed) => one(Box::pin(timed.line()).await),
             Kind::Shape(shape) => one(Box::pin(shapes::line(self.name, shape)).await),
+            Kind::Content(unread) => one(Box::pin(unread.line()).await),
             Kind::Lost(lost) => one(Box::pin(lost.line()).await),
             Kind::Unmeasured(unmeasured) => one(Box::pin(unmeasured.line()).await),
             Kind::Outage(outage) => one(Box::pin(outage.line()).await),
