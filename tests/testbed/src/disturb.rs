@@ -29,7 +29,8 @@ impl Testbed {
         Client::with_uri_str(self.mongo_uri()).await.context("cannot use the testbed's own MongoDB")
     }
 
-    /// Kills, on the server, the cursor of the change stream that the program with this application name has open.
+    /// Kills, on the server, the cursor of the change stream that the program with this application name has open, or,
+    /// while no program asks for more, of the only one there is.
     ///
     /// # Errors
     /// When no such cursor is seen in time.
@@ -119,14 +120,15 @@ impl Testbed {
     }
 }
 
-/// The id of the cursor behind a change stream, idle or waiting in a getMore.
+/// The id of the cursor behind a change stream: waiting in a getMore, where MongoDB names the application, or idle,
+/// where it only shows the command that opened it.
 async fn stream_cursor(admin: &Database, application: &str) -> Result<Bson> {
     let stages = [doc! { "$currentOp": { "allUsers": true, "idleCursors": true } }];
     let mut operations = admin.aggregate(stages).await?;
     let mut seen = Vec::new();
     while operations.advance().await? {
         let operation: Document = operations.deserialize_current()?;
-        let ours = operation.get_str("appName").ok() == Some(application);
+        let ours = operation.get_str("appName").ok() == Some(application) || is_idle_stream(&operation);
         let cursor = operation.get_document("cursor").ok().and_then(|cursor| cursor.get("cursorId"));
         if let Some(id) = cursor.filter(|_| ours) {
             return Ok(id.clone());
@@ -134,4 +136,11 @@ async fn stream_cursor(admin: &Database, application: &str) -> Result<Bson> {
         seen.push(operation.get_str("op").unwrap_or("?").to_owned());
     }
     bail!("none among {seen:?}")
+}
+
+fn is_idle_stream(operation: &Document) -> bool {
+    let opened_by = || operation.get_document("cursor").ok()?.get_document("originatingCommand").ok();
+    let first = || opened_by()?.get_array("pipeline").ok()?.first()?.as_document();
+    operation.get_str("type").ok() == Some("idleCursor")
+        && first().is_some_and(|stage| stage.contains_key("$changeStream"))
 }
