@@ -17,7 +17,8 @@ use tokio::task::JoinSet;
 
 use super::Input;
 use super::carry::Told;
-use super::thread::{self, Brief, INPUTS_MAX, INTERVALS_MAX};
+use super::core::Brief;
+use super::thread::{self, INPUTS_MAX, INTERVALS_MAX, Outlets};
 use crate::canary::{Canary, Floor};
 use crate::intake::{Admission, Decision, Shards};
 use crate::measure::{KeptRows, Snapshot};
@@ -177,16 +178,15 @@ impl Observer {
                 .into_iter()
                 .collect::<BTreeMap<_, _>>(),
             clock_domain: domain,
-            clock: self.clock,
+            test_clock: self.clock.test_clock().map(|test_clock| test_clock.to_string()),
             decoder: Decoder::new(&test),
             floor: Floor::new(hello.run, no_canary),
-            intervals,
         };
         let (closed, over) = oneshot::channel();
         let told = Told { closed: over, intervals: logged };
-        let snapshots = self.snapshots.clone();
+        let (clock, outlets) = (self.clock, Outlets { snapshots: self.snapshots.clone(), intervals });
         let matcher = std::thread::Builder::new().name("matcher".to_owned()).spawn(move || {
-            let outcome = thread::run(brief, received, &snapshots);
+            let outcome = thread::run(brief, clock, received, outlets);
             // Nobody to hear it: the process is ending.
             drop(closed.send(outcome));
         });
