@@ -5,8 +5,11 @@
 
 mod expected;
 mod iterations;
+mod memory;
 
 use std::collections::BTreeMap;
+
+pub use memory::{ENTRY_BYTES, Memory, MemoryPart};
 
 use super::{Executor, Scenario, Test};
 use crate::account::Operation;
@@ -15,19 +18,6 @@ use crate::time::Nanos;
 /// Sessions with PostgreSQL at most, unless the user asks for more: beyond that a usual server refuses or slows
 /// down.
 pub const CONNECTIONS_MAX: u32 = 64;
-/// Resident memory of an idle writer: code, runtime, the ledger's queue.
-const WRITER_BYTES: u64 = 24 << 20;
-/// Of one user: its task, its statement's values, its place in the queues.
-const USER_BYTES: u64 = 16 << 10;
-/// Of one session: the driver's buffers and its prepared statements.
-const CONNECTION_BYTES: u64 = 128 << 10;
-/// Of one live row in a pool: its key, its lease, its place among its siblings.
-const POOLED_BYTES: u64 = 256;
-/// Resident memory of an idle observer: code, runtime, driver, histograms of the test.
-const OBSERVER_BYTES: u64 = 48 << 20;
-/// Of one operation that has not arrived: its entry in the window and its key.
-const ENTRY_BYTES: u64 = 256;
-
 /// The figures of a plan.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Plan {
@@ -95,17 +85,6 @@ pub struct Operations {
     pub total: Count,
 }
 
-/// An estimate, in bytes of resident memory.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Memory {
-    /// 24 MiB, 16 KiB for each user, 128 KiB for each session, and 256 bytes for each row that is expected to
-    /// stay in a pool, where that is known.
-    pub writer: u64,
-    /// 48 MiB, and 256 bytes for each operation of the longest time for which a row may be pending
-    /// (`lost_after`) at the peak rate; for a closed loop, of one operation of each user.
-    pub observer: u64,
-}
-
 impl Plan {
     /// The plan of a test.
     #[must_use]
@@ -124,46 +103,13 @@ impl Plan {
             peak_users,
             peak_rate_per_s: (!rates.is_empty()).then(|| rates.iter().sum()),
             connections,
-            memory: Memory { writer: 0, observer: 0 },
+            memory: Memory::default(),
             load,
             longest,
             scenarios,
         };
-        plan.memory = plan.estimate(test);
+        plan.memory = Memory::of(test, &plan);
         plan
-    }
-
-    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "an estimate; saturates")]
-    fn estimate(&self, test: &Test) -> Memory {
-        let pooled = expected::pooled(&test.setup)
-            + test
-                .scenarios
-                .iter()
-                .zip(&self.scenarios)
-                .map(|(scenario, plan)| expected::pooled(&scenario.flow) * plan.iterations.as_f64())
-                .sum::<f64>();
-        let writes: f64 = self
-            .scenarios
-            .iter()
-            .map(|plan| {
-                let each: f64 = plan.operations.iter().map(|operations| operations.each).sum();
-                match plan.peak_rate_per_s {
-                    Some(rate) => {
-                        let most = plan.iterations.as_f64() * each;
-                        (rate * each * test.lost_after.as_secs_f64()).min(most)
-                    }
-                    None => f64::from(plan.peak_users),
-                }
-            })
-            .sum();
-        let bytes = |count: f64, each: u64| (count.max(0.0) as u64).saturating_mul(each);
-        Memory {
-            writer: WRITER_BYTES
-                + u64::from(self.peak_users) * USER_BYTES
-                + u64::from(self.connections) * CONNECTION_BYTES
-                + bytes(pooled, POOLED_BYTES),
-            observer: OBSERVER_BYTES + bytes(writes, ENTRY_BYTES),
-        }
     }
 }
 

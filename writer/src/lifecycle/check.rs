@@ -2,12 +2,15 @@
 
 use serde_json::{Value, json};
 use streamgauge_shared::exit_code::Failure;
-use streamgauge_shared::test_file::{Count, Operations, Plan, ScenarioPlan, Test};
+use streamgauge_shared::test_file::{Count, MemoryPart, Operations, Plan, ScenarioPlan, Test};
 use streamgauge_shared::time::Nanos;
 
 use crate::cli::Check;
 use crate::terminal;
 use crate::test_source::TestSource;
+
+/// A part of the memory that is below it is not worth a line: half a mebibyte.
+const SHOWN_BYTES_MIN: u64 = 512 << 10;
 
 /// Prints the plan of each test that is correct, as text or as one JSON array.
 ///
@@ -35,21 +38,27 @@ pub(super) fn check(options: &Check) -> Result<u8, Failure> {
 fn as_text(file: &str, test: &Test) -> String {
     let plan = Plan::of(test);
     let mut text = format!("{file}: no mistakes\n");
-    let mut line = |label: &str, value: String| text.push_str(&format!("  {label:.<14}: {value}\n"));
+    let mut line = |label: &str, value: String| {
+        text.push_str(&match label {
+            "" => format!("                  {value}\n"),
+            _ => format!("  {label:.<14}: {value}\n"),
+        })
+    };
     line("peak users", plan.peak_users.to_string());
     if let Some(rate) = plan.peak_rate_per_s {
         line("peak rate", format!("{rate:.2} iterations/s"));
     }
     line("connections", format!("{} with PostgreSQL", plan.connections));
-    let memory = plan.memory;
-    line(
-        "memory",
-        format!(
-            "about {} in the writer, {} in the observer",
-            mebibytes(memory.writer),
-            mebibytes(memory.observer)
-        ),
-    );
+    let memory = &plan.memory;
+    for (program, parts, all) in [
+        ("writer", &memory.writer, memory.writer_bytes()),
+        ("observer", &memory.observer, memory.observer_bytes()),
+    ] {
+        line("memory", format!("up to about {} in the {program}", mebibytes(all)));
+        for part in parts.iter().filter(|part| part.bytes >= SHOWN_BYTES_MIN) {
+            line("", format!("  {} {}", mebibytes(part.bytes), part.what));
+        }
+    }
     line("load", format!("{} (warm-up {} included)", plan.load, test.warm_up));
     let waits = if test.capacity_search().is_some() { ", without the waits between probes" } else { "" };
     line("longest", format!("{} (with graceful stop and drain{waits})", plan.longest));
@@ -101,6 +110,9 @@ fn mebibytes(bytes: u64) -> String {
 /// The plan for scripts. What is not known is left out.
 fn as_json(file: &str, test: &Test) -> Value {
     let plan = Plan::of(test);
+    let parts = |parts: &[MemoryPart]| -> Vec<Value> {
+        parts.iter().map(|part| json!({ "what": part.what, "bytes": part.bytes })).collect()
+    };
     let operations = |operations: &[Operations]| -> Vec<Value> {
         let one = |one: &Operations| {
             let mut value = json!({
@@ -135,7 +147,8 @@ fn as_json(file: &str, test: &Test) -> Value {
         "load_scale": test.load_scale.as_f64(),
         "peak_users": plan.peak_users,
         "connections": plan.connections,
-        "memory_bytes": { "writer": plan.memory.writer, "observer": plan.memory.observer },
+        "memory_bytes": { "writer": plan.memory.writer_bytes(), "observer": plan.memory.observer_bytes() },
+        "memory_parts": { "writer": parts(&plan.memory.writer), "observer": parts(&plan.memory.observer) },
         "warm_up_s": seconds(test.warm_up),
         "load_s": seconds(plan.load),
         "longest_s": seconds(plan.longest),
@@ -179,7 +192,11 @@ mod tests {
             "e2e-latency.toml: no mistakes\n  \
              peak users....: 50\n  peak rate.....: 10.00 iterations/s\n  \
              connections...: 50 with PostgreSQL\n  \
-             memory........: about 31 MiB in the writer, 49 MiB in the observer\n  \
+             memory........: up to about 31 MiB in the writer\n                    \
+             24 MiB at rest\n                    1 MiB users\n                    6 MiB sessions\n  \
+             memory........: up to about 51 MiB in the observer\n                    \
+             48 MiB at rest\n                    1 MiB histograms\n                    \
+             1 MiB rows kept for rows.jsonl\n  \
              load..........: 5m05s (warm-up 5s included)\n  \
              longest.......: 6m35s (with graceful stop and drain)\n  \
              * e2e_latency: 10.00 iterations/s for 5m00s (maxVUs: 20-50, gracefulStop: 30s)\n      \
