@@ -64,8 +64,45 @@ pub enum EventKind {
     Early,
     /// Another run's, without a stamp, or a delete of a key that is not ours.
     Foreign,
-    /// Not a change event this program can read.
+    /// Not a change event this program can read; [`Undecodable`] says why.
     Undecodable,
+}
+
+/// Why an event could not be read: exactly one of these.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Undecodable {
+    /// The reply, or an item of it, is no document.
+    NoDocument,
+    /// It does not say what happened, or what this program does not know.
+    NoOperation,
+    /// It does not say in which collection.
+    NoCollection,
+    /// A write that does not say what was written.
+    NoContent,
+    /// A delete that does not say of which document.
+    NoKey,
+}
+
+impl Undecodable {
+    /// What to do about it.
+    #[must_use]
+    pub const fn remedy(self) -> &'static str {
+        match self {
+            Self::NoDocument => {
+                "a reply of MongoDB was damaged: look at the network and at any proxy between MongoDB and the observer"
+            }
+            Self::NoOperation | Self::NoCollection => {
+                "something between MongoDB and the observer changes the events: point --mongo at MongoDB itself, version 6.0 or later"
+            }
+            Self::NoContent => {
+                "MongoDB sent a write without its document: look in its log for the event, and whether the user of --mongo may read every field of the collection"
+            }
+            Self::NoKey => {
+                "MongoDB sent a delete without its documentKey: point --mongo at MongoDB itself, version 6.0 or later"
+            }
+        }
+    }
 }
 
 macro_rules! closed_set {
@@ -115,6 +152,8 @@ closed_set!(Phase, 4, Setup => "setup", WarmUp => "warm_up", Run => "run", Teard
 closed_set!(Operation, 3, Create => "create", Update => "update", Delete => "delete");
 closed_set!(Outcome, 7, Delivered => "delivered", Superseded => "superseded", Late => "late", Lost => "lost",
     Rejected => "rejected", Unknown => "unknown", Pending => "pending");
+closed_set!(Undecodable, 5, NoDocument => "no_document", NoOperation => "no_operation",
+    NoCollection => "no_collection", NoContent => "no_content", NoKey => "no_key");
 closed_set!(EventKind, 6, First => "first", Duplicate => "duplicate", OutOfOrder => "out_of_order", Early => "early",
     Foreign => "foreign", Undecodable => "undecodable");
 
@@ -286,6 +325,9 @@ mod tests {
         }
         for kind in EventKind::ALL {
             assert_eq!(serde_json::to_value(kind).expect("a name"), kind.name());
+        }
+        for reason in Undecodable::ALL {
+            assert_eq!(serde_json::to_value(reason).expect("a name"), reason.name());
         }
         for phase in Phase::ALL {
             assert_eq!(serde_json::to_value(phase).expect("a name"), phase.name());

@@ -7,7 +7,7 @@ pub mod account;
 pub mod canonical;
 pub mod capacity;
 pub mod clock;
-pub mod digest;
+pub mod content;
 pub mod doctor;
 pub mod exit_code;
 pub mod finding;

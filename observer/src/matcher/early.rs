@@ -60,7 +60,8 @@ impl Matcher {
 
     pub(super) fn unmatched_delete(&mut self, event: Event, sink: &mut impl Sink) {
         let Change::Deleted { entity, key } = &event.change else { return };
-        if let Some((phase, id)) = self.keys.matched_delete(*entity, key) {
+        let matched = |key: &String| self.keys.matched_delete(*entity, key);
+        if let Some((phase, id)) = key.readings().iter().find_map(matched) {
             self.events[phase as usize].see(EventKind::Duplicate);
             super::duplicate(id, phase, sink);
             return;
@@ -89,7 +90,7 @@ impl Matcher {
 
     /// A delete is opened: events of its key are held for it until PostgreSQL answers.
     pub(super) fn adopt_early_deletes(&mut self, of: u16, deleted: &str, id: (u16, u64)) {
-        let is_its = |event: &Event| matches!(&event.change, Change::Deleted { entity, key } if *entity == of && key == deleted);
+        let is_its = |event: &Event| matches!(&event.change, Change::Deleted { entity, key } if *entity == of && key.may_be(deleted));
         let its: Vec<Event> = self.early_deletes.iter().filter(|event| is_its(event)).cloned().collect();
         if !its.is_empty() {
             self.early_deletes.retain(|event| !is_its(event));

@@ -1,13 +1,15 @@
 //! One entry of the ledger as the matcher keeps it.
 
 use streamgauge_shared::account::{EventKind, Outcome, Phase};
+use streamgauge_shared::content::{ColumnDigest, NotCompared};
 use streamgauge_shared::ledger::{Opened, Written};
 use streamgauge_shared::marks::Marks;
 use streamgauge_shared::time::UnixNanos;
 use streamgauge_shared::timeline::Timeline;
 
+use super::comparison::{Comparison, compare};
 use super::{Place, Series};
-use crate::stream::{Change, Content, Event};
+use crate::stream::{Change, Event};
 
 /// An operation and what is known of it.
 #[derive(Clone, Debug)]
@@ -22,14 +24,14 @@ pub struct Entry {
     pub group: Option<u16>,
     /// Index into the test's stages.
     pub stage: Option<u16>,
-    /// Of the verified columns, as written.
-    pub digest: Option<u64>,
-    /// Index into the test's checks, and the digest that the check expects.
-    pub check: Option<(u16, u64)>,
-    /// Whether what arrived is what the check expects; absent until it arrived, and where it cannot be told.
-    pub as_checked: Option<bool>,
-    /// Whether its verified columns arrived as written; absent until it arrived, and where it cannot be told.
-    pub data_matches: Option<bool>,
+    /// What its verified columns say as written.
+    pub content: Box<[ColumnDigest]>,
+    /// What its `check` step expects of some columns; empty without one.
+    pub check: Box<[ColumnDigest]>,
+    /// Whether its verified columns arrived as written; absent until it arrived, and where nothing is verified.
+    pub compared: Option<Comparison>,
+    /// Whether what arrived is what the check expects; absent until it arrived, and without a check.
+    pub checked: Option<Comparison>,
     /// Its times, on the observer's time line.
     pub timeline: Timeline,
     /// What the pipeline left of its times; absent until it arrived, and where the model names none.
@@ -70,10 +72,10 @@ impl Entry {
             key: opened.key.into(),
             group: opened.group,
             stage: opened.stage,
-            digest: opened.digest,
-            check: opened.check,
-            as_checked: None,
-            data_matches: None,
+            content: opened.content.into(),
+            check: opened.check.into(),
+            compared: None,
+            checked: None,
             timeline,
             marks: None,
             stamped: opened.stamped,
@@ -98,23 +100,21 @@ impl Entry {
         }
     }
 
-    pub(super) fn arrive(&mut self, event: &Event, kind: EventKind) {
+    /// Its event is here: its content is compared, and each verified column told.
+    pub(super) fn arrive(
+        &mut self,
+        event: &Event,
+        kind: EventKind,
+        column: impl FnMut(u16, Result<bool, NotCompared>),
+    ) {
         self.event = Some(kind);
         self.timeline.observed = Some(event.observed);
         self.timeline.wall = event.wall;
         self.marks.clone_from(&event.marks);
         self.measured = event.measured;
-        if let (Some(expected), Change::Stamped { content: Content::Digest(found), .. }) =
-            (self.digest, &event.change)
-        {
-            self.data_matches = Some(*found == expected);
-        }
-        if let (Some((check, expected)), Change::Stamped { checks, .. }) = (self.check, &event.change) {
-            let content = checks.iter().find(|(index, _)| *index == check).map(|(_, content)| *content);
-            self.as_checked = match content {
-                Some(Content::Digest(found)) => Some(found == expected),
-                Some(Content::Unchecked) | None => None,
-            };
+        if let Change::Stamped { content, .. } = &event.change {
+            self.compared = compare(&self.content, content, column);
+            self.checked = compare(&self.check, content, |_, _| {});
         }
     }
 
@@ -129,10 +129,10 @@ impl Entry {
     /// unknown fate has failed it, until it arrives after all.
     #[must_use]
     pub fn step(&self) -> Option<bool> {
-        self.check?;
         match self.outcome {
+            _ if self.check.is_empty() => None,
             Outcome::Pending => None,
-            Outcome::Delivered => self.as_checked,
+            Outcome::Delivered => self.checked?.matches(),
             _ => Some(false),
         }
     }

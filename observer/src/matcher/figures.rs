@@ -1,12 +1,12 @@
 //! What the matcher's state adds up to, for snapshots.
 
-use streamgauge_shared::account::{Account, EventCount, EventKind, Outcome, Phase};
+use streamgauge_shared::account::{Account, EventCount, EventKind, Outcome, Phase, Undecodable};
 use streamgauge_shared::histogram::SignedHistogram;
 use streamgauge_shared::threshold::Tags;
 use streamgauge_shared::time::{Nanos, UnixNanos};
 use streamgauge_shared::timeline::Latency;
 
-use super::{Entry, Limits, Matcher, Series, SeriesIndex, Tally, Window};
+use super::{ColumnTally, Entry, Limits, Matcher, Series, SeriesIndex, Tally, Window};
 
 /// What is on its way in one scenario.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -75,6 +75,18 @@ impl Matcher {
     #[must_use]
     pub fn recovered(&self) -> u64 {
         self.recovered
+    }
+
+    /// Events that could not be read for this reason.
+    #[must_use]
+    pub fn undecodable(&self, reason: Undecodable) -> u64 {
+        self.undecodable[reason as usize]
+    }
+
+    /// How often a column of an entity was compared in the measured phase, and why not.
+    #[must_use]
+    pub fn column(&self, entity: u16, column: u16) -> ColumnTally {
+        self.columns.of(entity, column)
     }
 
     /// What passed a bound.

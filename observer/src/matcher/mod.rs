@@ -7,6 +7,7 @@
 //! State is bounded by what is open: a sliding window per writer (sequences are dense), the keys of what is
 //! in it, and three side tables with named limits ([`LOST_KEPT_MAX`], [`EARLY_MAX`], [`DELETES_KEPT_MAX`]).
 
+mod comparison;
 mod early;
 mod entry;
 mod figures;
@@ -16,6 +17,7 @@ mod series;
 mod tally;
 mod window;
 
+pub use comparison::{ColumnTally, Comparison};
 pub use entry::Entry;
 pub use lookup::Found;
 pub use series::{Place, Series, SeriesIndex};
@@ -23,7 +25,7 @@ pub use tally::{Checks, Slices, Tally};
 
 use std::collections::{HashMap, VecDeque};
 
-use streamgauge_shared::account::{EventCount, EventKind, Operation, Outcome, Phase};
+use streamgauge_shared::account::{EventCount, EventKind, Operation, Outcome, Phase, Undecodable};
 use streamgauge_shared::ledger::{Awaited, Closed, NotSent, Opened, Written};
 use streamgauge_shared::marks::Marks;
 use streamgauge_shared::stamp::{RunId, Stamp};
@@ -31,6 +33,7 @@ use streamgauge_shared::time::{Nanos, UnixNanos};
 use streamgauge_shared::timeline::{Latency, Timeline};
 
 use crate::stream::{Change, Event};
+use comparison::ColumnTallies;
 use keys::Keys;
 use tally::Tallies;
 use window::Window;
@@ -90,6 +93,8 @@ pub struct Matcher {
     early_deletes: VecDeque<Event>,
     early_count: usize,
     recovered: u64,
+    columns: ColumnTallies,
+    undecodable: [u64; Undecodable::COUNT],
     limits: Limits,
 }
 
@@ -110,6 +115,8 @@ impl Matcher {
             early_deletes: VecDeque::new(),
             early_count: 0,
             recovered: 0,
+            columns: ColumnTallies::default(),
+            undecodable: [0; Undecodable::COUNT],
             limits: Limits::default(),
         }
     }
@@ -163,8 +170,8 @@ impl Matcher {
             key,
             group,
             stage,
-            digest: None,
-            check: None,
+            content: Vec::new(),
+            check: Vec::new(),
             intended,
             connection_wait: Nanos::ZERO,
             sent: intended,
@@ -281,7 +288,8 @@ impl Matcher {
         match &event.change {
             Change::Stamped { stamp, .. } if stamp.run == self.run => self.stamped(*stamp, event, sink),
             Change::Deleted { entity, key } => {
-                match self.keys.open_delete(*entity, key, &self.windows, &self.lost) {
+                let open = |key: &String| self.keys.open_delete(*entity, key, &self.windows, &self.lost);
+                match key.readings().iter().find_map(open) {
                     Some((id, true)) => self.arrive(id, &event, sink),
                     // It carries no stamp: only PostgreSQL's answer says that it is of this attempt, or of this delete.
                     Some((id, false)) => self.hold(id, event),
@@ -291,7 +299,10 @@ impl Matcher {
             Change::Stamped { .. } | Change::Unstamped => {
                 self.events[Phase::Run as usize].see(EventKind::Foreign)
             }
-            Change::Undecodable => self.events[Phase::Run as usize].see(EventKind::Undecodable),
+            Change::Undecodable(reason) => {
+                self.events[Phase::Run as usize].see(EventKind::Undecodable);
+                self.undecodable[*reason as usize] += 1;
+            }
         }
     }
 
@@ -339,9 +350,14 @@ impl Matcher {
         events.see(kind);
         self.limits.contradictions += u64::from(entry.outcome == Outcome::Rejected);
         let outcome = if event.observed <= entry.deadline { Outcome::Delivered } else { Outcome::Late };
-        entry.arrive(event, kind);
+        let (entity, run) = (entry.series.entity, entry.phase == Phase::Run);
+        entry.arrive(event, kind, |column, result| {
+            if run {
+                self.columns.count(entity, column, result);
+            }
+        });
         self.tallies.change(entry, outcome);
-        self.tallies.compare(entry, event);
+        self.tallies.compared(entry);
         if entry.phase == Phase::Run {
             report_arrival(entry, event, sink);
         }

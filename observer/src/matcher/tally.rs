@@ -6,8 +6,7 @@ use streamgauge_shared::ledger::Written;
 use streamgauge_shared::test_file::Test;
 use streamgauge_shared::threshold::{Rate, Tags};
 
-use super::{Entry, Series, SeriesIndex};
-use crate::stream::{Change, Content, Event};
+use super::{Comparison, Entry, Series, SeriesIndex};
 
 /// The checks made on the operations of the measured phase, besides "arrived", which the account holds.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -16,14 +15,22 @@ pub struct Checks {
     pub closed: u64,
     /// Those that committed.
     pub committed: u64,
-    /// Arrivals whose content could be compared.
+    /// Rows with verified columns that are in PostgreSQL: it said so, or they arrived.
+    pub content_written: u64,
+    /// Those that arrived.
+    pub content_arrived: u64,
+    /// Those of which every verified column was compared, or one was not as written.
     pub compared: u64,
     /// Those that were as written.
     pub matching: u64,
+    /// Those of which some verified columns were as written and the others could not be compared.
+    pub compared_in_part: u64,
     /// `check` steps that say something.
     pub steps: u64,
     /// Those that passed.
     pub steps_passed: u64,
+    /// `check` steps of rows that arrived and could not be compared.
+    pub steps_not_compared: u64,
 }
 
 /// Account and checks of one series or slice in the measured phase.
@@ -158,9 +165,12 @@ impl Tallies {
     pub(super) fn closed(&mut self, entry: &Entry) {
         if entry.phase == Phase::Run {
             let committed = matches!(entry.written, Some(Written::Committed(_)));
+            // One that has arrived is counted as written already.
+            let content = committed && !entry.content.is_empty() && !entry.arrived();
             self.apply(entry, |tally| {
                 tally.checks.closed += 1;
                 tally.checks.committed += u64::from(committed);
+                tally.checks.content_written += u64::from(content);
             });
         }
     }
@@ -174,7 +184,7 @@ impl Tallies {
             self.besides[entry.series.index].lost_no_row[entry.phase as usize] -= 1;
         }
         // No outcome follows an arrival, so what is undone here is at most a failure.
-        let before = (from != Outcome::Pending && entry.check.is_some()).then_some(false);
+        let before = (from != Outcome::Pending && !entry.check.is_empty()).then_some(false);
         entry.outcome = to;
         let after = entry.step();
         match entry.phase {
@@ -194,17 +204,28 @@ impl Tallies {
         self.besides[entry.series.index].lost_no_row[entry.phase as usize] += 1;
     }
 
-    /// It arrived: its content is compared where that can be done.
-    pub(super) fn compare(&mut self, entry: &Entry, event: &Event) {
-        if let (Phase::Run, Some(expected), Change::Stamped { content: Content::Digest(found), .. }) =
-            (entry.phase, entry.digest, &event.change)
-        {
-            let matches = *found == expected;
-            self.apply(entry, |tally| {
-                tally.checks.compared += 1;
-                tally.checks.matching += u64::from(matches);
-            });
+    /// It arrived, and its content was compared where that can be done.
+    pub(super) fn compared(&mut self, entry: &Entry) {
+        if entry.phase != Phase::Run {
+            return;
         }
+        let counted_as_written = matches!(entry.written, Some(Written::Committed(_)));
+        let step_not_compared = entry.outcome == Outcome::Delivered
+            && entry.checked.is_some_and(|checked| checked.matches().is_none());
+        let compared = entry.compared;
+        if compared.is_none() && !step_not_compared {
+            return;
+        }
+        self.apply(entry, |tally| {
+            let checks = &mut tally.checks;
+            checks.steps_not_compared += u64::from(step_not_compared);
+            let Some(compared) = compared else { return };
+            checks.content_written += u64::from(!counted_as_written);
+            checks.content_arrived += 1;
+            checks.compared += u64::from(compared.matches().is_some());
+            checks.matching += u64::from(compared == Comparison::Matches);
+            checks.compared_in_part += u64::from(compared == Comparison::InPart);
+        });
     }
 
     /// An entry that the ledger does not hold, delivered; nothing is known of its group and stage.
@@ -228,6 +249,8 @@ impl Tallies {
             let checks = &tally.checks;
             let bounded = checks.committed <= checks.closed
                 && checks.matching <= checks.compared
+                && checks.compared + checks.compared_in_part <= checks.content_arrived
+                && checks.content_arrived <= checks.content_written
                 && checks.steps_passed <= checks.steps
                 && checks.steps <= tally.account.entries();
             assert!(bounded, "no check passes more often than it is made: {checks:?}");

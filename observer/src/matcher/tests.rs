@@ -5,10 +5,11 @@ use std::collections::{BTreeMap, HashMap};
 use rand::rngs::StdRng;
 use rand::seq::SliceRandom;
 use rand::{RngExt, SeedableRng};
+use streamgauge_shared::content::{ColumnDigest, NotCompared};
 use streamgauge_shared::threshold::{Rate, Tags};
 
 use super::*;
-use crate::stream::Content;
+use crate::stream::{ColumnSeen, ColumnValue, Content, RowKey};
 
 const RUN: RunId = RunId::from_bits(0xc0ffee);
 const SECOND: i64 = 1_000_000_000;
@@ -48,6 +49,11 @@ impl Sink for Heard {
     }
 }
 
+/// The first column says this.
+const fn says(digest: u32) -> ColumnDigest {
+    ColumnDigest { column: 0, digest }
+}
+
 fn matcher() -> Matcher {
     Matcher::new(RUN, SeriesIndex::new(1, 1), Slices::default(), 1, Nanos::from_secs(600))
 }
@@ -62,8 +68,8 @@ fn opened(sequence: u64, operation: Operation, key: &str, sent: i64) -> Opened {
         key: key.into(),
         group: None,
         stage: None,
-        digest: Some(7),
-        check: None,
+        content: vec![says(7)],
+        check: Vec::new(),
         intended: UnixNanos(sent - 10),
         connection_wait: Nanos(1),
         sent: UnixNanos(sent),
@@ -78,7 +84,7 @@ fn committed(sequence: u64, at: i64) -> Closed {
 
 fn row(sequence: u64, observed: i64) -> Event {
     let stamp = Stamp { run: RUN, writer: 0, sequence, sent: UnixNanos(0) };
-    let change = Change::Stamped { entity: 0, stamp, content: Content::Digest(7), checks: Vec::new() };
+    let change = Change::Stamped { entity: 0, stamp, content: Content::saying(&[says(7)]) };
     Event { observed: UnixNanos(observed), measured: true, wall: None, marks: None, change }
 }
 
@@ -153,7 +159,7 @@ fn the_event_of_a_retry_waits_for_its_own_record() {
     matcher.opened(0, opened(0, Operation::Create, "k", 100), &mut heard);
     // The link is cut, PostgreSQL serialises anew, and the event overtakes the record of the second attempt.
     let stamp = Stamp { run: RUN, writer: 0, sequence: 0, sent: UnixNanos(5_000) };
-    let change = Change::Stamped { entity: 0, stamp, content: Content::Digest(7), checks: Vec::new() };
+    let change = Change::Stamped { entity: 0, stamp, content: Content::saying(&[says(7)]) };
     matcher.event(Event { change, ..row(0, 5_040) }, &mut heard);
     expect(&matcher, &[("pending", 1), ("early", 1)]);
     matcher.opened(0, opened(0, Operation::Create, "k", 5_000), &mut heard);
@@ -166,7 +172,7 @@ fn a_retry_whose_record_never_came_arrives_unmeasured_at_the_close() {
     let (mut matcher, mut heard) = (matcher(), Heard::default());
     matcher.opened(0, opened(0, Operation::Create, "k", 100), &mut heard);
     let stamp = Stamp { run: RUN, writer: 0, sequence: 0, sent: UnixNanos(5_000) };
-    let change = Change::Stamped { entity: 0, stamp, content: Content::Digest(7), checks: Vec::new() };
+    let change = Change::Stamped { entity: 0, stamp, content: Content::saying(&[says(7)]) };
     matcher.event(Event { change, ..row(0, 5_040) }, &mut heard);
     matcher.close(&mut heard);
     matcher.assert_sums(true);
@@ -182,7 +188,7 @@ fn what_arrives_only_at_the_close_is_counted_whole_and_supersedes() {
     // The writer dies: the record of the last attempt never comes, and its event does, twice.
     matcher.opened(0, opened(1, Operation::Update, "k", 200), &mut heard);
     let stamp = Stamp { run: RUN, writer: 0, sequence: 1, sent: UnixNanos(5_000) };
-    let change = Change::Stamped { entity: 0, stamp, content: Content::Digest(7), checks: Vec::new() };
+    let change = Change::Stamped { entity: 0, stamp, content: Content::saying(&[says(7)]) };
     for observed in [5_040, 5_050] {
         matcher.event(Event { change: change.clone(), ..row(1, observed) }, &mut heard);
     }
@@ -283,12 +289,12 @@ fn a_delete_that_no_record_explains_is_foreign_once_the_records_have_passed_its_
     matcher.passed(0, UnixNanos(161));
     expect(&matcher, &[("foreign", 1)]);
     let theirs = Stamp { run: RunId::from_bits(1), writer: 0, sequence: 0, sent: UnixNanos(0) };
-    let change =
-        Change::Stamped { entity: 0, stamp: theirs, content: Content::Unchecked, checks: Vec::new() };
+    let change = Change::Stamped { entity: 0, stamp: theirs, content: Content::default() };
     matcher.event(Event { change, ..row(0, 170) }, &mut heard);
     matcher.event(Event { change: Change::Unstamped, ..row(0, 170) }, &mut heard);
-    matcher.event(Event { change: Change::Undecodable, ..row(0, 170) }, &mut heard);
+    matcher.event(Event { change: Change::Undecodable(Undecodable::NoContent), ..row(0, 170) }, &mut heard);
     expect(&matcher, &[("foreign", 3), ("undecodable", 1)]);
+    assert_eq!(matcher.undecodable(Undecodable::NoContent), 1);
 }
 
 #[test]
@@ -387,29 +393,83 @@ fn an_event_that_the_ledger_never_explains_is_recovered_at_the_close() {
     assert_eq!((matcher.recovered(), matcher.missing(0, 4)), (1, 3));
 }
 
-#[test]
-fn content_is_compared_where_it_can_be() {
-    let (mut matcher, mut heard) = (matcher(), Heard::default());
-    for (sequence, content) in [(0, Content::Digest(7)), (1, Content::Digest(8)), (2, Content::Unchecked)] {
-        matcher.opened(0, opened(sequence, Operation::Create, &format!("k{sequence}"), 0), &mut heard);
-        let stamp = Stamp { run: RUN, writer: 0, sequence, sent: UnixNanos(0) };
-        let change = Change::Stamped { entity: 0, stamp, content, checks: Vec::new() };
-        matcher.event(Event { change, ..row(sequence, 50) }, &mut heard);
-    }
-    let checks = matcher.tally(matcher.series().at(0, 0, Operation::Create)).checks;
-    assert_eq!((checks.compared, checks.matching), (2, 1));
+fn stamped(sequence: u64, content: Content) -> Change {
+    let stamp = Stamp { run: RUN, writer: 0, sequence, sent: UnixNanos(0) };
+    Change::Stamped { entity: 0, stamp, content }
 }
 
-/// A row whose columns of check 3 say this.
-fn checked_row(sequence: u64, observed: i64, says: Content) -> Event {
-    let stamp = Stamp { run: RUN, writer: 0, sequence, sent: UnixNanos(0) };
-    let change = Change::Stamped {
-        entity: 0,
-        stamp,
-        content: Content::Unchecked,
-        checks: vec![(2, Content::Digest(1)), (3, says)],
-    };
-    Event { change, ..row(sequence, observed) }
+/// What stands in the first columns.
+fn holding(found: &[ColumnValue]) -> Content {
+    Content::new((0..).zip(found).map(|(column, found)| ColumnSeen { column, value: *found }).collect())
+}
+
+const LEFT_OUT: ColumnValue = ColumnValue::Not(NotCompared::LeftOut);
+
+#[test]
+fn what_was_written_what_arrived_and_what_matched_are_counted_apart() {
+    let (mut matcher, mut heard) = (matcher(), Heard::default());
+    let written = vec![says(7), ColumnDigest { column: 1, digest: 9 }];
+    let arrivals = [
+        Some([ColumnValue::Value(7), ColumnValue::Value(9)]),
+        Some([ColumnValue::Value(8), ColumnValue::Value(9)]),
+        Some([ColumnValue::Value(7), LEFT_OUT]),
+        Some([ColumnValue::Value(8), LEFT_OUT]),
+        Some([LEFT_OUT, LEFT_OUT]),
+        None,
+    ];
+    for (sequence, found) in (0..).zip(arrivals) {
+        let entry = opened(sequence, Operation::Create, &format!("k{sequence}"), 0);
+        matcher.opened(0, Opened { content: written.clone(), ..entry }, &mut heard);
+        // Some answers of PostgreSQL come before the event, some behind it, one never.
+        if sequence % 2 == 0 {
+            matcher.closed(0, committed(sequence, 40), &mut heard);
+        }
+        if let Some(found) = found {
+            let change = stamped(sequence, holding(&found));
+            matcher.event(Event { change, ..row(sequence, 50) }, &mut heard);
+        }
+        if sequence == 1 || sequence == 5 {
+            matcher.closed(0, committed(sequence, 60), &mut heard);
+        }
+        matcher.assert_sums(false);
+    }
+    // Nothing is verified of it.
+    let plain = Opened { content: Vec::new(), ..opened(6, Operation::Create, "plain", 0) };
+    matcher.opened(0, plain, &mut heard);
+    matcher.closed(0, committed(6, 40), &mut heard);
+    matcher.event(row(6, 50), &mut heard);
+    let checks = matcher.tally(matcher.series().at(0, 0, Operation::Create)).checks;
+    assert_eq!((checks.content_written, checks.content_arrived), (6, 5));
+    assert_eq!((checks.compared, checks.matching, checks.compared_in_part), (3, 1, 1));
+    let (first, second) = (matcher.column(0, 0), matcher.column(0, 1));
+    assert_eq!((first.compared, first.matched, first.not_compared(NotCompared::LeftOut)), (4, 2, 1));
+    assert_eq!((second.compared, second.matched, second.not_compared(NotCompared::LeftOut)), (2, 2, 3));
+}
+
+#[test]
+fn the_old_order_of_a_uuids_bytes_is_found_whenever_its_delete_is_opened() {
+    let readings = || RowKey::OneOf(Box::new(["standard", "java", "csharp"].map(str::to_owned)));
+    let gone =
+        |observed| Event { change: Change::Deleted { entity: 0, key: readings() }, ..gone("", observed) };
+    for early in [false, true] {
+        let (mut matcher, mut heard) = (matcher(), Heard::default());
+        if early {
+            matcher.event(gone(50), &mut heard);
+        }
+        matcher.opened(0, opened(0, Operation::Delete, "java", 0), &mut heard);
+        matcher.closed(0, committed(0, 40), &mut heard);
+        if !early {
+            matcher.event(gone(50), &mut heard);
+        }
+        expect(&matcher, &[("delivered", 1), ("first", 1)]);
+        matcher.event(gone(60), &mut heard);
+        expect(&matcher, &[("delivered", 1), ("first", 1), ("duplicate", 1)]);
+    }
+}
+
+/// A row whose first column holds this.
+fn checked_row(sequence: u64, observed: i64, found: ColumnValue) -> Event {
+    Event { change: stamped(sequence, holding(&[found])), ..row(sequence, observed) }
 }
 
 /// `check` steps that said something, and those that passed.
@@ -421,28 +481,31 @@ fn steps(matcher: &Matcher) -> (u64, u64) {
 #[test]
 fn a_check_step_passes_if_its_row_came_in_time_and_says_what_it_should() {
     let late = 6 * SECOND;
-    let cases: [(Content, i64, (u64, u64)); 5] = [
-        (Content::Digest(9), 50, (1, 1)),
-        (Content::Digest(8), 50, (1, 0)),
-        (Content::Unchecked, 50, (0, 0)),
-        (Content::Digest(9), late, (1, 0)),
-        (Content::Unchecked, late, (1, 0)),
+    let cases: [(ColumnValue, i64, (u64, u64), u64); 5] = [
+        (ColumnValue::Value(9), 50, (1, 1), 0),
+        (ColumnValue::Value(8), 50, (1, 0), 0),
+        (LEFT_OUT, 50, (0, 0), 1),
+        (ColumnValue::Value(9), late, (1, 0), 0),
+        (LEFT_OUT, late, (1, 0), 0),
     ];
-    for (says, observed, expected) in cases {
+    for (found, observed, expected, not_compared) in cases {
         let (mut matcher, mut heard) = (matcher(), Heard::default());
-        let entry = Opened { check: Some((3, 9)), ..opened(0, Operation::Create, "k", 0) };
+        let entry = Opened { check: vec![says(9)], ..opened(0, Operation::Create, "k", 0) };
         matcher.opened(0, entry, &mut heard);
         assert_eq!(steps(&matcher), (0, 0), "nothing is said yet");
-        matcher.event(checked_row(0, observed, says), &mut heard);
-        matcher.event(checked_row(0, observed, says), &mut heard);
-        assert_eq!(steps(&matcher), expected, "{says:?} at {observed}");
+        matcher.event(checked_row(0, observed, found), &mut heard);
+        matcher.event(checked_row(0, observed, found), &mut heard);
+        assert_eq!(steps(&matcher), expected, "{found:?} at {observed}");
+        let checks = matcher.tally(matcher.series().at(0, 0, Operation::Create)).checks;
+        assert_eq!(checks.steps_not_compared, not_compared, "{found:?} at {observed}");
         matcher.assert_sums(false);
     }
 }
 
 #[test]
 fn a_check_step_of_a_row_that_does_not_come_has_failed_until_it_comes_after_all() {
-    let entry = |sequence, key| Opened { check: Some((3, 9)), ..opened(sequence, Operation::Create, key, 0) };
+    let entry =
+        |sequence, key| Opened { check: vec![says(9)], ..opened(sequence, Operation::Create, key, 0) };
     let closed = |sequence, written| Closed { sequence, written };
     let (mut matcher, mut heard) = (matcher(), Heard::default());
     for (sequence, key) in [(0, "rejected"), (1, "unknown"), (2, "superseded"), (4, "lost")] {
@@ -454,8 +517,8 @@ fn a_check_step_of_a_row_that_does_not_come_has_failed_until_it_comes_after_all(
     matcher.opened(0, opened(3, Operation::Update, "superseded", 20), &mut heard);
     matcher.event(row(3, 50), &mut heard);
     assert_eq!(steps(&matcher), (3, 0));
-    matcher.event(checked_row(1, 60, Content::Digest(9)), &mut heard);
-    matcher.event(checked_row(2, 70, Content::Unchecked), &mut heard);
+    matcher.event(checked_row(1, 60, ColumnValue::Value(9)), &mut heard);
+    matcher.event(checked_row(2, 70, LEFT_OUT), &mut heard);
     assert_eq!(steps(&matcher), (2, 1), "one passed after all, of one nothing can be said");
     matcher.close(&mut heard);
     assert_eq!(steps(&matcher), (3, 1));
@@ -616,7 +679,7 @@ fn in_any_interleaving_the_outcomes_are_the_drawn_fates_and_the_sums_close() {
             match step {
                 Step::Open(opened) => {
                     let group = Some(u16::from(opened.sequence % 3 == 0));
-                    matcher.opened(0, Opened { group, check: Some((0, 7)), ..opened }, &mut heard);
+                    matcher.opened(0, Opened { group, check: vec![says(7)], ..opened }, &mut heard);
                 }
                 Step::Close(closed) => matcher.closed(0, closed, &mut heard),
                 Step::Event(event) => matcher.event(event, &mut heard),

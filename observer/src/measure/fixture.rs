@@ -139,8 +139,8 @@ pub(crate) fn opened(sequence: u64, sent_ms: i64) -> Opened {
         key: sequence.to_string(),
         group: None,
         stage: None,
-        digest: None,
-        check: None,
+        content: Vec::new(),
+        check: Vec::new(),
         intended: sent,
         connection_wait: Nanos::ZERO,
         sent,
@@ -151,7 +151,7 @@ pub(crate) fn opened(sequence: u64, sent_ms: i64) -> Opened {
 
 fn arrival(sequence: u64, millis: i64, measured: bool) -> Event {
     let stamp = Stamp { run: RunId::from_bits(1), writer: 0, sequence, sent: UnixNanos(0) };
-    let change = Change::Stamped { entity: 0, stamp, content: Content::Unchecked, checks: Vec::new() };
+    let change = Change::Stamped { entity: 0, stamp, content: Content::default() };
     Event {
         observed: UnixNanos::from_millis(millis),
         measured,

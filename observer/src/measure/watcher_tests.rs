@@ -1,5 +1,6 @@
 //! Windows and slices on small runs with a known truth.
 
+use streamgauge_shared::content::{ColumnDigest, NotCompared};
 use streamgauge_shared::ledger::{Ending, Iteration, Opened};
 use streamgauge_shared::report::ThresholdResult;
 use streamgauge_shared::test_file::Finding;
@@ -7,7 +8,7 @@ use streamgauge_shared::threshold::{Expression, Metric, Tags, Threshold};
 use streamgauge_shared::time::{Nanos, UnixNanos};
 
 use super::fixture::{Fixture, opened};
-use crate::stream::Content;
+use crate::stream::{ColumnSeen, ColumnValue, Content};
 
 fn threshold(name: &str, text: &str) -> Threshold {
     let metric = Metric::from_name(name).expect("a metric");
@@ -179,12 +180,14 @@ fn crossings_are_kept_only_for_a_breaking_point() {
 
 #[test]
 fn content_that_is_not_as_it_was_written_fails_a_threshold_and_what_cannot_be_compared_does_not() {
-    for (says, passes) in
-        [(Content::Digest(7), true), (Content::Unchecked, true), (Content::Digest(8), false)]
+    let expected = ColumnDigest { column: 0, digest: 7 };
+    let unreadable = ColumnValue::Not(NotCompared::Unreadable);
+    for (found, passes) in [(ColumnValue::Value(7), true), (unreadable, true), (ColumnValue::Value(8), false)]
     {
+        let says = Content::new(vec![ColumnSeen { column: 0, value: found }]);
         let mut run = run(vec![threshold("checks", "rate==1")]);
-        run.row(Opened { digest: Some(7), ..opened(0, 0) }, None);
+        run.row(Opened { content: vec![expected], ..opened(0, 0) }, None);
         run.arrive_with(0, 50, says);
-        assert_eq!(passed(&run.close().report.thresholds), [passes], "{says:?}");
+        assert_eq!(passed(&run.close().report.thresholds), [passes], "{found:?}");
     }
 }

@@ -1,8 +1,11 @@
 //! What the change stream says, event by event, and of the canary's document.
 
+use streamgauge_shared::account::Undecodable;
 use streamgauge_shared::marks::Marks;
 use streamgauge_shared::stamp::Stamp;
 use streamgauge_shared::time::UnixNanos;
+
+use super::content::{Content, RowKey};
 
 /// An event as decoded.
 #[derive(Clone, Debug, PartialEq)]
@@ -28,31 +31,20 @@ pub enum Change {
         entity: u16,
         /// Its stamp.
         stamp: Stamp,
-        /// What its verified columns say.
+        /// What the columns say that something is compared with.
         content: Content,
-        /// What the columns of each check of the entity say, by index into the test's checks.
-        checks: Vec<(u16, Content)>,
     },
     /// A row is gone.
     Deleted {
         /// Index into the model's entities.
         entity: u16,
         /// Its key in canonical form.
-        key: String,
+        key: RowKey,
     },
     /// A row of the run's collections that carries no stamp.
     Unstamped,
     /// Not a change event that can be read.
-    Undecodable,
-}
-
-/// What some columns of an arrived row say.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Content {
-    /// The digest of their canonical forms.
-    Digest(u64),
-    /// Not all of them are there to be compared.
-    Unchecked,
+    Undecodable(Undecodable),
 }
 
 /// The collection that holds the canary's document while a run goes on.

@@ -2,10 +2,12 @@
 //!
 //! `server` asks what a MongoDB is before anything depends on it, `pipeline` says what is watched, `reader`
 //! owns the cursor on a thread of its own and does nothing but stamp and hand over, `attention` knows how long events
-//! may have waited for it, `decode` makes events
-//! of bytes and is pure.
+//! may have waited for it, `decode` makes events of bytes and is pure, `value` knows the canonical form of what stands
+//! in a document, `content` is what an event says.
 
 mod attention;
+mod base64;
+mod content;
 mod decode;
 mod event;
 mod mark;
@@ -16,8 +18,9 @@ mod server;
 mod value;
 
 pub(crate) use attention::WAIT_MAX;
+pub use content::{ColumnSeen, ColumnValue, Content, RowKey};
 pub use decode::{Decoded, Decoder};
-pub use event::{CANARY_COLLECTION, CANARY_STAMP_FIELD, Change, Content, Event, Sighting};
+pub use event::{CANARY_COLLECTION, CANARY_STAMP_FIELD, Change, Event, Sighting};
 pub use mongod_clock::{MongodClock, follow_mongod};
 pub use pipeline::Watched;
 pub use reader::{Reader, Reply};

@@ -22,11 +22,11 @@ use streamgauge_shared::time::{Nanos, UnixNanos};
 use tokio::sync::{mpsc, oneshot};
 
 use super::FromStream;
-use super::attention::{Attention, LOOK_EVERY, WAIT_MAX};
+use super::attention::{Attention, Fullness, LOOK_EVERY};
 use super::pipeline::{self, Watched};
 use super::server::{MongoAddress, StartError};
 
-/// Events per reply at most; keeps a backlog's replies small enough for one stamp to be honest.
+/// Events per reply at most; keeps a backlog's replies small enough for one time to hold for all of a reply.
 const BATCH_SIZE: u32 = 1_000;
 /// A reply of this size may have been cut by the server's limit of 16 MB.
 const REPLY_BYTES_FULL: usize = 15 << 20;
@@ -45,10 +45,10 @@ pub struct Reply {
     pub batch: RawBatch,
     /// When its bytes were here. One reading for all its events.
     pub observed: UnixNanos,
-    /// How long its events may have waited for the reader: an upper bound.
+    /// How long its events may have waited for the reader while it was away: an upper bound.
     pub waited: Nanos,
-    /// Whether that is so little that `observed` is to be believed.
-    pub honest: bool,
+    /// Whether that is so little, and nothing was ahead of them, that `observed` is to be believed.
+    pub timely: bool,
     /// The server's time when the stream was last opened anew, if it was: older events had waited for that.
     pub reopened_at: Option<Timestamp>,
 }
@@ -152,8 +152,9 @@ impl<I: From<FromStream> + Send + 'static> Subscription<I> {
         if opened.send(Ok(())).is_err() {
             return;
         }
+        let mut attention = Attention::new(self.clock.now());
         loop {
-            match self.read(&mut cursor).await {
+            match self.read(&mut cursor, &mut attention).await {
                 Ending::Stopped => return,
                 Ending::Exhausted => {
                     tracing::warn!("the server ended the change stream; opening it anew");
@@ -168,6 +169,7 @@ impl<I: From<FromStream> + Send + 'static> Subscription<I> {
                 Some(reopened) => cursor = reopened,
                 None => return,
             }
+            attention.reopens(self.clock.now());
         }
     }
 
@@ -177,21 +179,20 @@ impl<I: From<FromStream> + Send + 'static> Subscription<I> {
     }
 
     /// Reads replies until something ends it. The loop body is the whole of what happens between two replies.
-    async fn read(&mut self, cursor: &mut RawBatchCursor) -> Ending {
-        let mut attention = Attention::new(self.clock.now());
-        while let Some((batch, observed)) = self.next(cursor, &mut attention).await {
+    async fn read(&mut self, cursor: &mut RawBatchCursor, attention: &mut Attention) -> Ending {
+        while let Some((batch, observed)) = self.next(cursor, attention).await {
             let batch = match batch {
                 Ok(batch) => batch,
                 Err(error) => return Ending::Failed(error),
             };
-            let waited = attention.takes(observed, is_full(&batch));
+            let waited = attention.takes(observed, fullness(&batch));
             self.remember(&batch);
             if std::mem::take(&mut self.reopening) {
                 // Events up to the server's time of this answer had been waiting for it.
                 self.reopened_at = batch.as_raw_document().get_timestamp("operationTime").ok();
             }
-            let honest = waited <= WAIT_MAX;
-            let reply = Reply { batch, observed, waited, honest, reopened_at: self.reopened_at };
+            let (waited, timely) = (waited.for_reader, waited.is_timely());
+            let reply = Reply { batch, observed, waited, timely, reopened_at: self.reopened_at };
             if self.stop.load(Ordering::Relaxed) || !self.tell(FromStream::Reply(reply)).await {
                 return Ending::Stopped;
             }
@@ -269,10 +270,21 @@ impl<I: From<FromStream> + Send + 'static> Subscription<I> {
 }
 
 /// Whether the server may have had more events than the reply holds.
-fn is_full(batch: &RawBatch) -> bool {
+fn fullness(batch: &RawBatch) -> Fullness {
     let documents =
         batch.doc_slices().map_or(0, |documents| documents.into_iter().take(BATCH_SIZE as usize).count());
-    documents == BATCH_SIZE as usize || batch.as_raw_document().as_bytes().len() >= REPLY_BYTES_FULL
+    let is_full =
+        documents == BATCH_SIZE as usize || batch.as_raw_document().as_bytes().len() >= REPLY_BYTES_FULL;
+    // The answer that opens a cursor has its events, if any, in another field than the answers that follow.
+    let opens = batch
+        .as_raw_document()
+        .get_document("cursor")
+        .is_ok_and(|cursor| matches!(cursor.get("firstBatch"), Ok(Some(_))));
+    match documents {
+        _ if is_full => Fullness::Full,
+        0 if opens => Fullness::Unknown,
+        _ => Fullness::NotFull,
+    }
 }
 
 fn lost_history(error: &Error) -> bool {

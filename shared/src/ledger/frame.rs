@@ -71,16 +71,20 @@ impl Decoder {
 
 #[cfg(test)]
 mod tests {
+    use proptest::collection::vec;
     use proptest::prelude::*;
 
     use super::*;
     use crate::account::{Operation, Phase};
+    use crate::content::ColumnDigest;
     use crate::ledger::{Closed, Opened, Record, ToObserver, Written};
     use crate::time::{Nanos, UnixNanos};
 
     fn record() -> impl Strategy<Value = Record> {
-        let opened = (any::<u64>(), any::<i64>(), ".{0,40}", any::<Option<u64>>()).prop_map(
-            |(sequence, time, key, digest)| {
+        let opened = (any::<u64>(), any::<i64>(), ".{0,40}", vec(any::<(u16, u32)>(), 0..4)).prop_map(
+            |(sequence, time, key, digests)| {
+                let digests = digests.into_iter().map(|(column, digest)| ColumnDigest { column, digest });
+                let content: Vec<ColumnDigest> = digests.collect();
                 Record::Opened(Opened {
                     sequence,
                     phase: Phase::Run,
@@ -90,8 +94,8 @@ mod tests {
                     key,
                     group: Some(1),
                     stage: None,
-                    digest,
-                    check: digest.map(|digest| (7, digest)),
+                    check: content.iter().copied().rev().collect(),
+                    content,
                     intended: UnixNanos(time),
                     connection_wait: Nanos(time),
                     sent: UnixNanos(time),

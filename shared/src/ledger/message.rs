@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::account::{Operation, Phase};
 use crate::capacity::Probe;
 use crate::clock::{ClockIdentity, WallSteps};
+use crate::content::ColumnDigest;
 use crate::exit_code::Failure;
 use crate::histogram::Quantile;
 use crate::stamp::RunId;
@@ -108,10 +109,10 @@ pub struct Opened {
     pub group: Option<u16>,
     /// Index into the test's stages: that in which the iteration started.
     pub stage: Option<u16>,
-    /// Over the verified columns; absent for a delete and where nothing is verified.
-    pub digest: Option<u64>,
-    /// Index into the test's checks, and the digest of the values that check expects.
-    pub check: Option<(u16, u64)>,
+    /// What its verified columns say; empty for a delete and where nothing is verified.
+    pub content: Vec<ColumnDigest>,
+    /// What its `check` step expects of some columns; empty without one.
+    pub check: Vec<ColumnDigest>,
     /// Its tick, or when its step became runnable.
     pub intended: UnixNanos,
     /// How long it waited for a connection.

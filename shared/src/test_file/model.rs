@@ -200,7 +200,7 @@ impl Entity {
         self.key_columns().map(within).collect()
     }
 
-    /// The columns whose content is checked, in the order in which they enter the digest.
+    /// The columns whose content is checked, with their indexes.
     pub fn verified(&self) -> impl Iterator<Item = (usize, &Column)> {
         self.columns.iter().enumerate().filter(|(_, column)| column.verified)
     }

@@ -10,8 +10,9 @@ use streamgauge_observer::measure::{
     watch,
 };
 use streamgauge_observer::stream::{Change, Content, Event};
-use streamgauge_shared::account::Outcome;
+use streamgauge_shared::account::{Operation, Outcome};
 use streamgauge_shared::clock::{ClockDomain, PeerClock};
+use streamgauge_shared::content::ColumnDigest;
 use streamgauge_shared::ledger::frame::Decoder;
 use streamgauge_shared::ledger::{Process, Record, ScenarioLoad, ToObserver};
 use streamgauge_shared::stamp::{RunId, Stamp};
@@ -24,7 +25,16 @@ use crate::writer::{Writer, identity};
 
 pub(crate) const RUN: RunId = RunId::from_bits(0x00c0_ffee);
 /// What the ledger says of every row's content.
-pub(crate) const DIGEST: u64 = 7;
+const DIGEST: u32 = 7;
+
+/// What the ledger says of an operation's content.
+pub(crate) fn written(op: &Op) -> Vec<ColumnDigest> {
+    if op.operation == Operation::Delete { Vec::new() } else { vec![column(DIGEST)] }
+}
+
+const fn column(digest: u32) -> ColumnDigest {
+    ColumnDigest { column: 0, digest }
+}
 
 /// Hears what the matcher tells, and passes it on to the recorder.
 pub(crate) struct Ears {
@@ -149,12 +159,12 @@ impl Observer {
     /// An event of one of our operations.
     pub(crate) fn event(&mut self, op: &Op, stamped: UnixNanos, observed: UnixNanos, measured: bool) {
         let writer = u16::try_from(op.writer).expect("a few writers");
-        let change = if op.operation == streamgauge_shared::account::Operation::Delete {
-            Change::Deleted { entity: 0, key: key(op) }
+        let change = if op.operation == Operation::Delete {
+            Change::Deleted { entity: 0, key: key(op).into() }
         } else {
             let stamp = Stamp { run: RUN, writer, sequence: op.sequence, sent: stamped };
-            let content = Content::Digest(if op.corrupt { DIGEST + 1 } else { DIGEST });
-            Change::Stamped { entity: 0, stamp, content, checks: Vec::new() }
+            let content = Content::saying(&[column(if op.corrupt { DIGEST + 1 } else { DIGEST })]);
+            Change::Stamped { entity: 0, stamp, content }
         };
         self.change(change, observed, measured);
     }

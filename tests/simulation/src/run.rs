@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashMap};
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 use streamgauge_observer::stream::{Change, Content};
-use streamgauge_shared::account::{EventKind, Operation, Outcome, Phase};
+use streamgauge_shared::account::{EventKind, Operation, Outcome, Phase, Undecodable};
 use streamgauge_shared::clock::Exchange;
 use streamgauge_shared::ledger::{Awaited, Closed, End, Opened, Record, Status, Written};
 use streamgauge_shared::report::{Figure, Stats};
@@ -17,7 +17,7 @@ use tokio::sync::oneshot;
 
 use crate::agenda::{Agenda, Happening, MS, Seen};
 use crate::faults::Faults;
-use crate::observer::{DIGEST, Observer, key};
+use crate::observer::{Observer, key, written};
 use crate::pipeline::Pipeline;
 use crate::truth::{Arrival, Op, Truth, quantile};
 use crate::writer::{Row, Writer};
@@ -289,8 +289,8 @@ impl World {
             key: key(op),
             group: None,
             stage: None,
-            digest: (op.operation != Operation::Delete).then_some(DIGEST),
-            check: None,
+            content: written(op),
+            check: Vec::new(),
             intended: op.stamped,
             connection_wait: Nanos::ZERO,
             sent: op.stamped,
@@ -423,17 +423,14 @@ impl World {
                 let theirs = Stamp { run: RunId::from_bits(1), writer: 0, sequence: 0, sent: UnixNanos(0) };
                 let change = match kind {
                     0 => Change::Unstamped,
-                    1 => Change::Deleted { entity: 0, key: format!("theirs-{}", self.truth.step) },
-                    _ => {
-                        let content = Content::Unchecked;
-                        Change::Stamped { entity: 0, stamp: theirs, content, checks: Vec::new() }
-                    }
+                    1 => Change::Deleted { entity: 0, key: format!("theirs-{}", self.truth.step).into() },
+                    _ => Change::Stamped { entity: 0, stamp: theirs, content: Content::default() },
                 };
                 self.observer.change(change, observed, measured);
             }
             Seen::Undecodable => {
                 self.truth.undecodable += 1;
-                self.observer.change(Change::Undecodable, observed, measured);
+                self.observer.change(Change::Undecodable(Undecodable::NoContent), observed, measured);
             }
         }
         self.observer.matcher.assert_sums(false);

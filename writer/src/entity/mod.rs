@@ -17,7 +17,7 @@ use streamgauge_shared::time::{NANOS_PER_MILLI, UnixNanos};
 use uuid::Uuid;
 
 pub use seeded::{Domain, of_steps};
-pub use value::{Value, canonical_key, digest, expected};
+pub use value::{Value, canonical_key, content, expected};
 
 /// Where all of a writer's content comes from.
 #[derive(Clone, Copy, Debug)]

@@ -1,6 +1,7 @@
 use std::collections::HashSet;
 
 use proptest::prelude::*;
+use streamgauge_shared::content::ColumnDigest;
 use streamgauge_shared::test_file::{Action, Deletes, Landing, Literal, Model};
 
 use super::*;
@@ -81,7 +82,7 @@ fn the_same_seed_and_sequence_give_the_same_row() {
 }
 
 #[test]
-fn set_overrides_the_model_and_the_digest_is_over_what_is_written() {
+fn set_overrides_the_model_and_the_content_is_what_is_written() {
     let test = shop();
     let entity = &test.model.entities[0];
     let Action::Create { set, .. } = &test.scenarios[0].flow[0].action else {
@@ -91,8 +92,7 @@ fn set_overrides_the_model_and_the_digest_is_over_what_is_written() {
     let key = canonical_key(entity, &values);
     let email = format!("e2e-{key}@latency.test");
     assert_eq!(values[1..], [Value::Text(email.clone()), Value::Text("active".into())]);
-    let expected = streamgauge_shared::digest::of([Some(email.as_str()), Some("active")]);
-    assert_eq!(digest(entity, &values), Some(expected));
+    assert_eq!(content(entity, &values), [ColumnDigest::of(1, &email), ColumnDigest::of(2, "active")]);
     assert_eq!(key, key.to_lowercase());
     assert_eq!(key.len(), 36);
 }
@@ -127,7 +127,7 @@ fn an_update_changes_what_it_sets_and_keeps_the_rest() {
     expected[9] = Value::Text(format!("e2e_latency-{key}@shop.test"));
     assert_eq!(after, expected);
     assert!(key.starts_with("eu:") || key.starts_with("us:"), "{key}");
-    assert_ne!(digest(entity, &before), digest(entity, &after));
+    assert_ne!(content(entity, &before), content(entity, &after));
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! The values of columns: what is sent to PostgreSQL and the canonical form it is checked by.
 
 use streamgauge_shared::canonical;
-use streamgauge_shared::digest::Digest;
+use streamgauge_shared::content::ColumnDigest;
 use streamgauge_shared::test_file::{Check, ColumnType, Entity, Literal};
 use streamgauge_shared::time::UnixNanos;
 use uuid::Uuid;
@@ -97,28 +97,23 @@ pub fn canonical_key(entity: &Entity, values: &[Value]) -> String {
     canonical::key(&parts)
 }
 
-/// Over the verified columns; absent where nothing is verified.
+/// What the verified columns of a row with these values say.
 #[must_use]
-pub fn digest(entity: &Entity, values: &[Value]) -> Option<u64> {
-    let mut digest = None;
-    for (index, _) in entity.verified() {
-        digest.get_or_insert_with(Digest::default).push(Some(&values[index].canonical()));
-    }
-    digest.map(|digest| digest.finish())
+pub fn content(entity: &Entity, values: &[Value]) -> Vec<ColumnDigest> {
+    entity.verified().map(|(index, _)| ColumnDigest::of(index, &values[index].canonical())).collect()
 }
 
-/// Over what a check expects of a row that was written with these values, in the check's order of columns.
+/// What a check expects of a row that was written with these values.
 #[must_use]
-pub fn expected(check: &Check, entity: &Entity, values: &[Value]) -> u64 {
-    let mut digest = Digest::default();
-    for (index, literal) in &check.columns {
+pub fn expected(check: &Check, entity: &Entity, values: &[Value]) -> Vec<ColumnDigest> {
+    let digest = |(index, literal): &(usize, Option<Literal>)| {
         let text = literal.as_ref().map_or_else(
             || values[*index].canonical(),
             |literal| Value::of(literal, entity.columns[*index].kind).canonical(),
         );
-        digest.push(Some(&text));
-    }
-    digest.finish()
+        ColumnDigest::of(*index, &text)
+    };
+    check.columns.iter().map(digest).collect()
 }
 
 /// `units` of the last of `scale` digits after the point: 1250 of two is `12.50`.
@@ -135,8 +130,6 @@ fn decimal(units: i128, scale: u8) -> String {
 
 #[cfg(test)]
 mod tests {
-    use streamgauge_shared::digest;
-
     use super::*;
     use crate::entity::tests::bookings;
 
@@ -167,8 +160,7 @@ mod tests {
         values[price] = Value::Numeric("12.50".into());
         let check =
             Check { entity: 1, columns: vec![(price, None), (region, Some(Literal::Text("us".into())))] };
-        assert_eq!(expected(&check, entity, &values), digest::of([Some("12.5"), Some("us")]));
-        let other_order = Check { entity: 1, columns: check.columns.iter().rev().cloned().collect() };
-        assert_ne!(expected(&other_order, entity, &values), expected(&check, entity, &values));
+        let says = [ColumnDigest::of(price, "12.5"), ColumnDigest::of(region, "us")];
+        assert_eq!(expected(&check, entity, &values), says);
     }
 }

@@ -213,7 +213,7 @@ impl<'a> Write<'a> {
         let has_content = payload.operation != Operation::Delete;
         let check = self.check.filter(|_| has_content).map(|index| {
             let check = &context.test.checks[usize::from(index)];
-            (index, entity::expected(check, entity, &payload.values))
+            entity::expected(check, entity, &payload.values)
         });
         Opened {
             sequence,
@@ -224,8 +224,8 @@ impl<'a> Write<'a> {
             key: entity::canonical_key(entity, &payload.values),
             group: self.group,
             stage: iteration.load_stage,
-            digest: if has_content { entity::digest(entity, &payload.values) } else { None },
-            check,
+            content: if has_content { entity::content(entity, &payload.values) } else { Vec::new() },
+            check: check.unwrap_or_default(),
             intended,
             connection_wait: Nanos::ZERO,
             sent: UnixNanos::default(),

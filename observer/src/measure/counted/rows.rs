@@ -13,7 +13,7 @@ use streamgauge_shared::timeline::{Latency, Timeline};
 
 use super::rows_kept::KeptRows;
 use super::stages;
-use crate::matcher::{Entry, Series};
+use crate::matcher::{Comparison, Entry, Series};
 
 /// Delivered rows kept at most, the slowest: about 2 MB.
 const DELIVERED_MAX: usize = 10_000;
@@ -136,7 +136,7 @@ impl Row {
             event: entry.event,
             no_row: entry.no_row,
             duplicates: 0,
-            data_matches: entry.data_matches,
+            data_matches: entry.compared.and_then(Comparison::matches),
             check_passed: entry.step(),
             measured: entry.measured,
             timeline: entry.timeline,
