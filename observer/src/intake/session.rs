@@ -292,7 +292,7 @@ pub fn shifted(mut message: ToObserver, clock: &PeerClock) -> ToObserver {
         ToObserver::Record { record: Record::End(end), .. } => shift_status(&mut end.status, clock),
         ToObserver::Await(awaited) => shift(&mut awaited.deadline),
         ToObserver::Status(status) => shift_status(status, clock),
-        ToObserver::Record { record: Record::Prepared, .. }
+        ToObserver::Record { record: Record::Prepared | Record::ProbeOver(_), .. }
         | ToObserver::Hello(_)
         | ToObserver::ClockReply { .. }
         | ToObserver::Stop => {}

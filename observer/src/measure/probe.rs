@@ -8,8 +8,8 @@
 //! - three standard errors of the line, with one independent sample a second: a pipeline that works in batches
 //!   makes the backlog a saw-tooth, which is not growth.
 //!
-//! A probe is judged once everything it sent has arrived, so that its latencies are complete and the next probe
-//! starts from an empty pipeline.
+//! A probe is judged once its users have finished, which the writer says, and everything they sent has arrived: so its
+//! latencies are complete, and the next probe starts with free users and from an empty pipeline.
 
 use streamgauge_shared::account::as_f64;
 use streamgauge_shared::capacity::{Capacity, Probe, Search};
@@ -51,6 +51,8 @@ struct Current {
     samples: Vec<(f64, f64)>,
     at_from: Option<(UnixNanos, Totals)>,
     at_until: Option<(UnixNanos, Totals)>,
+    /// When its users had finished.
+    over_at: Option<UnixNanos>,
 }
 
 impl Probing {
@@ -62,7 +64,15 @@ impl Probing {
 
     /// A probe begins. One that was begun before is begun anew only with another number.
     pub fn begin(&mut self, plan: ProbePlan) {
-        self.current = Some(Current { plan, samples: Vec::new(), at_from: None, at_until: None });
+        self.current =
+            Some(Current { plan, samples: Vec::new(), at_from: None, at_until: None, over_at: None });
+    }
+
+    /// The users of the probe with this number have finished: nothing that it wrote follows.
+    pub fn over(&mut self, number: u32, now: UnixNanos) {
+        if let Some(current) = self.current.as_mut().filter(|current| current.plan.number == number) {
+            current.over_at.get_or_insert(now);
+        }
     }
 
     /// How things stand now; several times a second.
@@ -87,19 +97,20 @@ impl Probing {
         current.samples.push(((now - plan.from).as_secs_f64(), as_f64(totals.pending)));
     }
 
-    /// Whether the current probe can be judged: its load is over, and nothing is on its way any more or nothing
-    /// more is waited for.
+    /// Whether the current probe can be judged: its load is over, its users have finished, and nothing is on its way
+    /// any more or nothing more is waited for.
     #[must_use]
     pub fn is_due(&self, now: UnixNanos, totals: Totals, drain: Nanos) -> bool {
         self.current.as_ref().is_some_and(|current| {
-            current.at_until.is_some() && (totals.pending == 0 || now >= current.plan.until + drain)
+            let Some(over_at) = current.over_at.filter(|_| current.at_until.is_some()) else { return false };
+            totals.pending == 0 || now >= current.plan.until.max(over_at) + drain
         })
     }
 
     /// Judges the current probe. `crossed` names the thresholds that do not hold over its judged part, each with
     /// its value. Returns what the writer is to hear.
     pub fn judge(&mut self, crossed: &[String], totals: Totals, drain: Nanos) -> Option<(u32, Probe)> {
-        let Current { plan, samples, at_from, at_until } = self.current.take()?;
+        let Current { plan, samples, at_from, at_until, .. } = self.current.take()?;
         // Counted between two samples, so over the time between them.
         let ((began, from), (ended, until)) = (at_from?, at_until?);
         let seconds = (ended - began).as_secs_f64().max(f64::MIN_POSITIVE);
@@ -220,6 +231,10 @@ mod tests {
             probing.sample(now, now_totals);
         }
         let drained = Totals::default();
+        assert!(!probing.is_due(until, drained, DRAIN), "its users still work");
+        probing.over(1, until);
+        assert!(!probing.is_due(until, drained, DRAIN), "that was another probe");
+        probing.over(0, until);
         assert!(probing.is_due(until, drained, DRAIN));
         let (number, probe) = probing.judge(crossed, drained, DRAIN).expect("a probe");
         assert_eq!((number, probing.capacity().probes.len()), (0, 1));
@@ -263,8 +278,10 @@ mod tests {
         let totals = Totals { sent: 50, arrived: 20, pending: 30, dropped: 2 };
         probing.sample(UnixNanos(1), Totals::default());
         probing.sample(until + Nanos(1), totals);
-        assert!(!probing.is_due(until + Nanos(2), totals, DRAIN));
-        assert!(probing.is_due(until + DRAIN, totals, DRAIN));
+        assert!(!probing.is_due(until + DRAIN, totals, DRAIN), "its users still work");
+        probing.over(3, until + Nanos(5));
+        assert!(!probing.is_due(until + DRAIN, totals, DRAIN));
+        assert!(probing.is_due(until + DRAIN + Nanos(5), totals, DRAIN));
         let (_, probe) = probing.judge(&[], totals, DRAIN).expect("a probe");
         let reason = probe.reason.expect("it fails");
         assert!(reason.contains("30 rows had not arrived 1m00s after its end"), "{reason}");

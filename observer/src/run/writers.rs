@@ -87,6 +87,11 @@ impl Core {
                     self.recorder.begin_probe();
                 }
             }
+            Record::ProbeOver(number) => {
+                if let Some(probing) = &mut self.probing {
+                    probing.over(number, now);
+                }
+            }
             Record::End(end) => self.ended(writer, *end, now),
         }
     }

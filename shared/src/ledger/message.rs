@@ -82,8 +82,11 @@ pub enum Record {
     NotSent(NotSent),
     /// An iteration of the measured phase ended.
     Iteration(Iteration),
-    /// A capacity search begins its next probe.
+    /// A capacity search begins its next probe: its users have finished what the one before gave them.
     Probe(ProbePlan),
+    /// Every user to whom the probe with this number gave work has finished or was cut: nothing that it wrote comes
+    /// after this record, and the probe may be judged.
+    ProbeOver(u32),
     /// The setup is done: the load may begin.
     Prepared,
     /// The load is over; nothing more will be opened. The last record of a run.
@@ -255,16 +258,18 @@ pub struct ScenarioLoad {
     pub failed: u64,
     /// Iterations cut by the end of the graceful stop.
     pub interrupted: u64,
-    /// Ticks without a free user.
+    /// Ticks without a free user, and of a fixed count the iterations that did not start in time.
     pub dropped: u64,
-    /// Those of them at which no user waited for a session, a statement or an arrival: the writer itself was too slow.
+    /// Ticks without a free user at which no user waited for a session, a statement, an arrival or the end of a
+    /// `pause` step: the writer itself was too slow. Users that all pause are too few by the test's own doing.
     pub dropped_by_writer: u64,
     /// When the measured load began: the end of the warm-up. Absent before.
     pub load_began: Option<UnixNanos>,
-    /// When it was over: the last tick or the end of the last planned user's time. Absent before.
+    /// When it was over: the end of the schedule's load, after which no tick is due and no user is planned; with a fixed
+    /// count of iterations the end of the last one, where that is earlier; or the order that ended it. Absent before.
     pub load_ended: Option<UnixNanos>,
     /// Iterations that the schedule has asked for so far: ticks due, dropped ones included, or of a fixed count of
-    /// iterations the count. 0 where users are what is planned.
+    /// iterations the count, less what an order to end called off. 0 where users are what is planned.
     pub iterations_due: u64,
     /// Those of them whose first operation committed; one without operations counts when it completes.
     pub iterations_written: u64,

@@ -83,10 +83,11 @@ impl Load {
         let (done, paced) = oneshot::channel();
         let stop = Arc::new(AtomicBool::new(false));
         let mut searches = JoinSet::new();
-        let segments = Search::of(&context, at, probed).map(|(search, segments)| {
-            searches.spawn(search.carry());
-            segments
-        });
+        let segments =
+            Search::of(&context, at, probed, |index| crews[index].reach()).map(|(search, segments)| {
+                searches.spawn(search.carry());
+                segments
+            });
         let pacer = pacer::spawn(
             context.clock,
             Schedule::new(&context.test, context.shard, context.seeds.seed, at, segments),

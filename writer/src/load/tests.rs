@@ -18,6 +18,7 @@ use crate::postgres::{Pool, Session};
 use crate::schedule::Shard;
 use crate::user::ScenarioCount;
 
+mod probes;
 mod without_session;
 
 /// Twenty ticks in a second, after ten of a warm-up, for at most three users.

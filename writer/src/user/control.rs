@@ -98,6 +98,11 @@ impl Control {
         });
     }
 
+    /// Tells all users, who may be told otherwise later.
+    pub fn tell_all(&self, state: LoadState) {
+        (1..).zip(&self.states).for_each(|(number, _)| self.tell(number, state));
+    }
+
     /// Ends the load for all: no iteration starts, or none goes on either. Never takes back what was said.
     pub fn end(&self, state: LoadState) {
         let first = !self.over.swap(true, Ordering::SeqCst);

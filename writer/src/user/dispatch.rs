@@ -11,7 +11,7 @@ use streamgauge_shared::account::Phase;
 use streamgauge_shared::time::UnixNanos;
 use tokio::sync::mpsc;
 
-use super::{Context, Control, FreeUser, LoadState};
+use super::{Context, Control, FreeUser, FreeUsers, LoadState};
 use crate::pacer::Target;
 use crate::schedule::{Event, Occurrence, Tick};
 
@@ -95,6 +95,12 @@ impl Crew {
     #[must_use]
     pub fn new(control: Arc<Control>, free: crossbeam_channel::Receiver<FreeUser>) -> Self {
         Self { control, free, planned: 0 }
+    }
+
+    /// How its users are told and found free.
+    #[must_use]
+    pub fn reach(&self) -> (Arc<Control>, FreeUsers) {
+        (Arc::clone(&self.control), FreeUsers::new(self.free.clone()))
     }
 
     fn plan(&mut self, users: u32, at: UnixNanos) {

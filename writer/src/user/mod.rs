@@ -47,6 +47,25 @@ const SESSION_PAUSE_MAX: Duration = Duration::from_secs(1);
 #[derive(Clone, Debug)]
 pub struct FreeUser(mpsc::Sender<Tick>);
 
+/// The free users of an open loop, for whoever wants to know whether all are.
+#[derive(Clone, Debug)]
+pub struct FreeUsers(crossbeam_channel::Receiver<FreeUser>);
+
+impl FreeUsers {
+    /// Those that wait in this queue for a tick.
+    #[must_use]
+    pub fn new(free: crossbeam_channel::Receiver<FreeUser>) -> Self {
+        Self(free)
+    }
+
+    /// Whether all users of the scenario are free and none is being made.
+    #[must_use]
+    pub fn are_all(&self, count: &ScenarioCount) -> bool {
+        !count.growing.load(Ordering::Relaxed)
+            && self.0.len() as u64 == u64::from(count.users.load(Ordering::Relaxed))
+    }
+}
+
 /// One virtual user.
 pub struct User {
     context: Arc<Context>,
