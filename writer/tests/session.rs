@@ -13,15 +13,17 @@ use hyper::service::service_fn;
 use hyper::upgrade::Upgraded;
 use hyper::{Request, Response, StatusCode};
 use hyper_util::rt::TokioIo;
+use streamgauge_shared::account::{Operation, Phase};
 use streamgauge_shared::clock::Clock;
 use streamgauge_shared::exit_code::{ExitCode, Failure};
 use streamgauge_shared::ledger::frame::{self, Decoder};
 use streamgauge_shared::ledger::{
-    self, Awaited, Closed, End, Hello, Progress, Record, Status, ToObserver, ToWriter, Verdict, Written,
+    self, Awaited, Closed, End, Hello, NotSent, NotSentCause, Progress, Record, Status, ToObserver, ToWriter,
+    Verdict, Written,
 };
 use streamgauge_shared::stamp::RunId;
 use streamgauge_shared::test_file::Source;
-use streamgauge_shared::time::UnixNanos;
+use streamgauge_shared::time::{Nanos, UnixNanos};
 use streamgauge_shared::token::Token;
 use streamgauge_writer::ledger_client::{Endpoint, Limits, Queue, Session, SessionHandle, queue, read_token};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -156,6 +158,22 @@ fn client(endpoint: Endpoint, token: Option<Token>, limits: Limits, length: usiz
 
 fn record(sequence: u64) -> Record {
     Record::Closed(Closed { sequence, written: Written::Committed(UnixNanos(7)) })
+}
+
+/// A record of more than ten thousand bytes.
+fn bulky(sequence: u64) -> Record {
+    Record::NotSent(NotSent {
+        sequence,
+        phase: Phase::Run,
+        scenario: 0,
+        entity: 0,
+        operation: Operation::Create,
+        key: "k".repeat(10_000),
+        group: None,
+        stage: None,
+        intended: UnixNanos(7),
+        cause: NotSentCause::NotConnected,
+    })
 }
 
 fn end(operations: u64) -> End {
@@ -298,6 +316,76 @@ async fn a_silent_observer_is_connected_anew() {
     peer.ready(0).await;
     peer.say(verdict()).await;
     assert!(client.life.await.expect("no panic").is_ok());
+}
+
+#[tokio::test]
+async fn an_observer_that_falls_silent_after_the_end_is_noticed_as_well() {
+    let (endpoint, mut peers) = observer(None).await;
+    let limits = Limits { silence: Duration::from_millis(200), ..Limits::default() };
+    let mut client = client(endpoint, None, limits, 100);
+    let mut silent = peers.recv().await.expect("a connection");
+    silent.ready(0).await;
+    (&mut client.handle.ready).await.expect("ready");
+    assert!(client.queue.end(end(0)).await);
+    assert!(matches!(silent.hear_record().await, (0, Record::End(_))));
+    let mut peer = timeout(HANG, peers.recv()).await.expect("in time").expect("another connection");
+    // It is asked for its clock for as long as it takes, and waits: longer than the silence that it bears.
+    peer.ready(0).await;
+    assert!(matches!(peer.hear_record().await, (0, Record::End(_))), "what was not acknowledged comes again");
+    for asked in 0..10 {
+        peer.say(ToWriter::ClockProbe { asked: UnixNanos(asked) }).await;
+        assert!(matches!(peer.hear().await, Some(ToObserver::ClockReply { .. })));
+        tokio::time::sleep(Duration::from_millis(60)).await;
+    }
+    peer.say(verdict()).await;
+    assert!(client.life.await.expect("no panic").is_ok());
+}
+
+#[tokio::test]
+async fn an_observer_that_takes_nothing_is_connected_anew_and_loses_nothing() {
+    let (endpoint, mut peers) = observer(None).await;
+    let limits = Limits { silence: Duration::from_millis(400), ..Limits::default() };
+    let mut client = client(endpoint, None, limits, 10_000);
+    let mut stalled = peers.recv().await.expect("a connection");
+    stalled.ready(0).await;
+    (&mut client.handle.ready).await.expect("ready");
+    // More than the two buffers of the connection hold; it still speaks, and reads nothing.
+    (0..5_000).for_each(|sequence| client.queue.record(bulky(sequence)));
+    let speaking = async {
+        loop {
+            stalled.say(ToWriter::Ack { next_record: 0 }).await;
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    };
+    let mut peer = tokio::select! {
+        () = speaking => unreachable!("it speaks for ever"),
+        peer = timeout(HANG, peers.recv()) => peer.expect("in time").expect("another connection"),
+    };
+    peer.ready(0).await;
+    for expected in 0..5_000 {
+        assert_eq!(peer.hear_record().await.0, expected);
+    }
+    assert_eq!(client.queue.lost(), 0);
+    peer.say(verdict()).await;
+    assert!(client.life.await.expect("no panic").is_ok());
+}
+
+#[tokio::test]
+async fn an_observer_that_is_stopped_ends_the_session_at_its_time_from_the_last_word() {
+    let (endpoint, mut peers) = observer(None).await;
+    let limits =
+        Limits { silence: Duration::from_millis(300), gone: Duration::from_millis(900), ..Limits::default() };
+    let mut client = client(endpoint, None, limits, 100);
+    let mut stopped = peers.recv().await.expect("a connection");
+    stopped.ready(0).await;
+    let (clock, since) = (Clock::start(), Clock::start().now());
+    (&mut client.handle.ready).await.expect("ready");
+    // Its connections are taken, and nobody ever answers on them.
+    let failure = timeout(HANG, client.life).await.expect("an end").expect("no panic").expect_err("gone");
+    assert_eq!(failure.exit_code, ExitCode::MeasurementInvalid);
+    let took = clock.now() - since;
+    assert!(took >= Nanos::from_millis(900), "{took}");
+    drop((stopped, peers));
 }
 
 #[tokio::test]

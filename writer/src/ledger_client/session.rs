@@ -1,8 +1,13 @@
 //! The task that owns the ledger's link for the length of a run.
 //!
-//! It empties the queue whether or not there is a connection, so that the load never notices a break. When
-//! the observer stays away beyond [`Limits::gone`], the session ends with a failure: what is written from
-//! then on could not be measured.
+//! It empties the queue whether or not there is a connection, so that the load never notices a break. The observer
+//! asks for the writer's clock once a second from its first word to its last: a connection on which nothing is heard,
+//! or no byte is taken, for [`Limits::silence`] is dead, whatever the network says, and is made anew. When the
+//! observer stays away beyond [`Limits::gone`], the session ends with a failure: what is written from then on could
+//! not be measured.
+//!
+//! A message is in one place at any moment: in the queue, or in the backlog from the moment it is taken out, which is
+//! one step with nothing to wait for in between. Reads and writes that are dropped half way have moved nothing.
 
 use std::pin::pin;
 use std::sync::Arc;
@@ -13,8 +18,8 @@ use streamgauge_shared::capacity::Probe;
 use streamgauge_shared::clock::Clock;
 use streamgauge_shared::exit_code::{ExitCode, Failure};
 use streamgauge_shared::ledger::frame::FrameError;
-use streamgauge_shared::ledger::{Hello, Progress, Record, ToWriter, Verdict};
-use streamgauge_shared::time::UnixNanos;
+use streamgauge_shared::ledger::{Hello, Progress, ToWriter, Verdict};
+use streamgauge_shared::time::{Nanos, UnixNanos};
 use streamgauge_shared::token::Token;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::sync::{mpsc, oneshot, watch};
@@ -40,9 +45,9 @@ const READY_MAX: Duration = Duration::from_secs(30);
 pub struct Limits {
     /// With an observer that cannot be reached at the start.
     pub first_contact: Duration,
-    /// With an observer that is gone in the middle of a run.
+    /// With an observer that is gone in the middle of a run, from the last byte that it sent.
     pub gone: Duration,
-    /// With one that is connected and says nothing: its snapshots come once a second.
+    /// With one that is connected and says nothing, or takes nothing: its clock probes come once a second.
     pub silence: Duration,
     /// Records kept for an observer that does not acknowledge.
     pub unacked: usize,
@@ -53,7 +58,7 @@ impl Default for Limits {
         Self {
             first_contact: Duration::from_secs(8),
             gone: Duration::from_secs(30),
-            silence: Duration::from_secs(15),
+            silence: Duration::from_secs(10),
             unacked: LEDGER_UNACKED_MAX,
         }
     }
@@ -94,8 +99,8 @@ pub struct SessionHandle {
 /// What a session knows of the run, and whom it tells.
 struct State {
     backlog: Backlog,
-    /// The load is over: from now on the observer may be silent until its verdict.
-    ended: bool,
+    /// When the observer was last heard, on the writer's clock.
+    heard_at: UnixNanos,
     unacked_max: usize,
     lost: Arc<AtomicU64>,
     abort: watch::Sender<Option<Failure>>,
@@ -120,7 +125,7 @@ impl Session {
         let (tell_probed, probed) = watch::channel(None);
         let state = State {
             backlog: Backlog::default(),
-            ended: false,
+            heard_at: self.clock.now(),
             unacked_max: self.limits.unacked,
             lost: Arc::clone(&self.lost),
             abort: tell_abort,
@@ -190,7 +195,8 @@ impl Session {
                 }
             }
         };
-        let mut attempts = pin!(timeout(limits.gone, attempts));
+        let silent = (clock.now() - state.heard_at).max(Nanos::ZERO).to_std();
+        let mut attempts = pin!(timeout(limits.gone.saturating_sub(silent), attempts));
         let (mut taken, mut open) = (Vec::with_capacity(TAKE_MAX), true);
         loop {
             tokio::select! {
@@ -210,36 +216,47 @@ impl Session {
         let (mut reader, mut writer) = tokio::io::split(stream);
         let mut bytes = vec![0; READ_BYTES];
         let (mut taken, mut open) = (Vec::with_capacity(TAKE_MAX), true);
-        let mut silence = pin!(sleep(self.limits.silence));
+        let limit = self.limits.silence;
+        let (mut silence, mut stall) = (pin!(sleep(limit)), pin!(sleep(limit)));
         let clock = self.clock;
-        let mut read_at = clock.now();
+        let mut had_pending = false;
+        state.heard_at = clock.now();
         loop {
             while let Some(message) = decoder.message().map_err(|error| garbled(&error))? {
-                if let Some(ended) = state.hear(message, read_at)? {
+                if let Some(ended) = state.hear(message)? {
                     return Ok(ended);
                 }
             }
             let pending = state.backlog.pending(|| clock.now()).map_err(|error| garbled(&error))?;
+            if !pending.is_empty() && !had_pending {
+                stall.set(sleep(limit));
+            }
+            had_pending = !pending.is_empty();
             // Each of these can be dropped half way without losing anything.
             tokio::select! {
                 count = self.queue.recv_many(&mut taken, TAKE_MAX), if open => open = count > 0,
                 wrote = writer.write(pending), if !pending.is_empty() => match wrote {
                     Ok(0) => return Ok(Ended::Broken("it takes no more bytes".to_owned())),
-                    Ok(count) => state.backlog.wrote(count),
+                    Ok(count) => {
+                        state.backlog.wrote(count);
+                        stall.set(sleep(limit));
+                    }
                     Err(error) => return Ok(Ended::Broken(error.to_string())),
                 },
                 read = reader.read(&mut bytes) => match read {
                     Ok(0) => return Ok(Ended::Broken("the observer closed it".to_owned())),
                     Ok(count) => {
-                        read_at = clock.now();
+                        state.heard_at = clock.now();
                         decoder.push(&bytes[..count]);
-                        silence.set(sleep(self.limits.silence));
+                        silence.set(sleep(limit));
                     }
                     Err(error) => return Ok(Ended::Broken(error.to_string())),
                 },
-                () = &mut silence, if !state.ended => {
-                    let seconds = self.limits.silence.as_secs();
-                    return Ok(Ended::Broken(format!("nothing was heard for {seconds} s")));
+                () = &mut silence => {
+                    return Ok(Ended::Broken(format!("nothing was heard for {} s", limit.as_secs())));
+                }
+                () = &mut stall, if had_pending => {
+                    return Ok(Ended::Broken(format!("it took no byte for {} s", limit.as_secs())));
                 }
             }
             taken.drain(..).for_each(|queued| state.take(queued));
@@ -251,25 +268,21 @@ impl State {
     fn take(&mut self, queued: Queued) {
         match queued {
             Queued::Record(record) => {
-                self.ended |= matches!(record, Record::End(_));
                 if !self.backlog.record(record, self.unacked_max) {
                     self.lost.fetch_add(1, Ordering::Relaxed);
                 }
             }
             Queued::Await { awaited, settled } => self.backlog.wait(awaited, settled),
             Queued::Status(status) => self.backlog.status(status),
-            Queued::Stop => {
-                self.ended = true;
-                self.backlog.stop();
-            }
+            Queued::Stop => self.backlog.stop(),
         }
     }
 
-    /// Deals with one message of the observer, read at a moment of the writer's clock.
-    fn hear(&mut self, message: ToWriter, read_at: UnixNanos) -> Result<Option<Ended>, Failure> {
+    /// Deals with one message of the observer, read when it was last heard.
+    fn hear(&mut self, message: ToWriter) -> Result<Option<Ended>, Failure> {
         match message {
             ToWriter::Ack { next_record } => self.backlog.acknowledge(next_record),
-            ToWriter::ClockProbe { asked } => self.backlog.clock_probe(asked, read_at),
+            ToWriter::ClockProbe { asked } => self.backlog.clock_probe(asked, self.heard_at),
             ToWriter::Settled { sequence, arrived } => self.backlog.settle(sequence, arrived),
             ToWriter::Snapshot(progress) => drop(self.progress.send_replace(Some(*progress))),
             ToWriter::Begin { at } => drop(self.begin.send_replace(Some(at))),

@@ -8,7 +8,6 @@ mod verdict;
 
 use streamgauge_shared::exit_code::Failure;
 use streamgauge_shared::test_file::Scale;
-use streamgauge_shared::time::Nanos;
 
 use crate::cli::{Clean, Command, Postgres, Prepare};
 use crate::doctor;
@@ -84,9 +83,4 @@ fn with_causes(error: &dyn std::error::Error) -> String {
         source = cause.source();
     }
     text
-}
-
-/// A span of whole milliseconds for a wait.
-fn wait_of(span: Nanos, more: std::time::Duration) -> std::time::Duration {
-    span.to_std().saturating_add(more)
 }

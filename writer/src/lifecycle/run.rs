@@ -18,7 +18,7 @@ use tokio::task::JoinHandle;
 use tokio::time::{sleep, timeout};
 
 use super::verdict::{self, Closing};
-use super::{connect, setup, shard, wait_of, with_causes};
+use super::{connect, setup, shard, with_causes};
 use crate::cli::Run;
 use crate::entity::{self, Domain};
 use crate::halt::{Halt, How};
@@ -34,8 +34,6 @@ use crate::user::{Context, ScenarioCount};
 
 /// How often the observer hears how the writer stands, and progress is redrawn.
 pub(super) const STATUS_EVERY: Duration = Duration::from_millis(100);
-/// Added to the drain: how long the observer may take to write its folder and send the verdict.
-const VERDICT_SLACK: Duration = Duration::from_secs(15);
 /// How long the verdict, and then the clean-up, may take once the user has interrupted twice.
 const HURRY: Duration = Duration::from_secs(2);
 /// Random seeds are below 2^53, so that they survive every reader of JSON.
@@ -158,7 +156,7 @@ impl Plan {
             clock,
             wall: Mutex::default(),
             pool,
-            rows: Rows::new(&test.pools),
+            rows: Rows::of(&test),
             ledger: queue,
             sequence: AtomicU64::new(0),
             write_errors: AtomicU64::new(0),
@@ -326,12 +324,9 @@ impl Running {
             status: self.context.status(),
         };
         let queue = self.context.ledger.clone();
-        let patience = wait_of(self.context.test.drain, VERDICT_SLACK);
-        let ending = async {
-            queue.end(end).await;
-            sleep(patience).await;
-        };
-        let mut ending = Box::pin(ending);
+        // The verdict is the run's: others of its writers may load for longer. However long it takes, it is waited
+        // for while the observer answers, which the ledger's session sees to; this writer's rows stay until then.
+        let (mut ending, mut is_told) = (Box::pin(async move { queue.end(end).await }), false);
         loop {
             if self.interrupts >= 2 {
                 self.context.ledger.stop().await;
@@ -345,10 +340,7 @@ impl Running {
                 result = &mut self.ledger => {
                     return Closing::of(verdict::of_session(result));
                 }
-                () = &mut ending => return Closing::Failed(Failure::run(format!(
-                    "the observer sent no verdict within {} s of the load's end: see its own log and run folder",
-                    patience.as_secs()
-                ))),
+                _ = &mut ending, if !is_told => is_told = true,
                 _ = self.signals.next() => {
                     self.interrupts += 1;
                     if self.interrupts == 1 {

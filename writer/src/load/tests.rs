@@ -77,7 +77,7 @@ fn with_places(test: Test, places: u32) -> (Arc<Context>, mpsc::Receiver<Queued>
         sequence: AtomicU64::new(0),
         write_errors: AtomicU64::new(0),
         first_error: OnceLock::new(),
-        rows: crate::rows::Rows::new(&test.pools),
+        rows: crate::rows::Rows::of(&test),
         counts: test.scenarios.iter().map(|_| ScenarioCount::default()).collect(),
         halt: crate::halt::Halt::default(),
         test,

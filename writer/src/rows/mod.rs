@@ -6,8 +6,10 @@
 //! while a row that refers to it is being inserted.
 //!
 //! A row is only known once its insert has committed. One that was not put into a pool cannot be picked once
-//! its iteration has ended; it stays known for as long as the row it refers to, because it has to be deleted
-//! before that. The same holds for rows in a pool of a user who has gone. All others are forgotten. What becomes of it when a later operation fails:
+//! its iteration has ended; it stays known for as long as a row that it refers to may be deleted by a step of the
+//! load or of the teardown, because it has to be deleted before that. The same holds for rows in a pool of a user
+//! who has gone. All others are forgotten, so that what is kept is bounded by the pools. What becomes of a row when
+//! a later operation fails:
 //!
 //! | operation | rejected | touched no row | unknown |
 //! | --- | --- | --- | --- |
@@ -24,10 +26,11 @@ mod store;
 #[cfg(test)]
 mod tests;
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use parking_lot::Mutex;
-use streamgauge_shared::test_file::{Pick, Pool, Scope};
+use streamgauge_shared::test_file::{Action, Pick, Pool, Scope, Step, Test};
 
 use crate::entity::Value;
 use store::{PoolId, Store};
@@ -111,10 +114,16 @@ pub struct Choice {
 }
 
 impl Rows {
-    /// Empty pools.
+    /// The empty pools of a test.
     #[must_use]
-    pub fn new(pools: &[Pool]) -> Self {
-        let mut store = Store::default();
+    pub fn of(test: &Test) -> Self {
+        Self::new(&test.pools, deleted(test))
+    }
+
+    /// Empty pools, of a test that deletes rows of these entities.
+    #[must_use]
+    pub fn new(pools: &[Pool], deleted: BTreeSet<usize>) -> Self {
+        let mut store = Store::new(deleted);
         let shared = |pool: &Pool| (pool.scope == Scope::Shared).then(|| store.new_pool());
         let pools = pools.iter().map(shared).collect();
         Self(Arc::new(Shared { store: Mutex::new(store), pools }))
@@ -127,6 +136,20 @@ impl Rows {
         let pools = self.0.pools.iter().map(|shared| shared.unwrap_or_else(|| store.new_pool())).collect();
         UserRows { rows: self.clone(), pools }
     }
+}
+
+/// The entities of which a step deletes rows while there are other iterations, or after them. The setup is one
+/// iteration that holds all its rows to its end: what it deletes tells nothing of later rows.
+fn deleted(test: &Test) -> BTreeSet<usize> {
+    let mut deleted = BTreeSet::new();
+    let mut note = |step: &Step| {
+        if let Action::Delete { entity, .. } = &step.action {
+            deleted.insert(*entity);
+        }
+    };
+    let flows = test.scenarios.iter().map(|scenario| &scenario.flow).chain([&test.teardown]);
+    flows.flatten().for_each(|step| step.visit(&mut note));
+    deleted
 }
 
 impl UserRows {

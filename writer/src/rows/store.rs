@@ -12,13 +12,15 @@ use super::{Holder, Row, RowId, Values};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct PoolId(usize);
 
-/// All live rows that an iteration holds, that a pool has, or that refer to one of those.
+/// All live rows that an iteration holds, that a pool has, or that have to go before one of those is deleted.
 #[derive(Debug, Default)]
 pub(super) struct Store {
     rows: HashMap<RowId, Live>,
     /// Pools whose user has gone leave their place to the next.
     pools: Vec<Pooled>,
     vacant: Vec<PoolId>,
+    /// Entities of which some step of the load or of the teardown deletes rows.
+    deleted: BTreeSet<usize>,
     next_row: u64,
     next_holder: u64,
 }
@@ -59,6 +61,11 @@ struct Pooled {
 }
 
 impl Store {
+    /// No rows yet, of a test that deletes rows of these entities.
+    pub(super) fn new(deleted: BTreeSet<usize>) -> Self {
+        Self { deleted, ..Self::default() }
+    }
+
     pub(super) fn new_pool(&mut self) -> PoolId {
         self.vacant.pop().unwrap_or_else(|| {
             self.pools.push(Pooled::default());
@@ -185,8 +192,8 @@ impl Store {
         self.set_doomed(id, false);
     }
 
-    /// Lets a row go: back to its pool. One without a pool is kept for as long as it refers to a live row,
-    /// which cannot be deleted before it.
+    /// Lets a row go: back to its pool. One without a pool is kept for as long as it refers to a live row that a
+    /// step may delete, which is not possible before it is gone; else no later step can come upon it.
     pub(super) fn release(&mut self, id: RowId) {
         self.set_doomed(id, false);
         self.hold(id, None);
@@ -195,13 +202,21 @@ impl Store {
 
     /// Forgets a row that nobody holds and nobody will come upon again.
     fn forget_unreachable(&mut self, id: RowId) {
-        let is_unreachable = self
-            .rows
-            .get(&id)
-            .is_some_and(|live| live.pool.is_none() && live.held_by.is_none() && live.parents.is_empty());
+        let is_unreachable = self.rows.get(&id).is_some_and(|live| {
+            live.pool.is_none() && live.held_by.is_none() && !self.goes_with_parents(live)
+        });
         if is_unreachable {
             self.remove(id);
         }
+    }
+
+    /// Whether a step may delete what a row refers to, and the row before it.
+    fn goes_with_parents(&self, live: &Live) -> bool {
+        // References go from entity to earlier entity, so this is as deep as the model at most.
+        live.parents
+            .iter()
+            .map(|parent| self.live(*parent))
+            .any(|parent| self.deleted.contains(&parent.entity) || self.goes_with_parents(parent))
     }
 
     /// What an update left in a row.
@@ -319,7 +334,7 @@ impl Store {
             assert_eq!(busy, row.busy_children, "{context}: busy children of {id:?}");
             assert!(row.children.iter().all(|child| self.live(*child).parents.contains(id)), "{context}");
             assert!(row.parents.iter().all(|parent| self.live(*parent).children.contains(id)), "{context}");
-            let is_reachable = row.pool.is_some() || row.held_by.is_some() || !row.parents.is_empty();
+            let is_reachable = row.pool.is_some() || row.held_by.is_some() || self.goes_with_parents(row);
             assert!(is_reachable, "{context}: {id:?} belongs to nobody");
             if let Some(PoolId(index)) = row.pool {
                 let pool = &self.pools[index];

@@ -15,7 +15,13 @@ fn pool(entity: usize, scope: Scope) -> Pool {
 
 /// Customers, orders of customers, and lines of orders that each user has for itself.
 fn pools() -> Rows {
-    Rows::new(&[pool(CUSTOMER, Scope::Shared), pool(ORDER, Scope::Shared), pool(LINE, Scope::User)])
+    deleting(&[CUSTOMER, ORDER, LINE])
+}
+
+/// The same, of a test whose steps delete rows of these entities only.
+fn deleting(entities: &[usize]) -> Rows {
+    let pools = [pool(CUSTOMER, Scope::Shared), pool(ORDER, Scope::Shared), pool(LINE, Scope::User)];
+    Rows::new(&pools, entities.iter().copied().collect())
 }
 
 fn choice(pool: usize, pick: Pick, keep: u32) -> Choice {
@@ -48,6 +54,39 @@ fn a_row_is_free_once_its_iteration_has_ended_and_forgotten_without_a_pool() {
     drop(iteration);
     let again = first.hold().pick(choice(CUSTOMER, Pick::Oldest, 0)).expect("free again");
     assert_eq!(again.values[..], values(3));
+}
+
+#[test]
+fn after_many_iterations_no_row_is_kept_that_no_step_can_touch() {
+    // Each iteration puts an order of a pooled customer and two lines of it into no pool.
+    let held_after = |deleted: &[usize], iterations: i64| {
+        let rows = deleting(deleted);
+        let mut user = rows.user();
+        let mut setup = user.hold();
+        setup.made(CUSTOMER, values(0), &[], Some(CUSTOMER));
+        drop(setup);
+        for number in 0..iterations {
+            let mut iteration = user.hold();
+            let customer = iteration.pick(choice(CUSTOMER, Pick::Random, 0)).expect("a free row").id;
+            iteration.made(ORDER, values(number), &[customer], None);
+            let order = iteration.own(ORDER).expect("made").id;
+            iteration.made(LINE, values(number), &[order], None);
+            iteration.made(LINE, values(number), &[order, customer], None);
+        }
+        let store = rows.0.store.lock();
+        store.assert_sound("after many iterations");
+        store.len()
+    };
+    for iterations in [1, 10_000] {
+        assert_eq!(held_after(&[], iterations), 1, "the customer");
+        assert_eq!(
+            held_after(&[ORDER, LINE], iterations),
+            1,
+            "an order can be deleted by its own iteration only"
+        );
+    }
+    // A delete of the customer has to delete them first.
+    assert_eq!(held_after(&[CUSTOMER], 100), 1 + 100 * 3);
 }
 
 #[test]
