@@ -9,7 +9,7 @@ use crate::{File, is_test};
 /// The imports between the files and folders that one module holds.
 #[derive(Clone, Debug, Default)]
 pub struct Graph {
-    /// For each pair, who imports and what, the lines that do so as `path:line: crate::name`.
+    /// For each pair, who imports and who is imported, the lines that do so as `path:line: crate::name`.
     edges: BTreeMap<(String, String), Vec<String>>,
 }
 
@@ -101,21 +101,6 @@ impl Graph {
         knots
     }
 
-    /// The pairs of modules that import each other directly, or that only a longer circle joins.
-    #[must_use]
-    pub fn pairs(&self) -> BTreeSet<(String, String)> {
-        let mut pairs = BTreeSet::new();
-        for knot in self.knots() {
-            let inside =
-                |(from, to): &&(String, String)| knot.modules.contains(from) && knot.modules.contains(to);
-            let sorted = |(from, to): &(String, String)| {
-                if from < to { (from.clone(), to.clone()) } else { (to.clone(), from.clone()) }
-            };
-            pairs.extend(self.edges.keys().filter(inside).map(sorted));
-        }
-        pairs
-    }
-
     fn reached<'g>(&'g self, from: &'g String) -> BTreeSet<&'g String> {
         let mut reached = BTreeSet::new();
         let mut next = vec![from];
@@ -184,7 +169,6 @@ mod tests {
             ("e.rs", "use crate::a::A;"),
         ];
         assert_eq!(circles(&three, ""), [["a", "b", "c"]]);
-        assert_eq!(Graph::of(&files(&three), "").pairs().len(), 3);
     }
 
     #[test]
