@@ -1,9 +1,9 @@
 //! `doctor`: what in this MongoDB, or on this machine, would spoil a measurement, and what to do about it.
 //!
-//! `inspected` asks, `judge` is pure.
+//! `inspected` asks, `findings` are pure.
 
+mod findings;
 mod inspected;
-mod judge;
 
 use streamgauge_shared::clock::Clock;
 use streamgauge_shared::doctor::{Examination, Host};
@@ -19,7 +19,7 @@ use crate::stream::MongoAddress;
 pub async fn examine(options: &Doctor) -> Result<u8, Failure> {
     let address = MongoAddress::parse(&options.mongo, options.database.as_deref()).await?;
     let inspected = inspected::ask(&address, Clock::start()).await?;
-    let mut findings = judge::judge(&inspected);
+    let mut findings = findings::judge(&inspected);
     findings.extend(Host::read().judge());
     let subject = format!("MongoDB {} at {address}, database '{}'", inspected.version, address.database());
     let found = Examination { subject, findings };

@@ -9,7 +9,8 @@ use streamgauge_shared::ledger::{Process, ScenarioLoad};
 use streamgauge_shared::time::{Nanos, UnixNanos};
 
 use super::clock::ClockFacts;
-use super::starvation::Starved;
+use super::spans::Spans;
+use super::starvation::{PAUSE_MAX, Starved};
 use crate::canary::FloorFigures;
 
 /// What a snapshot needs besides the matcher's and the recorder's state.
@@ -66,6 +67,8 @@ pub struct WriterFacts {
     pub interruptions: u64,
     /// The longest that it was away.
     pub away_max: Nanos,
+    /// When it was away.
+    pub away: Spans,
     /// Failed attempts to write.
     pub pg_write_errors: u64,
     /// Records that its buffer could not hold.
@@ -76,6 +79,10 @@ pub struct WriterFacts {
     pub starved: Starved,
 }
 
+/// How long a reply may wait for the matcher before the observer counts as overloaded. `observed` is read
+/// before the wait, so latencies stay right; awaits are settled late.
+pub(super) const BACKLOG_DELAY_MAX: Nanos = Nanos::from_secs(1);
+
 /// Facts that only the observer's edges see. All counts are of the whole run.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Evidence {
@@ -83,10 +90,75 @@ pub struct Evidence {
     pub stream_resumed: u64,
     /// Times its history was lost: what happened in between was never seen.
     pub stream_gaps: u64,
+    /// From each first error to the stream's return.
+    away: Spans,
+    /// Since when it is away, if it is.
+    away_since: Option<UnixNanos>,
     /// Collections of the run that were dropped or renamed while it went on.
     pub collections_gone: u64,
+    /// When.
+    pub collections_gone_at: Spans,
     /// The longest a reply waited between its arrival and the matcher.
     pub backlog_delay_max: Nanos,
+    /// When replies waited for longer than they may.
+    pub backlog: Spans,
     /// The longest that events may have waited for the reader itself.
     pub read_wait_max: Nanos,
+    /// When events waited for it so long that it cannot have run.
+    pub not_read: Spans,
+}
+
+impl Evidence {
+    /// An attempt to read or to open the change stream failed.
+    pub fn stream_error(&mut self, now: UnixNanos) {
+        self.away_since.get_or_insert(now);
+    }
+
+    /// The change stream was opened anew and goes on where it broke.
+    pub fn stream_resumed(&mut self, now: UnixNanos) {
+        self.stream_resumed += 1;
+        self.stream_back(now);
+    }
+
+    /// The change stream was opened anew, and what came before is lost.
+    pub fn stream_gap(&mut self, now: UnixNanos) {
+        self.stream_gaps += 1;
+        self.stream_back(now);
+    }
+
+    fn stream_back(&mut self, now: UnixNanos) {
+        self.away.add(self.away_since.take().unwrap_or(now), now);
+    }
+
+    /// When the change stream was away.
+    #[must_use]
+    pub fn stream_away(&self, now: UnixNanos) -> Spans {
+        let mut away = self.away;
+        if let Some(since) = self.away_since {
+            away.add(since, now);
+        }
+        away
+    }
+
+    /// Collections of the run were dropped or renamed.
+    pub fn collections_gone(&mut self, count: u64, now: UnixNanos) {
+        if count > 0 {
+            self.collections_gone += count;
+            self.collections_gone_at.add_moment(now);
+        }
+    }
+
+    /// A reply that was read at `observed` reaches the matcher; `waited` is how long its events may have waited for
+    /// the reader, if it holds any of the run.
+    pub fn replied(&mut self, observed: UnixNanos, now: UnixNanos, waited: Option<Nanos>) {
+        self.backlog_delay_max = self.backlog_delay_max.max(now - observed);
+        if now - observed > BACKLOG_DELAY_MAX {
+            self.backlog.add(observed, now);
+        }
+        let waited = waited.unwrap_or_default();
+        self.read_wait_max = self.read_wait_max.max(waited);
+        if waited > PAUSE_MAX {
+            self.not_read.add(observed - waited, observed);
+        }
+    }
 }

@@ -1,10 +1,10 @@
 //! The figures: what the matcher tells, counted; and snapshots, of which everything shown is a rendering.
 //!
 //! Three things, in this order. **Counted**: `counted`, what the matcher tells the recorder as it happens. **Facts**:
-//! `facts`, what else is known of a run, with `clock` and `starvation`. **Judged**, from both: `figures` answers
+//! `facts`, what else is known of a run, with `clock`, `floor` and `starvation`, and in `spans` when something held. **Judged**, from both: `figures` answers
 //! thresholds, `watcher` follows those judged each second, `thresholds` says what became of each, `probe` judges the
-//! probes of a capacity search, `course` puts the course of time together for the `findings`, `validity` and `floor`
-//! doubt, `report` and `snapshot` put all of it together as of one moment. Pure: time is an argument.
+//! probes of a capacity search, `course` puts the course of time together for the `findings`, `validity` says
+//! whether a run is to be believed, `report` and `snapshot` put all of it together as of one moment. Pure: time is an argument.
 
 pub mod clock;
 mod counted;
@@ -18,6 +18,7 @@ mod floor;
 mod probe;
 mod report;
 mod snapshot;
+mod spans;
 mod starvation;
 #[cfg(test)]
 mod tests;
@@ -32,5 +33,6 @@ pub use counted::{Interval, Intervals, KeptRows, Measured, Recorder, Row, Rows, 
 pub use facts::{Evidence, Facts, WriterFacts};
 pub use probe::{Probing, Totals};
 pub use snapshot::{LatencySeries, ScenarioGauges, Snapshot, snapshot};
+pub use spans::Spans;
 pub use starvation::{Starvation, Starved};
 pub use watcher::{Watcher, watch};

@@ -94,7 +94,7 @@ pub fn snapshot(
     if facts.closed {
         assert_measured(&moment);
     }
-    let validity = validity::judge(&moment);
+    let validity = validity::judge(test, &moment);
     let (thresholds, abort) = thresholds(test, &moment, watcher);
     let exit_code = exit_code(facts, validity.state, &thresholds);
     let seconds = recorder.seconds().points();

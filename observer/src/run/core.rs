@@ -279,9 +279,12 @@ impl Core {
                 self.events(decoded, reply.observed, reply.waited, now);
             }
             FromStream::MongodClock(known) => self.mongod_clock = Some(known),
-            FromStream::Resumed => self.evidence.stream_resumed += 1,
-            FromStream::Gap => self.evidence.stream_gaps += 1,
-            FromStream::Error => self.observer_errors += 1,
+            FromStream::Resumed => self.evidence.stream_resumed(now),
+            FromStream::Gap => self.evidence.stream_gap(now),
+            FromStream::Error => {
+                self.observer_errors += 1;
+                self.evidence.stream_error(now);
+            }
             FromStream::Failed(failure) => {
                 self.observer_errors += 1;
                 self.stream_failed = true;
@@ -291,11 +294,9 @@ impl Core {
     }
 
     fn events(&mut self, decoded: Decoded, observed: UnixNanos, waited: Nanos, now: UnixNanos) {
-        self.evidence.backlog_delay_max = self.evidence.backlog_delay_max.max(now - observed);
-        if !decoded.events.is_empty() {
-            self.evidence.read_wait_max = self.evidence.read_wait_max.max(waited);
-        }
-        self.evidence.collections_gone += decoded.collections_gone;
+        let waited = (!decoded.events.is_empty()).then_some(waited);
+        self.evidence.replied(observed, now, waited);
+        self.evidence.collections_gone(decoded.collections_gone, now);
         decoded.canaries.iter().for_each(|sighting| self.floor.see(sighting));
         for event in decoded.events {
             self.matcher.event(event, &mut self.recorder);

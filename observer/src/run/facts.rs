@@ -28,7 +28,7 @@ impl Core {
                 test_clock: self.brief.test_clock.clone(),
             },
             loads,
-            writers: self.peers.facts(closed),
+            writers: self.peers.facts(reading.now, closed),
             observer: reading.usage,
             observer_starved: self.starvation.starved(),
             observer_errors: self.observer_errors,

@@ -4,7 +4,7 @@ use streamgauge_shared::clock::{ClockDomain, Standing};
 use streamgauge_shared::ledger::{ScenarioLoad, Status, ToWriter};
 use streamgauge_shared::time::{Nanos, UnixNanos};
 
-use crate::measure::{Starvation, WriterClock, WriterFacts};
+use crate::measure::{Spans, Starvation, WriterClock, WriterFacts};
 
 /// How long a writer may be away before its run is closed without it. Longer than the 30 s for which a
 /// writer tries to come back.
@@ -28,6 +28,8 @@ struct Peer {
     away_since: Option<UnixNanos>,
     interruptions: u64,
     away_max: Nanos,
+    /// When it was away, until it came back.
+    away: Spans,
     status: Status,
     clock: Standing,
     /// Operations opened, once it has said that its load is over.
@@ -54,6 +56,7 @@ impl Peers {
         if let Some(since) = peer.away_since.take() {
             peer.interruptions += 1;
             peer.away_max = peer.away_max.max(now - since);
+            peer.away.add(since, now);
         }
         !std::mem::replace(&mut peer.is_here, true)
     }
@@ -180,8 +183,8 @@ impl Peers {
     }
 
     /// How each stands.
-    pub(super) fn facts(&self, closed: bool) -> Vec<WriterFacts> {
-        self.peers.iter().map(|peer| peer.facts(closed)).collect()
+    pub(super) fn facts(&self, now: UnixNanos, closed: bool) -> Vec<WriterFacts> {
+        self.peers.iter().map(|peer| peer.facts(now, closed)).collect()
     }
 
     fn peer(&mut self, writer: u16) -> &mut Peer {
@@ -190,8 +193,11 @@ impl Peers {
 }
 
 impl Peer {
-    fn facts(&self, closed: bool) -> WriterFacts {
+    fn facts(&self, now: UnixNanos, closed: bool) -> WriterFacts {
+        let mut away = self.away;
+        self.away_since.iter().for_each(|since| away.add(*since, now));
         WriterFacts {
+            away,
             up: self.is_up,
             gone: closed && self.ended.is_none() && !self.is_up,
             interruptions: self.interruptions,

@@ -29,6 +29,21 @@ pub(super) struct Inspected {
     pub(super) inactive: Vec<InactiveSlot>,
     /// The server's clock minus ours, and how far that can be off.
     pub(super) clock_offset: (Nanos, Nanos),
+    /// What belongs to a scenario file; absent without one.
+    pub(super) test: Option<InspectedTest>,
+}
+
+/// What is known of the tables of a scenario file.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(super) struct InspectedTest {
+    /// What stands between the model and its tables.
+    pub(super) problem: Option<Failure>,
+    /// Of each table that exists.
+    pub(super) identities: Vec<Identity>,
+    /// Entities of the model.
+    pub(super) entities: usize,
+    /// Those of them that name marks.
+    pub(super) marked: usize,
 }
 
 /// How much of something is in use.
@@ -98,6 +113,7 @@ pub(super) async fn ask(connection: &Connection, clock: Clock) -> Result<Inspect
         connections: Limit { max: count(11), used: count(12) },
         active_slots: count(13),
         inactive: inactive.collect(),
+        test: None,
         clock_offset: offset(before, after, UnixNanos(answer.get::<_, i64>(0) * 1_000)),
     })
 }

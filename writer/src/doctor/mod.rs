@@ -1,15 +1,16 @@
 //! `doctor`: what in this PostgreSQL, or on this machine, would spoil a measurement, and what to do about it.
 //!
-//! `inspected` asks, `judge` is pure. With a scenario file, its tables are looked at too.
+//! `inspected` asks, `findings` are pure. With a scenario file, its tables are looked at too.
 
+mod findings;
 mod inspected;
-mod judge;
 
 use streamgauge_shared::clock::Clock;
 use streamgauge_shared::doctor::{Examination, Host};
 use streamgauge_shared::exit_code::Failure;
 use streamgauge_shared::test_file::Scale;
 
+use self::inspected::InspectedTest;
 use crate::cli::Doctor;
 use crate::postgres::{ConnectError, Session, Writes, schema};
 use crate::terminal;
@@ -27,16 +28,19 @@ pub async fn examine(options: &Doctor) -> Result<u8, Failure> {
     let session = Session { address, synchronous_commit: None, entities: [].into() };
     let connected = session.connect().await;
     let connection = connected.map_err(|error: ConnectError| error.failure(&session.address))?;
-    let inspected = inspected::ask(&connection, Clock::start()).await?;
-    let mut findings = judge::server(&inspected);
+    let mut inspected = inspected::ask(&connection, Clock::start()).await?;
     if let Some(source) = &source {
         let name = options.test.as_deref().map(|path| path.display().to_string()).unwrap_or_default();
         let server = schema::server(&connection).await?;
-        let checked = schema::check(&connection, &Writes::of(&source.test), &server, &name).await;
-        let identities = inspected::identities(&connection, &source.test.model.entities).await?;
-        findings.extend(judge::tables(checked.err().as_ref(), &identities));
-        findings.push(judge::marks(&source.test.model));
+        let entities = &source.test.model.entities;
+        inspected.test = Some(InspectedTest {
+            problem: schema::check(&connection, &Writes::of(&source.test), &server, &name).await.err(),
+            identities: inspected::identities(&connection, entities).await?,
+            entities: entities.len(),
+            marked: entities.iter().filter(|entity| !entity.landing.marks.is_empty()).count(),
+        });
     }
+    let mut findings = findings::judge(&inspected);
     connection.close().await;
     findings.extend(Host::read().judge());
     let subject = format!("PostgreSQL {} at {}", inspected.version, session.address);

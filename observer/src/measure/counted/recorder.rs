@@ -15,6 +15,7 @@ use super::seconds::Seconds;
 use super::stages::Stages;
 use super::windows::Windows;
 use crate::matcher::{Entry, Place, SeriesIndex, Sink};
+use crate::measure::spans::Spans;
 
 /// One latency of one part.
 #[derive(Clone, Debug, Default)]
@@ -46,6 +47,8 @@ pub struct Recorder {
     settled: Vec<(u16, u64, bool)>,
     first_sent: Option<UnixNanos>,
     last_arrival: Option<UnixNanos>,
+    /// When rows arrived at a time that cannot be believed.
+    unmeasured_when: Spans,
 }
 
 impl Recorder {
@@ -74,6 +77,7 @@ impl Recorder {
             settled: Vec::new(),
             first_sent: None,
             last_arrival: None,
+            unmeasured_when: Spans::default(),
         }
     }
 
@@ -160,6 +164,11 @@ impl Recorder {
         self.last_arrival
     }
 
+    /// When rows were read of which it is not known when they arrived.
+    pub(in crate::measure) fn unmeasured_when(&self) -> Spans {
+        self.unmeasured_when
+    }
+
     /// The single rows that were kept so far.
     #[must_use]
     pub fn rows(&self) -> &Rows {
@@ -193,6 +202,9 @@ impl Sink for Recorder {
         let slices =
             self.slices.iter_mut().filter(|slice| slice.latency == latency && place.matches(slice.tags));
         slices.for_each(|slice| slice.measured.count(value));
+        if value.is_none() && latency == Latency::CdcE2eLatency {
+            self.unmeasured_when.add_moment(at);
+        }
         if let Some(value) = value {
             self.windows.latency(place, latency, value, at);
             self.intervals.record(latency, place.series.operation, value);
