@@ -140,7 +140,7 @@ pub(super) mod tests {
         assert_eq!(starved.worst_second, Nanos::from_millis(500));
         assert_eq!(starved.watched, Nanos::from_secs(3));
         let at = |ms: i64| UnixNanos(ms * 1_000_000);
-        assert_eq!(starved.spans.iter().collect::<Vec<_>>(), [(at(500), at(3_000))]);
+        assert_eq!(starved.spans.iter().collect::<Vec<_>>(), [(at(500), at(2_000))]);
     }
 
     #[test]

@@ -4,7 +4,7 @@ use streamgauge_shared::doctor::{Finding, Severity};
 
 use crate::doctor::inspected::Inspected;
 
-pub(super) fn judge(canary: &Result<(), String>) -> Finding {
+pub(super) fn judge(inspected: &Inspected) -> Finding {
     match &inspected.canary {
         Ok(()) => Finding::fine("canary", "its document can be written: the measurement floor will be known"),
         Err(reason) => Finding::new(

@@ -4,7 +4,7 @@ use streamgauge_shared::doctor::{Finding, Severity};
 
 use crate::doctor::inspected::Inspected;
 
-pub(super) fn judge(stream: &Result<(), String>) -> Finding {
+pub(super) fn judge(inspected: &Inspected) -> Finding {
     match &inspected.stream {
         Ok(()) => Finding::fine("change_stream", "can be opened on the whole database"),
         Err(reason) => Finding::new(

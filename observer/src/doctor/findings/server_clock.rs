@@ -8,7 +8,7 @@ use crate::doctor::inspected::Inspected;
 /// A difference of the two clocks that a figure of some milliseconds would not show.
 const CLOCK_OFFSET_MAX: Nanos = Nanos::from_millis(5);
 
-pub(super) fn judge(offset: Option<(Nanos, Nanos)>) -> Finding {
+pub(super) fn judge(inspected: &Inspected) -> Finding {
     let Some((offset, bound)) = inspected.clock_offset else {
         return Finding::unknown("server_clock", "hello has no localTime", "");
     };

@@ -125,9 +125,16 @@ fn is_open(run: &Run<'_>, latency: Latency, tags: Tags, q: f64) -> bool {
     match (without, bounds) {
         // Rows that have not arrived leave it open in any case.
         (Quantile::AtLeast(_), _) => false,
-        (_, (Quantile::Value(low), Quantile::Value(high))) => low != high,
+        (_, (Quantile::Value(low), Quantile::Value(high))) => {
+            Nanos(high.0.abs_diff(low.0).try_into().unwrap_or(i64::MAX)) > resolution(high)
+        }
         _ => true,
     }
+}
+
+/// What two values of one bucket of a histogram can differ by, twice over: a bound may be cut to the exact maximum.
+fn resolution(value: Nanos) -> Nanos {
+    Nanos(value.0.abs() / 500)
 }
 
 #[cfg(test)]

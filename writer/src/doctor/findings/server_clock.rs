@@ -8,7 +8,11 @@ use crate::doctor::inspected::Inspected;
 /// A difference of the clocks worth telling; no latency of ours reads the server's.
 const CLOCK_OFFSET_MAX: Nanos = Nanos::from_secs(1);
 
-fn clock((offset, bound): (Nanos, Nanos)) -> Finding {
+pub(super) fn judge(inspected: &Inspected) -> Vec<Finding> {
+    vec![one(inspected.clock_offset)]
+}
+
+fn one((offset, bound): (Nanos, Nanos)) -> Finding {
     let seen = format!("PostgreSQL's clock is {offset} from ours, ± {bound}");
     if offset.0.abs() - bound.0 > CLOCK_OFFSET_MAX.0 {
         return Finding::new(
