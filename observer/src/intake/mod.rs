@@ -1,11 +1,26 @@
 //! Intake: one session per writer. Checks the numbers of its records, drops what was sent before, moves its
 //! times onto the observer's time line, and hands everything to the run.
+//!
+//! `session` is one connection from its hello to its end, `clocks` compares the clocks, `receive` and `transmit` are
+//! its two directions over `link`, which has a deadline in each; `slot` is what the connections of one writer share,
+//! `shards` the writers of a run, and `times` moves their times.
 
+mod clocks;
+mod link;
+mod receive;
 mod session;
+#[cfg(test)]
+mod session_tests;
 mod shards;
+mod slot;
+mod times;
+mod transmit;
 
-pub use session::{Admission, Decision, SessionError, Slot, serve, shifted};
+pub use link::Patience;
+pub use session::{Admission, Decision, SessionError, serve};
 pub use shards::{Seat, Shards};
+pub use slot::Slot;
+pub use times::shifted;
 
 use streamgauge_shared::clock::Standing;
 use streamgauge_shared::ledger::{ToObserver, ToWriter};

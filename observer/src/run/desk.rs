@@ -20,7 +20,7 @@ use super::carry::Told;
 use super::core::Brief;
 use super::thread::{self, INPUTS_MAX, INTERVALS_MAX, Outlets};
 use crate::canary::{Canary, Floor};
-use crate::intake::{Admission, Decision, Shards};
+use crate::intake::{Admission, Decision, Patience, Shards};
 use crate::measure::{KeptRows, Snapshot};
 use crate::report::Folder;
 use crate::stream::{Decoder, MongoAddress, Reader, Server, StartError, Watched};
@@ -253,6 +253,7 @@ impl Active {
             slot: seat.slot,
             peer_clock: seat.peer_clock,
             clock: self.clock,
+            patience: Patience::default(),
         })
     }
 }
