@@ -19,9 +19,19 @@ pub enum Comparison {
 }
 
 impl Comparison {
-    /// Whether the row says what it should; absent where that cannot be told.
+    /// Whether the row says what it should as far as it was compared; absent where nothing of it was.
     #[must_use]
-    pub fn matches(self) -> Option<bool> {
+    pub fn agrees(self) -> Option<bool> {
+        match self {
+            Self::Matches | Self::InPart => Some(true),
+            Self::Differs => Some(false),
+            Self::NotCompared => None,
+        }
+    }
+
+    /// Whether every column says what it should; absent where that cannot be told.
+    #[must_use]
+    pub fn holds(self) -> Option<bool> {
         match self {
             Self::Matches => Some(true),
             Self::Differs => Some(false),

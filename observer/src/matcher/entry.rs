@@ -132,7 +132,7 @@ impl Entry {
         match self.outcome {
             _ if self.check.is_empty() => None,
             Outcome::Pending => None,
-            Outcome::Delivered => self.checked?.matches(),
+            Outcome::Delivered => self.checked?.holds(),
             _ => Some(false),
         }
     }

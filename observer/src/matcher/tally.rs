@@ -19,11 +19,11 @@ pub struct Checks {
     pub content_written: u64,
     /// Those that arrived.
     pub content_arrived: u64,
-    /// Those of which every verified column was compared, or one was not as written.
+    /// Those of which at least one verified column was compared.
     pub compared: u64,
-    /// Those that were as written.
+    /// Those of which none was other than written.
     pub matching: u64,
-    /// Those of which some verified columns were as written and the others could not be compared.
+    /// Those among them of which not every verified column could be compared.
     pub compared_in_part: u64,
     /// `check` steps that say something.
     pub steps: u64,
@@ -211,7 +211,7 @@ impl Tallies {
         }
         let counted_as_written = matches!(entry.written, Some(Written::Committed(_)));
         let step_not_compared = entry.outcome == Outcome::Delivered
-            && entry.checked.is_some_and(|checked| checked.matches().is_none());
+            && entry.checked.is_some_and(|checked| checked.holds().is_none());
         let compared = entry.compared;
         if compared.is_none() && !step_not_compared {
             return;
@@ -222,8 +222,8 @@ impl Tallies {
             let Some(compared) = compared else { return };
             checks.content_written += u64::from(!counted_as_written);
             checks.content_arrived += 1;
-            checks.compared += u64::from(compared.matches().is_some());
-            checks.matching += u64::from(compared == Comparison::Matches);
+            checks.compared += u64::from(compared.agrees().is_some());
+            checks.matching += u64::from(compared.agrees() == Some(true));
             checks.compared_in_part += u64::from(compared == Comparison::InPart);
         });
     }
@@ -249,7 +249,8 @@ impl Tallies {
             let checks = &tally.checks;
             let bounded = checks.committed <= checks.closed
                 && checks.matching <= checks.compared
-                && checks.compared + checks.compared_in_part <= checks.content_arrived
+                && checks.compared_in_part <= checks.matching
+                && checks.compared <= checks.content_arrived
                 && checks.content_arrived <= checks.content_written
                 && checks.steps_passed <= checks.steps
                 && checks.steps <= tally.account.entries();

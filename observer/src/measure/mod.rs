@@ -7,6 +7,7 @@
 //! whether a run is to be believed, `report` and `snapshot` put all of it together as of one moment. Pure: time is an argument.
 
 pub mod clock;
+mod content;
 mod counted;
 mod course;
 mod facts;

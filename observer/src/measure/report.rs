@@ -6,13 +6,14 @@ use streamgauge_shared::account::{EventKind, Operation, Outcome, Phase, as_f64};
 use streamgauge_shared::ledger::Process;
 use streamgauge_shared::report::{
     AccountReport, EventReport, Findings, LatencyBy, LatencyReport, Load, PhaseReport, ProcessReport,
-    RateReport, Report, Run, SCHEMA, Second, Stats, ThresholdResult, Validity, Verdict,
+    RateReport, Report, Run, SCHEMA, Second, Stats, ThresholdResult, UndecodableReport, Validity, Verdict,
 };
 use streamgauge_shared::test_file::{Count, Deletes, Plan, ScenarioPlan, Test};
 use streamgauge_shared::threshold::{Counter, Figures, Rate, Tags};
 use streamgauge_shared::time::Nanos;
 use streamgauge_shared::timeline::Latency;
 
+use super::content;
 use super::counted::marks_report;
 use super::facts::Facts;
 use super::figures::Moment;
@@ -44,6 +45,7 @@ pub(super) fn report(test: &Test, moment: &Moment<'_>, judged: Judged) -> Report
         latency: latency_reports(test, moment),
         stages: recorder.stages().report(facts.clocks.mongod.is_some()),
         marks: marks_report(test, recorder.stages()),
+        content: content::report(test, moment.matcher),
         rates: rates(moment),
         counters: Counter::ALL
             .into_iter()
@@ -120,6 +122,11 @@ fn events(moment: &Moment<'_>, phase: Phase) -> EventReport {
         early: events.count(EventKind::Early),
         foreign: events.count(EventKind::Foreign),
         undecodable: events.count(EventKind::Undecodable),
+        // What cannot be read belongs to no phase, and is counted with the measured one.
+        undecodable_reasons: match phase {
+            Phase::Run => UndecodableReport::of(|reason| moment.matcher.undecodable(reason)),
+            _ => UndecodableReport::default(),
+        },
     }
 }
 

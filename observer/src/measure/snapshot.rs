@@ -9,6 +9,7 @@ use streamgauge_shared::test_file::Test;
 use streamgauge_shared::time::Nanos;
 use streamgauge_shared::timeline::Latency;
 
+use super::content;
 use super::counted::{Recorder, StageSeries};
 use super::course;
 use super::facts::{Facts, WriterFacts};
@@ -98,7 +99,7 @@ pub fn snapshot(
     let (thresholds, abort) = thresholds(test, &moment, watcher);
     let exit_code = exit_code(facts, validity.state, &thresholds);
     let seconds = recorder.seconds().points();
-    let findings = course::found(test, watcher, &seconds, facts);
+    let findings = content::found(test, matcher, course::found(test, watcher, &seconds, facts));
     let verdict = Verdict {
         state: VerdictState::of(exit_code, facts.aborted),
         exit_code: exit_code.number(),

@@ -3,21 +3,25 @@
 //! Times are milliseconds as numbers with full precision. An unknown figure is left out, never 0.
 
 mod clock;
+mod content;
 mod figure;
 mod findings;
 mod screen;
 mod second;
 mod stages;
 mod text;
+mod undecodable;
 mod validity;
 
 pub use clock::{ClockReport, ClockStepReport, MongodClockReport, WriterClockReport};
+pub use content::{ColumnReport, ContentReport, NotComparedReport};
 pub use figure::{Figure, Stats};
 pub use findings::*;
 pub use screen::{SCREEN_COLUMNS, SCREEN_LINES, render_screen};
 pub use second::Second;
 pub use stages::{MarksReport, StageClock, StageReport};
 pub use text::render;
+pub use undecodable::UndecodableReport;
 pub use validity::{Reason, Validity, ValidityState};
 
 use std::collections::BTreeMap;
@@ -61,6 +65,9 @@ pub struct Report {
     /// How many rows are in the stages; absent where no model names a mark.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub marks: Option<MarksReport>,
+    /// How much of the rows' content was compared; absent where nothing is verified.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub content: Option<ContentReport>,
     /// Shares by name.
     pub rates: BTreeMap<String, RateReport>,
     /// Counters by name.
@@ -231,6 +238,8 @@ pub struct EventReport {
     pub early: u64,
     pub foreign: u64,
     pub undecodable: u64,
+    #[serde(default, skip_serializing_if = "UndecodableReport::is_empty")]
+    pub undecodable_reasons: UndecodableReport,
 }
 
 impl AccountReport {

@@ -243,8 +243,15 @@ fn account(report: &Report, palette: &Palette) -> String {
     line(&mut text, "  █ ACCOUNT OF ROWS\n");
     line(&mut text, &sum_line("entries", account.entries, &account.outcomes(), palette));
     line(&mut text, &sum_line("events", events.total, &events.kinds(), palette));
-    for note in account.notes() {
-        line(&mut text, &format!("      {}↳ {note}{}", palette.warn, palette.off));
+    let noted = |text: &mut String, notes: Vec<String>| {
+        notes.iter().for_each(|note| line(text, &format!("      {}↳ {note}{}", palette.warn, palette.off)));
+    };
+    noted(&mut text, events.notes());
+    noted(&mut text, account.notes());
+    if let Some(content) = &report.content {
+        let said = content.line();
+        line(&mut text, &format!("{}{}{said}{}", dotted("content", palette), palette.value, palette.off));
+        noted(&mut text, content.notes());
     }
     for (name, rate) in &report.rates {
         let value = format!("{} {} out of {}", as_share(rate.rate), rate.passed, rate.total);

@@ -136,7 +136,7 @@ impl Row {
             event: entry.event,
             no_row: entry.no_row,
             duplicates: 0,
-            data_matches: entry.compared.and_then(Comparison::matches),
+            data_matches: entry.compared.and_then(Comparison::agrees),
             check_passed: entry.step(),
             measured: entry.measured,
             timeline: entry.timeline,

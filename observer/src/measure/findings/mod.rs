@@ -111,6 +111,7 @@ pub fn findings(course: &Course<'_>, asked: Asked, config: &Config) -> Findings 
         },
         stalls: asked.stalls.then_some(stalls),
         capacity: None,
+        content_not_compared: None,
     }
 }
 

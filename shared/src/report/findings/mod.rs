@@ -8,6 +8,7 @@ mod breaking_point;
 mod capacity;
 mod catch_up;
 mod checkpoints;
+mod content_not_compared;
 mod recovery;
 mod stability;
 mod stalls;
@@ -16,6 +17,7 @@ mod words;
 pub use breaking_point::{BreakingPoint, Broken, HighestLoad, LoadThere};
 pub use catch_up::{CatchUp, Span};
 pub use checkpoints::Checkpoint;
+pub use content_not_compared::ContentNotCompared;
 pub use recovery::{Band, Recovery, RecoveryState};
 pub use stability::{Fit, Stability, StabilityVerdict, Trend, TrendUnit};
 pub use stalls::Stall;
@@ -49,6 +51,9 @@ pub struct Findings {
     /// The highest rate that holds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub capacity: Option<Capacity>,
+    /// Verified columns that arrived and were never compared; said of every run that has any.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub content_not_compared: Option<ContentNotCompared>,
 }
 
 impl Findings {
@@ -74,6 +79,7 @@ impl Findings {
         lines.extend(self.stability.iter().flat_map(Stability::lines));
         lines.extend(self.checkpoints.iter().map(Checkpoint::line));
         lines.extend(self.capacity.iter().flat_map(capacity::lines));
+        lines.extend(self.content_not_compared.iter().flat_map(ContentNotCompared::lines));
         lines
     }
 }

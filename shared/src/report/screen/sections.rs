@@ -181,8 +181,12 @@ fn account(report: &Report) -> Vec<Block> {
     if events.total != events.first {
         blocks.push(sum(Rank::Figure, "events", events.total, &events.kinds()));
     }
-    for note in account.notes() {
+    for note in events.notes().into_iter().chain(account.notes()) {
         blocks.push(noted(Rank::Figure, &note));
+    }
+    if let Some(content) = &report.content {
+        blocks.push(Block::wrapped(Rank::Figure, &named("content"), &content.line()));
+        blocks.extend(content.notes().iter().map(|note| noted(Rank::Figure, note)));
     }
     for (name, rate) in &report.rates {
         let said = format!("{} {} out of {}", as_share(rate.rate), rate.passed, rate.total);
