@@ -2,10 +2,10 @@
 //!
 //! | column type | canonical form | accepted from MongoDB |
 //! | --- | --- | --- |
-//! | `uuid` | 36 lower-case characters with hyphens | string of any case, with or without hyphens and braces, binary of subtype 4 |
+//! | `uuid` | 36 lower-case characters with hyphens | string of any case, with or without hyphens and braces, binary of subtype 4; of subtype 3 and 0 in each of the three orders of bytes that drivers write |
 //! | `text` | the text itself | string |
 //! | `integer`, `bigint` | decimal, without leading zeros | Int32, Int64, a Double that is whole, string |
-//! | `numeric` | decimal without exponent, without zeros that add nothing: `12.5`, `-0.01`, `0` | Decimal128, Double, Int32, Int64, string; where the column has a fraction, a string with a point: one without is the base64 text of a converter without schemas |
+//! | `numeric` | decimal without exponent, without zeros that add nothing: `12.5`, `-0.01`, `0` | Decimal128, Double, Int32, Int64, string; where the column has a fraction, a string without a point that may be base64 is the base64 text of a converter without schemas |
 //! | `boolean` | `true` or `false` | bool, string |
 //!
 //! Timestamps and JSON have none: a pipeline may round, shift, reorder or re-encode them and still be right.

@@ -51,10 +51,13 @@ fn entries_of(shape: Shape) -> u64 {
     if shape == Shape::KeyAsField { 2 } else { 3 }
 }
 
-/// Those whose content can be compared: never a delete's, and of an update by `$set` or by an aggregation pipeline the
-/// event has only the column that changed.
-fn compared_of(shape: Shape) -> u64 {
-    if matches!(shape, Shape::UnwrappedUpdate | Shape::PipelineUpdate) { 1 } else { 2 }
+/// Those whose content is compared: all but a delete's. Of an update by `$set` or by an aggregation pipeline the event has
+/// only the status, which changed, and it is compared in part.
+const COMPARED: u64 = 2;
+
+/// Those compared in part.
+fn compared_in_part_of(shape: Shape) -> u64 {
+    u64::from(matches!(shape, Shape::UnwrappedUpdate | Shape::PipelineUpdate))
 }
 
 /// The shop's model with the paths of this shape.
@@ -82,16 +85,18 @@ fn judge(name: &str, shape: Shape, ran: &Ran) -> Result<Line> {
     let failed = ran.failed_checks()?;
     // Each entry is written and arrives; what is beyond that was compared.
     let compared = ran.report.rates["checks"].total - 2 * entries;
+    let in_part = ran.report.content.as_ref().map_or(0, |content| content.compared_in_part);
     let not_expected = ran.report.counters.get("not_expected").copied().unwrap_or_default();
     let as_must_be = account.entries == entries
         && account.delivered == entries
         && (events.total, events.first) == (entries, entries)
         && failed == 0
-        && compared == iterations * compared_of(shape)
+        && compared == iterations * COMPARED
+        && in_part == iterations * compared_in_part_of(shape)
         && not_expected == iterations * (3 - entries_of(shape));
     let verdict = if !as_must_be {
         Verdict::Wrong(format!(
-            "{account:?}, {events:?}, {failed} failed checks, {compared} compared, {not_expected} not expected"
+            "{account:?}, {events:?}, {failed} failed checks, {compared} compared, {in_part} in part, {not_expected} not expected"
         ))
     } else if ran.report.validity.state == ValidityState::Invalid {
         Verdict::Wrong(ran.validity())
