@@ -16,7 +16,8 @@ use streamgauge_shared::time::{Nanos, UnixNanos};
 use tokio::sync::watch;
 
 use super::operation::{Ended, Statement, Write};
-use super::{Context, LoadState, ScenarioCount, reached};
+use super::sessions::Sessions;
+use super::{Context, LoadState, reached};
 use crate::entity::{Author, Domain, Value, of_steps};
 use crate::rows::{Choice, Holding, Row, RowId, UserRows};
 use crate::schedule::Tick;
@@ -61,14 +62,6 @@ struct Last {
     entity: usize,
 }
 
-/// Whether a user of a scenario gets the sessions it asks for.
-pub(super) struct Sessions<'a> {
-    pub(super) count: &'a ScenarioCount,
-    /// Its number among this writer's.
-    pub(super) user: u32,
-    pub(super) lacks: &'a mut bool,
-}
-
 /// The rows that a new one refers to.
 #[derive(Default)]
 struct Parents {
@@ -89,7 +82,7 @@ pub(super) struct Iteration<'a> {
     domain: Domain,
     rows: Holding<'a>,
     /// Nothing for what belongs to no scenario.
-    sessions: Option<Sessions<'a>>,
+    pub(super) sessions: Option<Sessions<'a>>,
     last: Option<Last>,
     /// An operation became runnable in it.
     has_operations: bool,
@@ -340,23 +333,6 @@ impl<'a> Iteration<'a> {
         }
     }
 
-    /// It asked for a session at this moment and got none.
-    pub(super) fn session_missing(&mut self, asked: UnixNanos) {
-        if let Some(Sessions { count, user, lacks }) = &mut self.sessions {
-            **lacks = true;
-            count.session_missing(*user, asked);
-        }
-    }
-
-    /// It has a session.
-    pub(super) fn session_found(&mut self, now: UnixNanos) {
-        if let Some(Sessions { count, user, lacks }) = &mut self.sessions
-            && std::mem::take(*lacks)
-        {
-            count.session_found(*user, now);
-        }
-    }
-
     fn skip(&self) {
         match self.phase {
             Phase::Run => self.context.counts[self.scenario].skip_step(),
@@ -418,28 +394,4 @@ fn chosen<'a>(alternatives: &'a [Alternative], random: &mut StdRng) -> &'a [Step
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn alternatives_are_drawn_by_their_weight() {
-        let step = |times| Step { group: None, action: Action::Repeat { times, flow: Vec::new() } };
-        let weights = [30, 25, 15, 20, 10];
-        let alternatives: Vec<Alternative> = (0..)
-            .zip(weights)
-            .map(|(index, weight)| Alternative { weight, flow: vec![step(index)] })
-            .collect();
-        let mut counts = [0_u32; 5];
-        let mut random = StdRng::seed_from_u64(7);
-        for _ in 0..10_000 {
-            let Action::Repeat { times, .. } = chosen(&alternatives, &mut random)[0].action else {
-                panic!("one of them")
-            };
-            counts[times as usize] += 1;
-        }
-        for (count, weight) in counts.into_iter().zip(weights) {
-            // Five standard deviations of a binomial count, at most 230 here.
-            assert!(count.abs_diff(weight * 100) < 230, "{counts:?}");
-        }
-    }
-}
+mod tests;

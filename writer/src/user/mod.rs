@@ -17,6 +17,7 @@ mod count;
 mod dispatch;
 mod iteration;
 mod operation;
+mod sessions;
 mod without_session;
 
 use std::sync::Arc;
@@ -36,7 +37,8 @@ pub use context::Context;
 pub use control::{Control, LoadState, is_closed};
 pub use count::ScenarioCount;
 pub use dispatch::{Crew, Dispatcher, GROW_MAX};
-use iteration::{Iteration, Outcome, Sessions};
+use iteration::{Iteration, Outcome};
+use sessions::Sessions;
 
 /// The pause of a closed loop's user that got no session; doubled for each further one.
 const SESSION_PAUSE_MIN: Duration = Duration::from_millis(100);

@@ -122,14 +122,18 @@ impl<'a> Write<'a> {
             Ok(lease) => lease,
             Err(error) => {
                 context.write_failed(|| error.to_string());
-                iteration.session_missing(asked);
+                if let Some(sessions) = &mut iteration.sessions {
+                    sessions.missing(asked);
+                }
                 let sequence = self.not_sent(iteration, intended, NotSentCause::NotConnected);
                 return (sequence, Ended::NotConnected);
             }
         };
         // Not one wait between here and the ledger's record.
         let connected = context.clock.now();
-        iteration.session_found(connected);
+        if let Some(sessions) = &mut iteration.sessions {
+            sessions.found(connected);
+        }
         let sequence = self.take_sequence(context);
         let payload = self.payload(iteration, sequence.unwrap_or_default());
         let mut opened = self.open(iteration, &payload, sequence.unwrap_or_default(), intended);
