@@ -69,6 +69,10 @@ pub struct WriterFacts {
     pub away_max: Nanos,
     /// When it was away.
     pub away: Spans,
+    /// When it dropped ticks because it was too slow itself.
+    pub missed: Spans,
+    /// When PostgreSQL did not take its load: attempts to write failed, users had no session, or every user was busy.
+    pub not_written: Spans,
     /// Failed attempts to write.
     pub pg_write_errors: u64,
     /// Records that its buffer could not hold.

@@ -30,6 +30,10 @@ struct Peer {
     away_max: Nanos,
     /// When it was away, until it came back.
     away: Spans,
+    /// When it dropped ticks because it was too slow itself.
+    missed: Spans,
+    /// When PostgreSQL did not take its load.
+    not_written: Spans,
     status: Status,
     clock: Standing,
     /// Operations opened, once it has said that its load is over.
@@ -76,6 +80,7 @@ impl Peers {
     pub(super) fn stands(&mut self, writer: u16, status: Status) {
         let peer = self.peer(writer);
         peer.starvation.see(status.queued_at, &status.process);
+        peer.grew(&status);
         peer.status = status;
     }
 
@@ -193,6 +198,26 @@ impl Peers {
 }
 
 impl Peer {
+    /// Marks the time since the last status if more of the load is missing by now.
+    fn grew(&mut self, status: &Status) {
+        let before = if self.status.queued_at == UnixNanos::default() {
+            status.queued_at
+        } else {
+            self.status.queued_at
+        };
+        let sum =
+            |status: &Status, of: fn(&ScenarioLoad) -> u64| status.scenarios.iter().map(of).sum::<u64>();
+        let grew = |of: fn(&ScenarioLoad) -> u64| sum(status, of) > sum(&self.status, of);
+        if grew(|load| load.dropped_by_writer) {
+            self.missed.add(before, status.queued_at);
+        }
+        let dropped = |load: &ScenarioLoad| load.dropped.saturating_sub(load.dropped_by_writer);
+        let without_session = |load: &ScenarioLoad| load.user_time_without_session.0.unsigned_abs();
+        if grew(dropped) || grew(without_session) || status.pg_write_errors > self.status.pg_write_errors {
+            self.not_written.add(before, status.queued_at);
+        }
+    }
+
     fn facts(&self, now: UnixNanos, closed: bool) -> WriterFacts {
         let mut away = self.away;
         self.away_since.iter().for_each(|since| away.add(*since, now));
@@ -202,10 +227,35 @@ impl Peer {
             gone: closed && self.ended.is_none() && !self.is_up,
             interruptions: self.interruptions,
             away_max: self.away_max,
+            missed: self.missed,
+            not_written: self.not_written,
             pg_write_errors: self.status.pg_write_errors,
             records_lost: self.status.records_lost,
             process: self.status.process,
             starved: self.starvation.starved(),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_time_in_which_more_of_the_load_went_missing_is_marked_by_whose_doing_it_was() {
+        let at = UnixNanos::from_millis;
+        let mut peers = Peers::new(1);
+        let mut status = Status { scenarios: vec![ScenarioLoad::default()], ..Status::default() };
+        // At each time: dropped, of them by the writer, failed attempts to write.
+        let told =
+            [(1_000, 0, 0, 0), (2_000, 5, 5, 0), (3_000, 5, 5, 0), (9_000, 7, 5, 0), (20_000, 7, 5, 1)];
+        for (ms, dropped, by_writer, errors) in told {
+            (status.queued_at, status.pg_write_errors) = (at(ms), errors);
+            (status.scenarios[0].dropped, status.scenarios[0].dropped_by_writer) = (dropped, by_writer);
+            peers.stands(0, status.clone());
+        }
+        let facts = &peers.facts(at(30_000), false)[0];
+        assert_eq!(facts.missed.iter().collect::<Vec<_>>(), [(at(1_000), at(2_000))]);
+        assert_eq!(facts.not_written.iter().collect::<Vec<_>>(), [(at(3_000), at(20_000))]);
     }
 }

@@ -4,6 +4,7 @@ use streamgauge_shared::report::ValidityState;
 
 use super::load_share::{LoadShare, SHARE_MIN};
 use super::{Doubt, Run};
+use crate::measure::spans::Spans;
 
 /// Below this share of the load it was another test.
 const SHARE_VOID: f64 = 0.9;
@@ -11,13 +12,16 @@ const SHARE_VOID: f64 = 0.9;
 /// The scenarios of which something is missing through the writer.
 pub(super) struct LoadMissed {
     scenarios: Vec<LoadShare>,
+    when: Spans,
 }
 
 impl Doubt for LoadMissed {
     fn find(run: &Run<'_>) -> impl IntoIterator<Item = Self> {
         let less = |share: &LoadShare| share.without(share.missed_by_writer) < SHARE_MIN;
         let scenarios: Vec<LoadShare> = LoadShare::of_all(run).filter(less).collect();
-        (!scenarios.is_empty()).then_some(Self { scenarios })
+        let mut when = Spans::default();
+        run.moment.facts.writers.iter().for_each(|writer| when.add_all(&writer.missed));
+        (!scenarios.is_empty()).then_some(Self { scenarios, when })
     }
 
     fn grade(&self) -> ValidityState {
@@ -42,6 +46,10 @@ impl Doubt for LoadMissed {
 
     fn next(&self) -> &'static str {
         "give the writer a core of its own, run several writers, or lower the rate"
+    }
+
+    fn spans(&self) -> Spans {
+        self.when
     }
 }
 

@@ -4,11 +4,13 @@ use streamgauge_shared::report::ValidityState;
 
 use super::load_share::{LoadShare, SHARE_MIN};
 use super::{Doubt, Run};
+use crate::measure::spans::Spans;
 
 /// The scenarios that wrote less. Never INVALID: the figures are right, of the load that there was; what was not
 /// sent counts in every rate, so thresholds see it.
 pub(super) struct LoadNotWritten {
     scenarios: Vec<LoadShare>,
+    when: Spans,
 }
 
 impl Doubt for LoadNotWritten {
@@ -19,7 +21,9 @@ impl Doubt for LoadNotWritten {
         }
         let less = |share: &LoadShare| share.without(share.missed_by_others) < SHARE_MIN;
         let scenarios: Vec<LoadShare> = LoadShare::of_all(run).filter(less).collect();
-        (!scenarios.is_empty()).then_some(Self { scenarios })
+        let mut when = Spans::default();
+        run.moment.facts.writers.iter().for_each(|writer| when.add_all(&writer.not_written));
+        (!scenarios.is_empty()).then_some(Self { scenarios, when })
     }
 
     fn grade(&self) -> ValidityState {
@@ -42,6 +46,10 @@ impl Doubt for LoadNotWritten {
 
     fn next(&self) -> &'static str {
         "look at pg_write_failed, failed_iterations and dropped_iterations, and at PostgreSQL's log; run again once it takes the load"
+    }
+
+    fn spans(&self) -> Spans {
+        self.when
     }
 }
 
