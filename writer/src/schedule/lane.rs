@@ -94,8 +94,11 @@ impl Lane {
     pub(super) fn take(&mut self) -> Option<Occurrence> {
         let Due::At(due) = self.peek() else { return None };
         if self.ticks.peek() == Due::At(due) {
+            // What stands at the very end belongs to the last stage, which ends before it.
+            let last = self.executor.as_ref().map_or(Nanos::ZERO, Executor::duration) - Nanos(1);
             let occurrence = self.ticks.take(|phase| {
-                (phase == Phase::Run).then_some(self.executor.as_ref()?.stage_at(due - self.run_at)?)
+                let executor = self.executor.as_ref().filter(|_| phase == Phase::Run)?;
+                executor.stage_at((due - self.run_at).min(last))
             });
             return occurrence.map(|occurrence| self.own(occurrence));
         }
