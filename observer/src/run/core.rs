@@ -213,16 +213,15 @@ impl Core {
                 .is_some_and(|until| now >= until || (self.peers.all_ended() && nothing_to_wait_for))
     }
 
-    /// Closes the account; returns the final snapshot.
-    pub fn close(&mut self, reading: &Reading) -> Arc<Snapshot> {
+    /// Closes the account; returns the final snapshot and what follows.
+    pub fn close(&mut self, reading: &Reading) -> (Arc<Snapshot>, Vec<Effect>) {
         self.watch(reading);
         self.matcher.close(&mut self.recorder);
         self.settle();
-        Arc::new(self.snapshot(reading, true))
+        (Arc::new(self.snapshot(reading, true)), self.take_effects())
     }
 
-    /// What follows from the last step and has not been taken.
-    pub fn take_effects(&mut self) -> Vec<Effect> {
+    fn take_effects(&mut self) -> Vec<Effect> {
         let told = self.peers.take_outgoing();
         self.effects.extend(told.into_iter().map(|(writer, message)| Effect::Tell { writer, message }));
         std::mem::take(&mut self.effects)

@@ -109,20 +109,10 @@ impl Observer {
     pub async fn admit(self: &Arc<Self>, hello: Hello) -> Result<Decision<Input>, Failure> {
         let mut active = self.active.lock().await;
         if let Some(active) = active.as_mut() {
-            if active.run == hello.run {
-                return active.admission(&hello).map(Decision::Takes);
-            }
-            return Err(Failure::run(format!(
-                "the observer is busy with run {} of test '{}': wait for its end, or start another observer with another --listen",
-                active.run, active.test
-            )));
+            return active.decide(&hello);
         }
-        if let Some(over) = self.last.lock().as_ref().filter(|over| over.run == hello.run) {
-            // Its connection broke between the close and the verdict.
-            let verdict = Box::new(over.verdict.clone());
-            let writer = hello.shard_index;
-            let next_record = over.next_records.get(usize::from(writer)).copied().unwrap_or_default();
-            return Ok(Decision::Over { writer, next_record, verdict });
+        if let Some(decision) = self.last.lock().as_ref().and_then(|over| over.decide(&hello)) {
+            return Ok(decision);
         }
         let mut begun = self.begin(&hello).await?;
         let admission = begun.admission(&hello)?;
@@ -244,7 +234,30 @@ impl Observer {
     }
 }
 
+impl Over {
+    /// The verdict for a writer whose connection broke between the close and the verdict; nothing for another run's.
+    fn decide(&self, hello: &Hello) -> Option<Decision<Input>> {
+        let writer = hello.shard_index;
+        (self.run == hello.run).then(|| Decision::Over {
+            writer,
+            next_record: self.next_records.get(usize::from(writer)).copied().unwrap_or_default(),
+            verdict: Box::new(self.verdict.clone()),
+        })
+    }
+}
+
 impl Active {
+    /// A writer of the run that goes on takes its seat; everybody else is refused.
+    fn decide(&mut self, hello: &Hello) -> Result<Decision<Input>, Failure> {
+        if self.run == hello.run {
+            return self.admission(hello).map(Decision::Takes);
+        }
+        Err(Failure::run(format!(
+            "the observer is busy with run {} of test '{}': wait for its end, or start another observer with another --listen",
+            self.run, self.test
+        )))
+    }
+
     fn admission(&mut self, hello: &Hello) -> Result<Admission<Input>, Failure> {
         let seat = self.shards.seat(hello, &self.clock.identity())?;
         Ok(Admission {
@@ -281,3 +294,7 @@ fn check_server(test: &Test, version: &str) -> Result<(), Failure> {
         _ => Ok(()),
     }
 }
+
+#[cfg(test)]
+#[path = "desk_tests.rs"]
+mod tests;

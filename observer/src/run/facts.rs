@@ -32,7 +32,7 @@ impl Core {
             observer: reading.usage,
             observer_starved: self.starvation.starved(),
             observer_errors: self.observer_errors,
-            missing_entries: if closed { missing.sum() } else { 0 },
+            missing_entries: self.peers.missing_records() + if closed { missing.sum() } else { 0 },
             evidence: self.evidence,
             floor: self.floor.figures(reading.now),
             capacity: self.probing.as_ref().map(Probing::capacity),

@@ -6,8 +6,12 @@
 
 mod carry;
 pub mod core;
+#[cfg(test)]
+mod core_tests;
 mod desk;
 mod facts;
+#[cfg(test)]
+mod fixture;
 mod input;
 mod lookup;
 mod peers;

@@ -14,6 +14,7 @@ pub(super) const WRITER_AWAY_MAX: Nanos = Nanos::from_secs(40);
 pub(super) struct Peers {
     peers: Vec<Peer>,
     outgoing: Vec<(u16, ToWriter)>,
+    missing_records: u64,
 }
 
 /// One writer.
@@ -45,7 +46,11 @@ struct Peer {
 impl Peers {
     /// So many writers, of which none is here.
     pub(super) fn new(count: u16) -> Self {
-        Self { peers: (0..count).map(|_| Peer::default()).collect(), outgoing: Vec::new() }
+        Self {
+            peers: (0..count).map(|_| Peer::default()).collect(),
+            outgoing: Vec::new(),
+            missing_records: 0,
+        }
     }
 
     /// How many they are.
@@ -84,9 +89,22 @@ impl Peers {
         peer.status = status;
     }
 
-    /// Every record of a writer before this one is here.
-    pub(super) fn received(&mut self, writer: u16, next_record: u64) {
-        self.peer(writer).next_record = next_record;
+    /// A record of a writer is here. One that comes where another was expected says that records are missing: the
+    /// intake lets none through, so they were lost on the way from it.
+    pub(super) fn received(&mut self, writer: u16, number: u64) {
+        let expected = std::mem::replace(&mut self.peer(writer).next_record, number + 1);
+        self.missing_records += number.saturating_sub(expected);
+    }
+
+    /// Records that were accepted and never came.
+    pub(super) fn missing_records(&self) -> u64 {
+        self.missing_records
+    }
+
+    /// The longest way to a writer and back, as far as its clock was compared.
+    pub(super) fn round_trip(&self) -> Nanos {
+        let known = self.peers.iter().filter_map(|peer| peer.clock.round_trip);
+        known.max().unwrap_or_default()
     }
 
     /// Tells a writer which of its records are here.
@@ -238,24 +256,5 @@ impl Peer {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_time_in_which_more_of_the_load_went_missing_is_marked_by_whose_doing_it_was() {
-        let at = UnixNanos::from_millis;
-        let mut peers = Peers::new(1);
-        let mut status = Status { scenarios: vec![ScenarioLoad::default()], ..Status::default() };
-        // At each time: dropped, of them by the writer, failed attempts to write.
-        let told =
-            [(1_000, 0, 0, 0), (2_000, 5, 5, 0), (3_000, 5, 5, 0), (9_000, 7, 5, 0), (20_000, 7, 5, 1)];
-        for (ms, dropped, by_writer, errors) in told {
-            (status.queued_at, status.pg_write_errors) = (at(ms), errors);
-            (status.scenarios[0].dropped, status.scenarios[0].dropped_by_writer) = (dropped, by_writer);
-            peers.stands(0, status.clone());
-        }
-        let facts = &peers.facts(at(30_000), false)[0];
-        assert_eq!(facts.missed.iter().collect::<Vec<_>>(), [(at(1_000), at(2_000))]);
-        assert_eq!(facts.not_written.iter().collect::<Vec<_>>(), [(at(3_000), at(20_000))]);
-    }
-}
+#[path = "peers_tests.rs"]
+mod tests;

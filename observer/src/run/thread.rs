@@ -44,42 +44,71 @@ pub(super) struct Outlets {
 /// Runs until the account is closed.
 #[must_use]
 pub(super) fn run(brief: Brief, clock: Clock, mut inputs: mpsc::Receiver<Input>, outlets: Outlets) -> Closed {
-    let mut outboxes: Vec<Option<mpsc::Sender<ToWriter>>> = vec![None; usize::from(brief.writers)];
-    let mut logged_until = clock.now();
-    let mut core = Core::new(brief, logged_until);
+    let now = clock.now();
+    let outboxes = vec![None; usize::from(brief.writers)];
+    let mut hands = Hands { outboxes, outlets, logged_until: now };
+    let mut core = Core::new(brief, now);
     let mut usage = Process::default();
+    let mut waiting = None;
     while let Some(input) = inputs.blocking_recv() {
         let now = clock.now();
         if core.is_snapshot_due(now) {
             usage = process::usage();
         }
         for effect in core.take(input, &Reading { now, wall: clock.wall(), usage }) {
-            match effect {
-                Effect::Attach { writer, outbox } => outboxes[usize::from(writer)] = Some(outbox),
-                Effect::Detach { writer } => outboxes[usize::from(writer)] = None,
-                Effect::Tell { writer, message } => send(&mut outboxes[usize::from(writer)], message),
-                // Who asked may have gone.
-                Effect::Answer { answer, row } => drop(answer.send(row)),
-                Effect::Publish(snapshot) => {
-                    outlets.snapshots.send_replace(Some(snapshot));
-                    log(&outlets.intervals, &mut core, &mut logged_until, now);
+            hands.apply(effect, &mut core, now);
+        }
+        if !core.is_over(now) {
+            waiting = None;
+            continue;
+        }
+        // What waits behind the input that ended the run was here before it: a row that was observed in time counts.
+        let left = waiting.get_or_insert(inputs.len());
+        if *left == 0 {
+            break;
+        }
+        *left -= 1;
+    }
+    let now = clock.now();
+    let (snapshot, effects) = core.close(&Reading { now, wall: clock.wall(), usage: process::usage() });
+    effects.into_iter().for_each(|effect| hands.apply(effect, &mut core, now));
+    hands.outlets.snapshots.send_replace(Some(Arc::clone(&snapshot)));
+    let interval = core.take_interval(hands.logged_until, now);
+    Closed {
+        snapshot,
+        interval,
+        rows: core.into_rows(),
+        outboxes: hands.outboxes.into_iter().flatten().collect(),
+    }
+}
+
+/// What the thread carries effects out with.
+struct Hands {
+    /// By writer: of those whose connection is up.
+    outboxes: Vec<Option<mpsc::Sender<ToWriter>>>,
+    outlets: Outlets,
+    /// Up to here the interval log has been told.
+    logged_until: UnixNanos,
+}
+
+impl Hands {
+    fn apply(&mut self, effect: Effect, core: &mut Core, now: UnixNanos) {
+        match effect {
+            Effect::Attach { writer, outbox } => self.outboxes[usize::from(writer)] = Some(outbox),
+            Effect::Detach { writer } => self.outboxes[usize::from(writer)] = None,
+            Effect::Tell { writer, message } => send(&mut self.outboxes[usize::from(writer)], message),
+            // Who asked may have gone.
+            Effect::Answer { answer, row } => drop(answer.send(row)),
+            Effect::Publish(snapshot) => {
+                self.outlets.snapshots.send_replace(Some(snapshot));
+                // Into the interval log, if it has room.
+                if let Ok(place) = self.outlets.intervals.try_reserve() {
+                    place.send(core.take_interval(self.logged_until, now));
+                    self.logged_until = now;
                 }
             }
         }
-        if core.is_over(now) {
-            break;
-        }
     }
-    let now = clock.now();
-    let snapshot = core.close(&Reading { now, wall: clock.wall(), usage: process::usage() });
-    for effect in core.take_effects() {
-        if let Effect::Tell { writer, message } = effect {
-            send(&mut outboxes[usize::from(writer)], message);
-        }
-    }
-    outlets.snapshots.send_replace(Some(Arc::clone(&snapshot)));
-    let interval = core.take_interval(logged_until, now);
-    Closed { snapshot, interval, rows: core.into_rows(), outboxes: outboxes.into_iter().flatten().collect() }
 }
 
 /// Hands a message to a connection. One that does not keep up is given up: without its outbox the session
@@ -90,10 +119,6 @@ fn send(outbox: &mut Option<mpsc::Sender<ToWriter>>, message: ToWriter) {
     }
 }
 
-/// Hands the latencies since the last time to the interval log, if it has room.
-fn log(intervals: &mpsc::Sender<Interval>, core: &mut Core, logged_until: &mut UnixNanos, now: UnixNanos) {
-    if let Ok(place) = intervals.try_reserve() {
-        place.send(core.take_interval(*logged_until, now));
-        *logged_until = now;
-    }
-}
+#[cfg(test)]
+#[path = "thread_tests.rs"]
+mod tests;

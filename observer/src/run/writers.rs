@@ -8,8 +8,13 @@ use super::core::{Core, Effect};
 use crate::intake::FromWriter;
 use crate::measure::Probing;
 
-/// From the moment at which every writer is prepared to the first tick: they have to have heard of it.
+/// From the moment at which every writer is prepared to the first tick: they have to have heard of it. Added to it are
+/// some round trips of the slowest link.
 const BEGIN_LEAD: Nanos = Nanos::from_millis(100);
+/// How many: the way to a writer may take longer than half of the least round trip that was seen.
+const BEGIN_LEAD_ROUND_TRIPS: i64 = 4;
+/// The lead at most: a link that is slower than this allows cannot be waited for.
+const BEGIN_LEAD_MAX: Nanos = Nanos::from_secs(5);
 
 impl Core {
     pub(super) fn writer(&mut self, said: FromWriter, now: UnixNanos) {
@@ -48,7 +53,7 @@ impl Core {
         for message in messages {
             match message {
                 ToObserver::Record { number, record } => {
-                    self.peers.received(writer, number + 1);
+                    self.peers.received(writer, number);
                     acknowledge = true;
                     self.record(writer, record, now);
                 }
@@ -100,7 +105,8 @@ impl Core {
     fn prepared(&mut self, writer: u16, now: UnixNanos) {
         self.peers.prepared(writer);
         if self.begins_at.is_none() && self.peers.all_prepared() {
-            let at = now + BEGIN_LEAD;
+            let way = Nanos(self.peers.round_trip().0.saturating_mul(BEGIN_LEAD_ROUND_TRIPS));
+            let at = now + (BEGIN_LEAD + way.min(BEGIN_LEAD_MAX)).min(BEGIN_LEAD_MAX);
             self.begins_at = Some(at);
             self.peers.tell_all(&ToWriter::Begin { at });
         }
