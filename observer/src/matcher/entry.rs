@@ -8,6 +8,7 @@ use streamgauge_shared::time::UnixNanos;
 use streamgauge_shared::timeline::Timeline;
 
 use super::comparison::{Comparison, compare};
+use super::keys::RowDigest;
 use super::{Place, Series};
 use crate::stream::{Change, Event};
 
@@ -52,8 +53,6 @@ pub struct Entry {
     pub measured: bool,
     /// Whether a user waits for it.
     pub awaited: bool,
-    /// Whether it has been given up and leaves the window though it has not arrived.
-    pub expired: bool,
 }
 
 impl Entry {
@@ -86,7 +85,6 @@ impl Entry {
             no_row: false,
             measured: false,
             awaited: false,
-            expired: false,
         }
     }
 
@@ -143,8 +141,18 @@ impl Entry {
         self.timeline.observed.is_some()
     }
 
-    /// Whether the window need not hold it any longer.
+    /// Whether nothing more is expected of it.
     pub(super) fn is_settled(&self) -> bool {
-        self.expired || (self.written.is_some() && (self.arrived() || self.outcome == Outcome::Rejected))
+        self.written.is_some() && (self.arrived() || self.outcome == Outcome::Rejected)
+    }
+
+    /// The memory that it points to and that stays the same as long as it is open, in bytes.
+    pub(super) fn heap_bytes(&self) -> usize {
+        self.key.len() + size_of_val(&*self.content) + size_of_val(&*self.check)
+    }
+
+    /// Names its row.
+    pub(super) fn row(&self) -> RowDigest {
+        RowDigest::of(self.series.entity, &self.key)
     }
 }

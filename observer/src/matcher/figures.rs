@@ -6,18 +6,12 @@ use streamgauge_shared::threshold::Tags;
 use streamgauge_shared::time::{Nanos, UnixNanos};
 use streamgauge_shared::timeline::Latency;
 
-use super::{ColumnTally, Entry, Limits, Matcher, Series, SeriesIndex, Tally, Window};
-
-/// What is on its way in one scenario.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Waiting {
-    /// Entries that have not arrived and are not given up.
-    pub pending: u64,
-    /// Those past their deadline.
-    pub overdue: u64,
-    /// When the oldest of them was sent.
-    pub oldest_sent: Option<UnixNanos>,
-}
+use super::forgotten::counts_in_percentiles;
+use super::kept::Kind;
+use super::window::Window;
+use super::{
+    Cause, ColumnTally, Entry, Forgotten, Holding, Limits, Matcher, Series, SeriesIndex, Tally, Waiting,
+};
 
 impl Matcher {
     /// The series it counts by.
@@ -32,10 +26,29 @@ impl Matcher {
         self.tallies.account(series, phase)
     }
 
-    /// Of a series' lost entries, the deletes of rows that never arrived.
+    /// Entries of a series with a cause beside their outcome.
     #[must_use]
-    pub fn lost_no_row(&self, series: Series, phase: Phase) -> u64 {
-        self.tallies.lost_no_row(series, phase)
+    pub fn cause(&self, series: Series, phase: Phase, cause: Cause) -> u64 {
+        self.tallies.cause(series, phase, cause)
+    }
+
+    /// The causes of a phase with their counts, of those that any entry has.
+    #[must_use]
+    pub fn causes(&self, phase: Phase) -> Vec<(Cause, u64)> {
+        let count = |cause| self.series().all().map(|series| self.cause(series, phase, cause)).sum::<u64>();
+        Cause::ALL.into_iter().map(|cause| (cause, count(cause))).filter(|(_, count)| *count > 0).collect()
+    }
+
+    /// What is known of a series' entries that were forgotten in the measured phase; absent while none was.
+    #[must_use]
+    pub fn forgotten(&self, series: Series) -> Option<&Forgotten> {
+        self.tallies.forgotten(series)
+    }
+
+    /// The same of a slice that a threshold declares, by its exact tags.
+    #[must_use]
+    pub fn forgotten_of_slice(&self, tags: Tags) -> Option<&Forgotten> {
+        self.tallies.forgotten_of_slice(tags)
     }
 
     /// One series' account and checks in the measured phase.
@@ -53,8 +66,7 @@ impl Matcher {
     /// What became of an operation so far; absent if its entry has not come, or has left for good.
     #[must_use]
     pub fn outcome(&self, writer: u16, sequence: u64) -> Option<Outcome> {
-        let entry = self.windows.get(usize::from(writer))?.get(sequence);
-        entry.or_else(|| self.lost.get(&(writer, sequence))).map(|entry| entry.outcome)
+        self.store.get((writer, sequence)).map(|entry| entry.outcome)
     }
 
     /// All accounts of a phase together.
@@ -98,45 +110,57 @@ impl Matcher {
     /// Whether nothing is on its way: no entry pending or of unknown fate, no event without its entry.
     #[must_use]
     pub fn is_idle(&self) -> bool {
-        let waiting = |phase| {
-            let total = self.total(phase);
-            total.count(Outcome::Pending) + total.count(Outcome::Unknown)
-        };
-        self.early_count == 0 && Phase::ALL.into_iter().all(|phase| waiting(phase) == 0)
+        self.early.count() == 0 && self.tallies.open_entries() == 0
     }
 
     /// Sequences of a writer, of so many opened, whose entries never came.
     #[must_use]
     pub fn missing(&self, writer: u16, operations: u64) -> u64 {
-        self.windows.get(usize::from(writer)).map_or(operations, |window| window.missing(operations))
+        self.store.window(writer).map_or(operations, |window| window.missing(operations))
     }
 
-    /// What is on its way in the measured phase of one scenario.
+    /// Entries of a writer whose fate in PostgreSQL no record has told: once the writer's load has ended and all its
+    /// records are here, that many are missing from the ledger.
     #[must_use]
-    pub fn waiting(&self, scenario: u16, now: UnixNanos) -> Waiting {
-        let mut waiting = Waiting::default();
-        let pending = |entry: &&Entry| entry.outcome == Outcome::Pending && entry.phase == Phase::Run;
-        for entry in self.windows.iter().flat_map(Window::entries).filter(pending) {
-            if entry.series.scenario == scenario {
-                waiting.pending += 1;
-                waiting.overdue += u64::from(entry.deadline < now);
-                let sent = entry.timeline.sent;
-                waiting.oldest_sent = Some(waiting.oldest_sent.map_or(sent, |oldest| oldest.min(sent)));
-            }
+    pub fn unclosed(&self, writer: u16) -> u64 {
+        self.store.window(writer).map_or(0, Window::unclosed)
+    }
+
+    /// How much is held right now.
+    #[must_use]
+    pub fn holding(&self) -> Holding {
+        Holding {
+            entries: self.store.len(),
+            lost: self.kept.count(Kind::Lost),
+            early: self.early.count(),
+            bytes: self.store.bytes()
+                + self.heap_bytes
+                + self.keys.bytes()
+                + self.waits.bytes()
+                + self.kept.bytes()
+                + self.early.bytes(),
+            steps: self.waits.steps() + self.kept.steps(),
         }
-        waiting
+    }
+
+    /// What is on its way in the measured phase of one scenario, as of the last [`Self::advance`].
+    #[must_use]
+    pub fn waiting(&self, scenario: u16) -> Waiting {
+        self.waits.waiting(scenario)
     }
 
     /// The age at `now` of each operation of the measured phase that has not arrived, by series: pending, lost
     /// and of unknown fate. Rejected and superseded ones are left out (design: percentiles over all operations).
+    /// Those that were forgotten are in it at the age at which they were.
     pub fn ages(&self, latency: Latency, now: UnixNanos, ages: &mut [SignedHistogram]) {
-        let counts = |entry: &&Entry| {
-            entry.phase == Phase::Run
-                && matches!(entry.outcome, Outcome::Pending | Outcome::Lost | Outcome::Unknown)
-        };
-        for entry in self.open_entries().filter(counts) {
+        for entry in self.unarrived() {
             if let Some(age) = entry.timeline.age(latency, now) {
                 ages[entry.series.index].record(age.max(Nanos::ZERO));
+            }
+        }
+        for series in self.series().all() {
+            if let Some(forgotten) = self.forgotten(series) {
+                ages[series.index].merge(forgotten.ages(latency));
             }
         }
     }
@@ -152,22 +176,30 @@ impl Matcher {
     ) -> SignedHistogram {
         let mut ages = SignedHistogram::default();
         let counts = |entry: &&Entry| {
-            let open = match entry.outcome {
-                Outcome::Pending => true,
-                Outcome::Lost | Outcome::Unknown => !pending_only,
-                _ => false,
-            };
-            open && entry.phase == Phase::Run && entry.place().matches(tags)
+            (!pending_only || entry.outcome == Outcome::Pending) && entry.place().matches(tags)
         };
-        let open = self.open_entries().filter(counts);
+        let open = self.unarrived().filter(counts);
         open.filter_map(|entry| entry.timeline.age(latency, now))
             .for_each(|age| ages.record(age.max(Nanos::ZERO)));
+        if pending_only {
+            return ages;
+        }
+        if tags.is_slice() {
+            self.forgotten_of_slice(tags)
+                .into_iter()
+                .for_each(|forgotten| ages.merge(forgotten.ages(latency)));
+        } else {
+            let series = self.series().all().filter(|series| series.matches(tags));
+            let forgotten = series.filter_map(|series| self.forgotten(series));
+            forgotten.for_each(|forgotten| ages.merge(forgotten.ages(latency)));
+        }
         ages
     }
 
-    /// What may still arrive is in a window or in the side table.
-    fn open_entries(&self) -> impl Iterator<Item = &Entry> {
-        self.windows.iter().flat_map(Window::entries).chain(self.lost.values())
+    /// Open entries of the measured phase that have not arrived and count in percentiles.
+    fn unarrived(&self) -> impl Iterator<Item = &Entry> {
+        let open = self.store.iter().map(|held| &held.entry);
+        open.filter(|entry| entry.phase == Phase::Run && counts_in_percentiles(entry))
     }
 
     /// Both sums, for each phase, at any time; at the close also that every arrival changed one entry.

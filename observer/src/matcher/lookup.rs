@@ -22,13 +22,12 @@ impl Matcher {
     /// Looks an operation up by its writer's index and its number within the writer.
     #[must_use]
     pub fn find(&self, writer: u16, sequence: u64) -> Found<'_> {
-        let Some(window) = self.windows.get(usize::from(writer)) else { return Found::NoWriter };
-        match window.get(sequence).or_else(|| self.lost.get(&(writer, sequence))) {
-            Some(entry) => Found::Entry(entry),
-            None => match window.knows(sequence) {
-                Knows::Retired(phase) => Found::Left(phase),
-                Knows::Open | Knows::Nothing | Knows::TooFarAhead => Found::NotYet,
-            },
+        let id = (writer, sequence);
+        match (self.store.knows(id), self.store.get(id)) {
+            (None, _) => Found::NoWriter,
+            (_, Some(entry)) => Found::Entry(entry),
+            (Some(Knows::Left(phase) | Knows::Refused(phase)), None) => Found::Left(phase),
+            (Some(Knows::Open | Knows::Nothing), None) => Found::NotYet,
         }
     }
 }

@@ -56,6 +56,11 @@ impl SeriesIndex {
         Self { scenarios, entities }
     }
 
+    /// How many scenarios the test has.
+    pub(super) fn scenarios(self) -> u16 {
+        self.scenarios
+    }
+
     /// How many there are.
     #[must_use]
     pub fn count(self) -> usize {

@@ -5,8 +5,11 @@ use streamgauge_shared::account::{Account, Outcome, Phase};
 use streamgauge_shared::ledger::Written;
 use streamgauge_shared::test_file::Test;
 use streamgauge_shared::threshold::{Rate, Tags};
+use streamgauge_shared::time::UnixNanos;
 
-use super::{Comparison, Entry, Series, SeriesIndex};
+use super::cause::Cause;
+use super::forgotten::Forgotten;
+use super::{Comparison, Entry, Place, Series, SeriesIndex};
 
 /// The checks made on the operations of the measured phase, besides "arrived", which the account holds.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -15,6 +18,8 @@ pub struct Checks {
     pub closed: u64,
     /// Those that committed.
     pub committed: u64,
+    /// Statements that were never sent: none of the closed ones, and no success.
+    pub not_sent: u64,
     /// Rows with verified columns that are in PostgreSQL: it said so, or they arrived.
     pub content_written: u64,
     /// Those that arrived.
@@ -51,7 +56,16 @@ pub struct Slices(Vec<Tags>);
 #[derive(Clone, Debug, Default)]
 struct Besides {
     accounts: [Account; Phase::COUNT],
-    lost_no_row: [u64; Phase::COUNT],
+    causes: [[u64; Cause::COUNT]; Phase::COUNT],
+    forgotten: Option<Box<Forgotten>>,
+}
+
+/// What a slice counts.
+#[derive(Clone, Debug)]
+struct Slice {
+    tags: Tags,
+    tally: Tally,
+    forgotten: Option<Box<Forgotten>>,
 }
 
 /// All that is counted.
@@ -60,7 +74,9 @@ pub(super) struct Tallies {
     series: SeriesIndex,
     run: Vec<Tally>,
     besides: Vec<Besides>,
-    slices: Vec<(Tags, Tally)>,
+    slices: Vec<Slice>,
+    /// Entries pending or of unknown fate, of all phases.
+    open: u64,
 }
 
 impl Slices {
@@ -100,7 +116,11 @@ impl Tally {
                 let checks = &self.checks;
                 (
                     checks.committed + succeeded + checks.matching + checks.steps_passed,
-                    checks.closed + (settled - count(Outcome::Rejected)) + checks.compared + checks.steps,
+                    checks.closed
+                        + checks.not_sent
+                        + (settled - count(Outcome::Rejected))
+                        + checks.compared
+                        + checks.steps,
                 )
             }
         }
@@ -113,7 +133,12 @@ impl Tallies {
             series,
             run: vec![Tally::default(); series.count()],
             besides: vec![Besides::default(); series.count()],
-            slices: slices.0.into_iter().map(|tags| (tags, Tally::default())).collect(),
+            slices: slices
+                .0
+                .into_iter()
+                .map(|tags| Slice { tags, tally: Tally::default(), forgotten: None })
+                .collect(),
+            open: 0,
         }
     }
 
@@ -126,7 +151,21 @@ impl Tallies {
     }
 
     pub(super) fn slice(&self, tags: Tags) -> Option<&Tally> {
-        self.slices.iter().find(|(declared, _)| *declared == tags).map(|(_, tally)| tally)
+        self.slices.iter().find(|slice| slice.tags == tags).map(|slice| &slice.tally)
+    }
+
+    /// What is known of the forgotten entries of a series, and of those of a slice that is declared.
+    pub(super) fn forgotten(&self, series: Series) -> Option<&Forgotten> {
+        self.besides[series.index].forgotten.as_deref()
+    }
+
+    pub(super) fn forgotten_of_slice(&self, tags: Tags) -> Option<&Forgotten> {
+        self.slices.iter().find(|slice| slice.tags == tags)?.forgotten.as_deref()
+    }
+
+    /// Entries pending or of unknown fate, of all phases.
+    pub(super) fn open_entries(&self) -> u64 {
+        self.open
     }
 
     pub(super) fn account(&self, series: Series, phase: Phase) -> &Account {
@@ -136,28 +175,63 @@ impl Tallies {
         }
     }
 
-    pub(super) fn lost_no_row(&self, series: Series, phase: Phase) -> u64 {
-        self.besides[series.index].lost_no_row[phase as usize]
+    pub(super) fn cause(&self, series: Series, phase: Phase, cause: Cause) -> u64 {
+        self.besides[series.index].causes[phase as usize][cause as usize]
     }
 
     /// Slices count anew, from nothing.
     pub(super) fn reset_slices(&mut self) {
-        self.slices.iter_mut().for_each(|(_, tally)| *tally = Tally::default());
+        for slice in &mut self.slices {
+            (slice.tally, slice.forgotten) = (Tally::default(), None);
+        }
     }
 
     /// Applies a change to the series of an entry and to every slice that it is in.
     fn apply(&mut self, entry: &Entry, change: impl Fn(&mut Tally)) {
-        change(&mut self.run[entry.series.index]);
-        let place = entry.place();
-        let slices = self.slices.iter_mut().filter(|(tags, _)| place.matches(*tags));
-        slices.for_each(|(_, tally)| change(tally));
+        self.apply_at(entry.place(), change);
+    }
+
+    fn apply_at(&mut self, place: Place, change: impl Fn(&mut Tally)) {
+        change(&mut self.run[place.series.index]);
+        let slices = self.slices.iter_mut().filter(|slice| place.matches(slice.tags));
+        slices.for_each(|slice| change(&mut slice.tally));
     }
 
     /// A new entry.
     pub(super) fn open(&mut self, entry: &Entry) {
+        self.open += 1;
         match entry.phase {
             Phase::Run => self.apply(entry, |tally| tally.account.open()),
             phase => self.besides[entry.series.index].accounts[phase as usize].open(),
+        }
+    }
+
+    /// An operation that was never sent: an entry that is rejected from the start.
+    pub(super) fn not_sent(&mut self, place: Place, phase: Phase, cause: Cause) {
+        let reject = |account: &mut Account| {
+            account.open();
+            account.change(Outcome::Pending, Outcome::Rejected);
+        };
+        let besides = &mut self.besides[place.series.index];
+        besides.causes[phase as usize][cause as usize] += 1;
+        match phase {
+            Phase::Run => self.apply_at(place, |tally| {
+                reject(&mut tally.account);
+                tally.checks.not_sent += 1;
+            }),
+            phase => reject(&mut besides.accounts[phase as usize]),
+        }
+    }
+
+    /// An entry of the measured phase is forgotten: its outcome is final.
+    pub(super) fn forget(&mut self, entry: &Entry, now: UnixNanos) {
+        if entry.phase != Phase::Run {
+            return;
+        }
+        let place = entry.place();
+        self.besides[place.series.index].forgotten.get_or_insert_default().add(entry, now);
+        for slice in self.slices.iter_mut().filter(|slice| place.matches(slice.tags)) {
+            slice.forgotten.get_or_insert_default().add(entry, now);
         }
     }
 
@@ -181,8 +255,10 @@ impl Tallies {
         assert!(from.may_become(to), "an entry does not go from {from} to {to}");
         if entry.no_row {
             entry.no_row = false;
-            self.besides[entry.series.index].lost_no_row[entry.phase as usize] -= 1;
+            self.besides[entry.series.index].causes[entry.phase as usize][Cause::NoRow as usize] -= 1;
         }
+        let is_open = |outcome| u64::from(matches!(outcome, Outcome::Pending | Outcome::Unknown));
+        self.open = self.open + is_open(to) - is_open(from);
         // No outcome follows an arrival, so what is undone here is at most a failure.
         let before = (from != Outcome::Pending && !entry.check.is_empty()).then_some(false);
         entry.outcome = to;
@@ -201,7 +277,7 @@ impl Tallies {
     /// It is lost because the row it deletes never arrived.
     pub(super) fn no_row(&mut self, entry: &mut Entry) {
         entry.no_row = true;
-        self.besides[entry.series.index].lost_no_row[entry.phase as usize] += 1;
+        self.besides[entry.series.index].causes[entry.phase as usize][Cause::NoRow as usize] += 1;
     }
 
     /// It arrived, and its content was compared where that can be done.
@@ -244,10 +320,11 @@ impl Tallies {
                 assert!(account.closes(), "entries are the sum of their outcomes: {account:?}");
             }
         }
-        for tally in self.run.iter().chain(self.slices.iter().map(|(_, tally)| tally)) {
+        for tally in self.run.iter().chain(self.slices.iter().map(|slice| &slice.tally)) {
             assert!(tally.account.closes(), "entries of a slice are the sum of their outcomes: {tally:?}");
             let checks = &tally.checks;
             let bounded = checks.committed <= checks.closed
+                && checks.closed + checks.not_sent <= tally.account.entries()
                 && checks.matching <= checks.compared
                 && checks.compared_in_part <= checks.matching
                 && checks.compared <= checks.content_arrived

@@ -19,6 +19,7 @@ use super::facts::Facts;
 use super::figures::Moment;
 use super::floor;
 use super::starvation::Starved;
+use crate::matcher::Cause;
 
 /// What was judged, for the report to hold.
 pub(super) struct Judged {
@@ -107,7 +108,12 @@ fn account(moment: &Moment<'_>, phase: Phase) -> AccountReport {
         rejected: count(Outcome::Rejected),
         unknown: count(Outcome::Unknown),
         pending: count(Outcome::Pending),
-        lost_no_row: moment.matcher.series().all().map(|part| moment.matcher.lost_no_row(part, phase)).sum(),
+        lost_no_row: moment
+            .matcher
+            .series()
+            .all()
+            .map(|part| moment.matcher.cause(part, phase, Cause::NoRow))
+            .sum(),
         recovered: if phase == Phase::Run { moment.matcher.recovered() } else { 0 },
     }
 }

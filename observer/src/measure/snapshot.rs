@@ -181,7 +181,7 @@ fn names(test: &Test, part: Series) -> (&str, &str) {
 
 fn scenario_gauges(test: &Test, moment: &Moment<'_>) -> Vec<ScenarioGauges> {
     let gauges = |(index, scenario): (u16, &streamgauge_shared::test_file::Scenario)| {
-        let waiting = moment.matcher.waiting(index, moment.facts.now);
+        let waiting = moment.matcher.waiting(index);
         let mut outcomes = [0; Outcome::COUNT];
         let mut operations = Vec::new();
         for part in moment.matcher.series().all().filter(|part| part.scenario == index) {

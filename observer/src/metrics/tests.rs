@@ -16,6 +16,7 @@ const CATALOGUE: &str = include_str!("../../../docs/metrics.md");
 fn run() -> Snapshot {
     let mut run = Fixture::new(&[Some(5), Some(30), None]);
     run.facts.floor.arrived.record(Nanos::from_millis(3));
+    run.matcher.advance(run.facts.now, &mut run.recorder);
     run.snapshot()
 }
 

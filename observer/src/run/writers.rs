@@ -82,7 +82,7 @@ impl Core {
         match record {
             Record::Opened(opened) => self.matcher.opened(writer, opened, &mut self.recorder),
             Record::Closed(closed) => self.matcher.closed(writer, closed, &mut self.recorder),
-            Record::NotSent(operation) => self.matcher.not_sent(writer, operation, &mut self.recorder),
+            Record::NotSent(operation) => self.matcher.not_sent(writer, &operation, &mut self.recorder),
             Record::Iteration(iteration) => self.recorder.iteration(iteration, now),
             Record::Prepared => self.prepared(writer, now),
             Record::Probe(plan) => {

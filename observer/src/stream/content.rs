@@ -85,6 +85,14 @@ pub enum RowKey {
     OneOf(Box<[String; 3]>),
 }
 
+impl Content {
+    /// The memory that it points to, in bytes.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        self.0.capacity() * size_of::<ColumnSeen>()
+    }
+}
+
 impl RowKey {
     /// What the key may be; at least one.
     #[must_use]

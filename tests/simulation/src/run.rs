@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
+use streamgauge_observer::matcher::Cause;
 use streamgauge_observer::stream::{Change, Content};
 use streamgauge_shared::account::{EventKind, Operation, Outcome, Phase, Undecodable};
 use streamgauge_shared::clock::Exchange;
@@ -534,7 +535,7 @@ impl World {
         }
         counts.insert("recovered", matcher.recovered());
         if self.truth.close.is_some() && self.faults.lost_after_ns > 100_000 * MS {
-            let lost = matcher.series().all().map(|part| matcher.lost_no_row(part, Phase::Run));
+            let lost = matcher.series().all().map(|part| matcher.cause(part, Phase::Run, Cause::NoRow));
             counts.insert("no_row", lost.sum());
         }
         counts.retain(|_, count| *count > 0);
