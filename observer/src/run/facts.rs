@@ -13,7 +13,10 @@ impl Core {
             loads.iter_mut().zip(scenarios).for_each(|(total, load)| add_load(total, load));
         }
         let operations = self.peers.operations();
-        let missing = operations.map(|(writer, operations)| self.matcher.missing(writer, operations));
+        // Of a writer that has ended every operation is here, and what PostgreSQL said of it.
+        let missing = operations.map(|(writer, operations)| {
+            self.matcher.missing(writer, operations) + self.matcher.unclosed(writer)
+        });
         Facts {
             now: reading.now,
             run: self.brief.run.to_string(),

@@ -2,7 +2,7 @@
 //! windows need, and the course of time.
 
 use streamgauge_shared::histogram::SignedHistogram;
-use streamgauge_shared::ledger::{Ending, Iteration};
+use streamgauge_shared::ledger::{Ending, Iteration, NotSent};
 use streamgauge_shared::marks::Marks;
 use streamgauge_shared::test_file::Test;
 use streamgauge_shared::threshold::{Metric, Tags};
@@ -237,6 +237,10 @@ impl Sink for Recorder {
 
     fn duplicate(&mut self, writer: u16, sequence: u64) {
         self.rows.duplicate(writer, sequence);
+    }
+
+    fn not_sent(&mut self, writer: u16, place: Place, operation: &NotSent) {
+        self.rows.keep(Row::never_sent(writer, place, operation));
     }
 
     fn done(&mut self, writer: u16, sequence: u64, entry: &Entry) {

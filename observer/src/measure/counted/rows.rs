@@ -6,6 +6,7 @@ use std::collections::{BinaryHeap, HashMap};
 use std::sync::Arc;
 
 use streamgauge_shared::account::{EventKind, Outcome};
+use streamgauge_shared::ledger::NotSent;
 use streamgauge_shared::marks::Marks;
 use streamgauge_shared::test_file::Test;
 use streamgauge_shared::time::Nanos;
@@ -13,7 +14,7 @@ use streamgauge_shared::timeline::{Latency, Timeline};
 
 use super::rows_kept::KeptRows;
 use super::stages;
-use crate::matcher::{Comparison, Entry, Series};
+use crate::matcher::{Cause, Comparison, Entry, Place, Series};
 
 /// Delivered rows kept at most, the slowest: about 2 MB.
 const DELIVERED_MAX: usize = 10_000;
@@ -48,8 +49,8 @@ pub struct Row {
     pub outcome: Outcome,
     /// What its event was, if one came.
     pub event: Option<EventKind>,
-    /// Lost, because the row it deletes never arrived.
-    pub no_row: bool,
+    /// Why it has its outcome, where the outcome does not say it.
+    pub cause: Option<Cause>,
     /// Events of it beyond the first.
     pub duplicates: u32,
     /// Whether its verified columns arrived as written; absent where it cannot be told.
@@ -84,8 +85,8 @@ impl Row {
         put("operation", self.part.operation.name().into());
         put("key", self.key.as_str().into());
         put("outcome", self.outcome.name().into());
-        if self.no_row {
-            put("cause", "no_row".into());
+        if let Some(cause) = self.cause {
+            put("cause", cause.name().into());
         }
         if let Some(event) = self.event {
             put("event", event.name().into());
@@ -102,7 +103,7 @@ impl Row {
         let Timeline { intended, sent, committed, observed, wall, .. } = self.timeline;
         let points = [
             ("intended_ns", Some(intended)),
-            ("sent_ns", Some(sent)),
+            ("sent_ns", self.was_sent().then_some(sent)),
             ("committed_ns", committed),
             ("observed_ns", observed),
             ("wall_ns", wall),
@@ -112,7 +113,7 @@ impl Row {
                 put(name, point.0.into());
             }
         }
-        for latency in Latency::ALL {
+        for latency in Latency::ALL.into_iter().filter(|_| self.was_sent()) {
             if let Some(value) = self.timeline.latency(latency) {
                 put(&format!("{latency}_ms"), value.as_millis_f64().into());
             }
@@ -134,7 +135,7 @@ impl Row {
             key: entry.key.to_string(),
             outcome: entry.outcome,
             event: entry.event,
-            no_row: entry.no_row,
+            cause: entry.no_row.then_some(Cause::NoRow),
             duplicates: 0,
             data_matches: entry.compared.and_then(Comparison::agrees),
             check_passed: entry.step(),
@@ -142,6 +143,40 @@ impl Row {
             timeline: entry.timeline,
             marks: entry.marks.clone(),
         }
+    }
+
+    /// The row of an operation that was never sent: it has its intended time and no other.
+    #[must_use]
+    pub fn never_sent(writer: u16, place: Place, operation: &NotSent) -> Self {
+        let timeline = Timeline {
+            intended: operation.intended,
+            connection_wait: Nanos::ZERO,
+            sent: operation.intended,
+            committed: None,
+            observed: None,
+            wall: None,
+        };
+        Self {
+            writer,
+            sequence: operation.sequence,
+            part: place.series,
+            key: operation.key.clone(),
+            outcome: Outcome::Rejected,
+            event: None,
+            cause: Some(operation.cause.into()),
+            duplicates: 0,
+            data_matches: None,
+            check_passed: None,
+            measured: false,
+            timeline,
+            marks: None,
+        }
+    }
+
+    /// Whether its statement was handed to PostgreSQL.
+    #[must_use]
+    pub fn was_sent(&self) -> bool {
+        !matches!(self.cause, Some(Cause::NotConnected | Cause::Cut))
     }
 
     /// Whether it simply arrived: nothing about it is worth a second look but how long it took.
@@ -266,7 +301,8 @@ impl Ord for Kept {
 
 #[cfg(test)]
 mod tests {
-    use streamgauge_shared::account::Operation;
+    use streamgauge_shared::account::{Operation, Phase};
+    use streamgauge_shared::ledger::NotSentCause;
     use streamgauge_shared::time::UnixNanos;
 
     use super::*;
@@ -296,7 +332,7 @@ mod tests {
             key: String::new(),
             outcome,
             event,
-            no_row: false,
+            cause: None,
             duplicates: 0,
             data_matches: None,
             check_passed: None,
@@ -304,6 +340,33 @@ mod tests {
             timeline,
             marks: None,
         }
+    }
+
+    #[test]
+    fn a_row_that_was_never_sent_says_why_and_has_no_time_but_its_intended_one() {
+        let operation = NotSent {
+            sequence: 7,
+            phase: Phase::Run,
+            scenario: 0,
+            entity: 0,
+            operation: Operation::Create,
+            key: "k".into(),
+            group: None,
+            stage: None,
+            intended: UnixNanos(90),
+            cause: NotSentCause::NotConnected,
+        };
+        let series = SeriesIndex::new(1, 1).at(0, 0, Operation::Create);
+        let line =
+            Row::never_sent(0, Place { series, group: None, stage: None }, &operation).to_json(&test());
+        assert_eq!((&line["outcome"], &line["cause"]), (&"rejected".into(), &"not_connected".into()));
+        assert_eq!(line["intended_ns"], 90);
+        let times = line
+            .as_object()
+            .expect("a line")
+            .keys()
+            .filter(|name| name.ends_with("_ms") || name.ends_with("_ns"));
+        assert_eq!(times.collect::<Vec<_>>(), ["intended_ns"], "{line}");
     }
 
     #[test]
