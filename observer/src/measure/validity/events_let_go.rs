@@ -11,7 +11,9 @@ pub(super) struct EventsLetGo {
 
 impl Doubt for EventsLetGo {
     fn find(run: &Run<'_>) -> impl IntoIterator<Item = Self> {
-        let events = run.moment.matcher.limits().early_let_go;
+        let limits = run.moment.matcher.limits();
+        // Of a delete that was let go it is not known whether it is one of this run's.
+        let events = limits.events_let_go + limits.deletes_let_go;
         (events > 0).then_some(Self { events })
     }
 
