@@ -1,6 +1,6 @@
 //! The stages of a ramp in time: when each begins and ends, and which load it plans at a moment.
 
-use super::executor::{Executor, Stage};
+use super::executor::{Executor, RampingArrivalRate, RampingVus, Stage};
 use crate::account::as_f64;
 use crate::time::Nanos;
 
@@ -24,7 +24,11 @@ impl RampStage {
     /// begins, and none from the end of the last one on, for no load is planned then.
     #[must_use]
     pub fn at(stages: &[Self], at: Nanos) -> Option<&Self> {
-        stages.iter().find(|stage| stage.from <= at && at < stage.to)
+        stages.iter().find(|stage| stage.holds(at))
+    }
+
+    fn holds(&self, at: Nanos) -> bool {
+        self.from <= at && at < self.to
     }
 
     /// The load that it plans at a moment between its start and its end.
@@ -48,44 +52,53 @@ impl Executor {
     #[must_use]
     pub fn ramp(&self) -> Vec<RampStage> {
         match self {
-            Self::RampingVus(load) => {
-                ramp(f64::from(load.start_vus), &load.stages, |target| f64::from(*target))
-            }
-            Self::RampingArrivalRate(load) => {
-                let per_s = |target: &u64| as_f64(*target) / load.per.as_secs_f64();
-                ramp(per_s(&load.start), &load.stages, per_s)
-            }
+            Self::RampingVus(load) => users(load).collect(),
+            Self::RampingArrivalRate(load) => rates(load).collect(),
             _ => Vec::new(),
         }
     }
 
     /// The stage that a moment of its load belongs to, as an index into [`super::Test::stages`]: see
-    /// [`RampStage::at`]. Nothing for an executor without stages.
+    /// [`RampStage::at`]. Nothing for an executor without stages. It is asked for each tick, so it allocates nothing.
     #[must_use]
     pub fn stage_at(&self, since_start: Nanos) -> Option<u16> {
-        match self {
+        let stage = match self {
             // The judged part of a probe: the only stage of such a test.
-            Self::CapacitySearch(_) => Some(0),
-            _ => RampStage::at(&self.ramp(), since_start).map(|stage| stage.name),
-        }
+            Self::CapacitySearch(_) => return Some(0),
+            Self::RampingVus(load) => users(load).find(|stage| stage.holds(since_start)),
+            Self::RampingArrivalRate(load) => rates(load).find(|stage| stage.holds(since_start)),
+            _ => None,
+        };
+        stage.map(|stage| stage.name)
     }
 }
 
-fn ramp<T>(mut load: f64, planned: &[Stage<T>], target: impl Fn(&T) -> f64) -> Vec<RampStage> {
+fn users(load: &RampingVus) -> impl Iterator<Item = RampStage> {
+    ramp(f64::from(load.start_vus), &load.stages, |target| f64::from(*target))
+}
+
+fn rates(load: &RampingArrivalRate) -> impl Iterator<Item = RampStage> {
+    let per_s = |target: &u64| as_f64(*target) / load.per.as_secs_f64();
+    ramp(per_s(&load.start), &load.stages, per_s)
+}
+
+fn ramp<T>(
+    mut load: f64,
+    planned: &[Stage<T>],
+    target: impl Fn(&T) -> f64,
+) -> impl Iterator<Item = RampStage> {
     let mut at = Nanos::ZERO;
-    let stage = |planned: &Stage<T>| {
+    planned.iter().map(move |planned| {
         let (from, load_from) = (at, load);
         at = at + planned.duration;
         load = target(&planned.target);
         RampStage { name: planned.name, from, to: at, load_from, load_to: load }
-    };
-    planned.iter().map(stage).collect()
+    })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::test_file::RampingVus;
 
     /// 10 s from 0 to 10 users, a jump to 50, 20 s there.
     fn executor() -> Executor {
