@@ -8,9 +8,9 @@ use super::{Doubt, Run};
 pub(super) struct LedgerIncomplete {
     /// Events of operations that the ledger does not hold.
     recovered: u64,
-    /// Operations that were opened by the writer's count and whose records never came.
+    /// Operations of a writer that has ended whose record, or PostgreSQL's answer to it, never came.
     missing: u64,
-    /// Events of operations that PostgreSQL is said to have refused, or whose answer never came.
+    /// Events of operations that PostgreSQL is said to have refused.
     contradictions: u64,
 }
 
@@ -31,7 +31,7 @@ impl Doubt for LedgerIncomplete {
     fn seen(&self) -> String {
         let Self { recovered, missing, contradictions } = self;
         format!(
-            "{recovered} events had no entry, {missing} entries never came, {contradictions} events contradict PostgreSQL's answer"
+            "{recovered} events had no entry, {missing} entries or answers to them never came, {contradictions} events contradict PostgreSQL's answer"
         )
     }
 
