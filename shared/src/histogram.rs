@@ -9,8 +9,10 @@
 
 pub mod interval_log;
 mod sparse;
+mod unmeasured;
 
 pub use sparse::SparseHistogram;
+pub use unmeasured::Unmeasured;
 
 use std::fmt;
 
@@ -55,15 +57,18 @@ pub enum Quantile {
     Value(Nanos),
     /// At least this; how much more is not known yet.
     AtLeast(Nanos),
+    /// At least the first and at most the second.
+    Between(Nanos, Nanos),
 }
 
 impl fmt::Display for Quantile {
-    /// With its relation, to stand after a name: `=3.1ms`, `≥3.1ms`, `=-`.
+    /// With its relation, to stand after a name: `=3.1ms`, `≥3.1ms`, `=3.1ms to 17ms`, `=-`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::NoData => f.write_str("=-"),
             Self::Value(value) => write!(f, "={value}"),
             Self::AtLeast(low) => write!(f, "≥{low}"),
+            Self::Between(low, high) => write!(f, "={low} to {high}"),
         }
     }
 }
@@ -210,26 +215,46 @@ impl SignedHistogram {
 
     /// The quantile `q` (0 to 1) of all members: those counted here, and those of `unarrived`, which are
     /// only known to be at least their present age.
-    ///
-    /// L is the quantile with each of those at its age, U with each at infinity (design rule: no latency
-    /// is flattered by what has not come). Equal bounds are the value; otherwise only L is known.
     #[must_use]
     pub fn quantile_with(&self, q: f64, unarrived: &Self) -> Quantile {
-        let total = self.exact.count + unarrived.exact.count;
+        self.quantile_between(q, unarrived, &Unmeasured::default())
+    }
+
+    /// The quantile `q` (0 to 1) of all members: those counted here, those of `unarrived`, which are only known to
+    /// be at least their present age, and those of `unmeasured`, which are known to lie between two bounds.
+    ///
+    /// L is the quantile with each of them at the least it can be, U with each at the most: infinity for what has
+    /// not arrived (design rule: no latency is flattered by what has not come). Where both fall into one bucket,
+    /// that is the value; otherwise it lies somewhere between them.
+    #[must_use]
+    pub fn quantile_between(&self, q: f64, unarrived: &Self, unmeasured: &Unmeasured) -> Quantile {
+        let total = self.exact.count + unarrived.exact.count + unmeasured.count();
         if total == 0 {
             return Quantile::NoData;
         }
         let rank = rank(q, total);
-        if unarrived.exact.count == 0 {
+        if total == self.exact.count {
             return Quantile::Value(self.value_at_rank(rank));
         }
-        let mut all = self.clone();
-        all.merge(unarrived);
-        let low = all.value_at_rank(rank);
-        if rank <= self.exact.count && self.same_bucket(self.value_at_rank(rank), low) {
+        let mut least = self.clone();
+        least.merge(unarrived);
+        unmeasured.at_least().into_iter().for_each(|at_least| least.merge(at_least));
+        let low = least.value_at_rank(rank);
+        let most = unmeasured.at_most().map(|at_most| {
+            let mut most = self.clone();
+            most.merge(at_most);
+            most
+        });
+        let most = most.as_ref().unwrap_or(self);
+        if rank > most.exact.count {
+            return Quantile::AtLeast(low);
+        }
+        let high = most.value_at_rank(rank);
+        // The exact extremes that a value is kept within may put the lower bound's bucket above the upper's.
+        if self.same_bucket(low, high) || high <= low {
             Quantile::Value(low)
         } else {
-            Quantile::AtLeast(low)
+            Quantile::Between(low, high)
         }
     }
 
@@ -337,6 +362,10 @@ mod tests {
                 // One bucket holds both bounds, so the truth is in it.
                 Quantile::Value(value) => prop_assert!(close(value, truth), "{value:?} for {truth}"),
                 Quantile::AtLeast(low) => prop_assert!(low.0 <= truth + truth / 1_000 + 1, "{low:?} for {truth}"),
+                Quantile::Between(low, high) => {
+                    prop_assert!(low.0 <= truth + truth / 1_000 + 1, "{low:?} for {truth}");
+                    prop_assert!(high.0 + high.0 / 1_000 + 1 >= truth, "{high:?} for {truth}");
+                }
             }
         }
     }
@@ -347,10 +376,45 @@ mod tests {
         let waiting = of(&[1_000]);
         assert_eq!(arrived.quantile_with(0.5, &waiting), Quantile::Value(Nanos(20)));
         assert_eq!(arrived.quantile_with(0.99, &waiting), Quantile::AtLeast(Nanos(1_000)));
-        // The one that waits is younger than what arrived: it may still become the median.
-        assert_eq!(arrived.quantile_with(0.5, &of(&[5])), Quantile::AtLeast(Nanos(10)));
+        // The one that waits is younger than what arrived: the median is 10 if it arrives at once, 20 if it never does.
+        assert_eq!(arrived.quantile_with(0.5, &of(&[5])), Quantile::Between(Nanos(10), Nanos(20)));
         assert_eq!(of(&[]).quantile_with(0.5, &of(&[])), Quantile::NoData);
         assert_eq!(of(&[]).quantile_with(0.5, &waiting), Quantile::AtLeast(Nanos(1_000)));
+    }
+
+    proptest! {
+        #[test]
+        fn the_truth_lies_between_the_bounds_of_what_is_unmeasured(arrived in prop::collection::vec(0..10_000_000_i64, 0..60), read in prop::collection::vec((0..10_000_000_i64, 0.0..=1.0_f64), 1..40), waiting in 0..3_usize, q in 0.0..=1.0_f64) {
+            #[expect(clippy::cast_precision_loss, clippy::cast_possible_truncation, reason = "small numbers")]
+            let came = |(read, share): &(i64, f64)| (*read as f64 * share) as i64;
+            let mut eventually: Vec<i64> = arrived.iter().copied().chain(read.iter().map(came)).collect();
+            eventually.extend(vec![20_000_000; waiting]);
+            let truth = reference(&eventually, q);
+            let mut unmeasured = Unmeasured::default();
+            read.iter().for_each(|(read, _)| unmeasured.record(Nanos::ZERO, Some(Nanos(*read))));
+            let below = |bound: Nanos| bound.0 <= truth + truth / 1_000 + 1;
+            let above = |bound: Nanos| bound.0 + bound.0 / 1_000 + 1 >= truth;
+            match of(&arrived).quantile_between(q, &of(&vec![15_000_000; waiting]), &unmeasured) {
+                Quantile::NoData => prop_assert!(false, "there is data"),
+                Quantile::Value(value) => prop_assert!(close(value, truth), "{value:?} for {truth}"),
+                Quantile::AtLeast(low) => prop_assert!(below(low), "{low:?} for {truth}"),
+                Quantile::Between(low, high) => prop_assert!(below(low) && above(high), "{low:?} {high:?} for {truth}"),
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_unmeasured_opens_a_quantile_only_where_it_can_matter() {
+        let arrived = of(&[10; 98]);
+        let mut unmeasured = Unmeasured::default();
+        (0..2).for_each(|_| unmeasured.record(Nanos::ZERO, Some(Nanos(480))));
+        let quantile = |q| arrived.quantile_between(q, &of(&[]), &unmeasured);
+        assert_eq!(quantile(0.5), Quantile::Value(Nanos(10)));
+        assert_eq!(quantile(0.98), Quantile::Value(Nanos(10)));
+        assert_eq!(quantile(0.99), Quantile::Between(Nanos(10), Nanos(480)));
+        unmeasured.record(Nanos::ZERO, None);
+        assert_eq!(arrived.quantile_between(1.0, &of(&[]), &unmeasured), Quantile::AtLeast(Nanos(10)));
+        assert_eq!(Quantile::Between(Nanos(17_000_000), Nanos(480_000_000)).to_string(), "=17ms to 480ms");
     }
 
     #[test]

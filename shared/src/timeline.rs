@@ -103,7 +103,46 @@ impl FromStr for Latency {
     }
 }
 
+/// What is known of one latency of one operation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reading {
+    /// The value.
+    Measured(Nanos),
+    /// The time of its end cannot be believed: the value lies between two bounds.
+    Between {
+        /// The least it can be.
+        at_least: Nanos,
+        /// The most it can be; absent where nothing is known of its end.
+        at_most: Option<Nanos>,
+    },
+}
+
+impl Reading {
+    /// The value, where it is known.
+    #[must_use]
+    pub const fn measured(self) -> Option<Nanos> {
+        match self {
+            Self::Measured(value) => Some(value),
+            Self::Between { .. } => None,
+        }
+    }
+}
+
 impl Timeline {
+    /// What is known of a latency of an operation that has all of its points, `observed` perhaps at a time that cannot
+    /// be believed. Then the arrival came at the latest when it was read, and not before the row was sent.
+    #[must_use]
+    pub fn reading(&self, latency: Latency, measured: bool) -> Reading {
+        let value = self.latency(latency);
+        match value.filter(|_| measured || !latency.ends_at_arrival()) {
+            Some(value) => Reading::Measured(value),
+            None => {
+                let earliest = Self { observed: Some(self.sent), ..*self };
+                Reading::Between { at_least: earliest.latency(latency).unwrap_or_default(), at_most: value }
+            }
+        }
+    }
+
     /// The value of one latency, or nothing while one of its ends is unknown.
     /// [`Latency::IterationDuration`] is not a property of one operation: always nothing.
     #[must_use]
@@ -150,6 +189,33 @@ mod tests {
         assert_eq!(waiting.age(Latency::CdcE2eLatency, UnixNanos(1_110)), Some(Nanos(1_000)));
         assert_eq!(waiting.age(Latency::PgWriteDuration, UnixNanos(1_110)), None);
         assert_eq!(waiting.age(Latency::MongoVisibility, UnixNanos(1_110)), None);
+    }
+
+    #[test]
+    fn an_unmeasured_arrival_came_after_its_row_was_sent_and_at_the_latest_when_it_was_read() {
+        let row = Timeline {
+            intended: UnixNanos(100),
+            connection_wait: Nanos(7),
+            sent: UnixNanos(110),
+            committed: Some(UnixNanos(150)),
+            observed: Some(UnixNanos(640)),
+            wall: None,
+        };
+        let between =
+            |at_least, at_most| Reading::Between { at_least: Nanos(at_least), at_most: Some(Nanos(at_most)) };
+        assert_eq!(row.reading(Latency::CdcE2eLatency, false), between(0, 530));
+        assert_eq!(row.reading(Latency::CdcE2eLatencyIntended, false), between(10, 540));
+        assert_eq!(
+            row.reading(Latency::CdcPropagation, false),
+            between(-40, 490),
+            "the event may beat the answer"
+        );
+        assert_eq!(row.reading(Latency::CdcE2eLatency, true), Reading::Measured(Nanos(530)));
+        assert_eq!(
+            row.reading(Latency::PgWriteDuration, false),
+            Reading::Measured(Nanos(40)),
+            "it does not end there"
+        );
     }
 
     #[test]

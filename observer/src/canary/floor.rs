@@ -2,9 +2,9 @@
 
 use std::collections::VecDeque;
 
-use streamgauge_shared::histogram::SignedHistogram;
+use streamgauge_shared::histogram::{SignedHistogram, Unmeasured};
 use streamgauge_shared::stamp::RunId;
-use streamgauge_shared::time::UnixNanos;
+use streamgauge_shared::time::{Nanos, UnixNanos};
 
 use crate::stream::Sighting;
 
@@ -40,7 +40,7 @@ pub struct Floor {
     arrived_to: u64,
     arrived: SignedHistogram,
     given_up: SignedHistogram,
-    unmeasured: u64,
+    unmeasured: Unmeasured,
     stopped: Option<String>,
 }
 
@@ -52,7 +52,7 @@ pub struct FloorFigures {
     /// Ages of what had not.
     pub unarrived: SignedHistogram,
     /// Arrivals at a time that cannot be believed.
-    pub unmeasured: u64,
+    pub unmeasured: Unmeasured,
     /// Why there is no canary, or none any more.
     pub stopped: Option<String>,
 }
@@ -61,7 +61,7 @@ impl FloorFigures {
     /// Whether there is anything to report.
     #[must_use]
     pub fn has_data(&self) -> bool {
-        self.arrived.count() + self.unarrived.count() + self.unmeasured > 0
+        self.arrived.count() + self.unarrived.count() + self.unmeasured.count() > 0
     }
 }
 
@@ -75,7 +75,7 @@ impl Floor {
             arrived_to: 0,
             arrived: SignedHistogram::default(),
             given_up: SignedHistogram::default(),
-            unmeasured: 0,
+            unmeasured: Unmeasured::default(),
             stopped,
         }
     }
@@ -107,7 +107,7 @@ impl Floor {
         if *measured {
             self.arrived.record(*observed - stamp.sent);
         } else {
-            self.unmeasured += 1;
+            self.unmeasured.record(Nanos::ZERO, Some(*observed - stamp.sent));
         }
     }
 
@@ -119,7 +119,7 @@ impl Floor {
         FloorFigures {
             arrived: self.arrived.clone(),
             unarrived,
-            unmeasured: self.unmeasured,
+            unmeasured: self.unmeasured.clone(),
             stopped: self.stopped.clone(),
         }
     }
@@ -180,7 +180,7 @@ mod tests {
         floor.see(&Sighting { measured: false, ..seen(RUN, 1, 0, 8_000) });
         let figures = floor.figures(at(8_000));
         assert_eq!(
-            (figures.arrived.count(), figures.unarrived.count(), figures.unmeasured),
+            (figures.arrived.count(), figures.unarrived.count(), figures.unmeasured.count()),
             (0, 0, 1),
             "it arrived, at a time that is not known"
         );

@@ -120,7 +120,7 @@ impl Matcher {
 
 fn report_arrival(entry: &Entry, event: &Event, sink: &mut impl Sink) {
     let (timeline, place, at) = (&entry.timeline, entry.place(), event.observed);
-    let value = |latency| if event.measured { timeline.latency(latency) } else { None };
+    let value = |latency| timeline.reading(latency, event.measured);
     for latency in [Latency::CdcE2eLatency, Latency::CdcE2eLatencyIntended] {
         sink.latency(place, latency, value(latency), at);
     }

@@ -4,7 +4,8 @@ use std::collections::{BTreeMap, HashMap, VecDeque};
 
 use streamgauge_shared::account::{EventKind, Operation, Phase};
 use streamgauge_shared::marks::Marks;
-use streamgauge_shared::timeline::Latency;
+use streamgauge_shared::time::Nanos;
+use streamgauge_shared::timeline::{Latency, Reading};
 
 use super::keys::RowDigest;
 use super::store::Id;
@@ -230,8 +231,9 @@ impl Matcher {
         self.recovered += 1;
         let series = self.series().at(0, *entity, Operation::Create);
         self.tallies.recover(series);
+        let unknown = Reading::Between { at_least: Nanos::ZERO, at_most: None };
         for latency in [Latency::CdcE2eLatency, Latency::CdcE2eLatencyIntended] {
-            sink.latency(Place { series, group: None, stage: None }, latency, None, event.observed);
+            sink.latency(Place { series, group: None, stage: None }, latency, unknown, event.observed);
         }
         let run = &mut self.events[Phase::Run as usize];
         run.change(EventKind::Early, EventKind::First);

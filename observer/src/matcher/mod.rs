@@ -41,7 +41,7 @@ use streamgauge_shared::ledger::NotSent;
 use streamgauge_shared::marks::Marks;
 use streamgauge_shared::stamp::RunId;
 use streamgauge_shared::time::{Nanos, UnixNanos};
-use streamgauge_shared::timeline::{Latency, Timeline};
+use streamgauge_shared::timeline::{Latency, Reading, Timeline};
 
 use comparison::ColumnTallies;
 use early::Early;
@@ -74,8 +74,8 @@ pub const ENTRY_BYTES: usize = 544;
 
 /// What the matcher tells as it goes; the recorder listens.
 pub trait Sink {
-    /// A latency of the measured phase is known since `at`, or is known to be unmeasurable.
-    fn latency(&mut self, place: Place, latency: Latency, value: Option<Nanos>, at: UnixNanos);
+    /// A latency of the measured phase is known since `at`, or known to lie between two bounds.
+    fn latency(&mut self, place: Place, latency: Latency, reading: Reading, at: UnixNanos);
     /// An operation of the measured phase was opened.
     fn sent(&mut self, at: UnixNanos);
     /// It was sent again; the first time does not count any more.

@@ -156,12 +156,17 @@ fn report_answer(entry: &Entry, sink: &mut impl Sink) {
     }
     let (place, timeline) = (entry.place(), &entry.timeline);
     for latency in [Latency::ScheduleLag, Latency::ConnectionWait] {
-        sink.latency(place, latency, timeline.latency(latency), timeline.sent);
+        sink.latency(place, latency, timeline.reading(latency, true), timeline.sent);
     }
     let Some(committed) = timeline.committed else { return };
-    sink.latency(place, Latency::PgWriteDuration, timeline.latency(Latency::PgWriteDuration), committed);
+    sink.latency(
+        place,
+        Latency::PgWriteDuration,
+        timeline.reading(Latency::PgWriteDuration, true),
+        committed,
+    );
     if let Some(observed) = timeline.observed {
-        let value = if entry.measured { timeline.latency(Latency::CdcPropagation) } else { None };
+        let value = timeline.reading(Latency::CdcPropagation, entry.measured);
         sink.latency(place, Latency::CdcPropagation, value, observed.max(committed));
     }
 }

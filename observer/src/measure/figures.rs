@@ -2,13 +2,15 @@
 
 use std::cell::OnceCell;
 
-use streamgauge_shared::histogram::SignedHistogram;
+use streamgauge_shared::account::as_f64;
+use streamgauge_shared::histogram::{Quantile, SignedHistogram};
 use streamgauge_shared::threshold::{Counter, Figures, LatencyFigures, Metric, Rate, Tags};
 use streamgauge_shared::time::Nanos;
 use streamgauge_shared::timeline::Latency;
 
-use super::counted::Recorder;
+use super::counted::{ErrorCounts, Measured, Recorder};
 use super::facts::Facts;
+use super::load::LoadSpan;
 use crate::matcher::{Matcher, Series};
 
 /// Everything a threshold can ask for.
@@ -56,10 +58,33 @@ impl<'a> Moment<'a> {
         self.matcher.series().all().filter(move |part| part.matches(tags))
     }
 
+    /// Errors since the start of the run.
+    pub(super) fn errors(&self) -> ErrorCounts {
+        let writers = self.facts.writers.iter();
+        [writers.map(|writer| writer.pg_write_errors).sum(), self.facts.observer_errors]
+    }
+
     /// Arrivals of a latency whose times cannot be believed.
     pub(super) fn unmeasured(&self, latency: Latency, tags: Tags) -> u64 {
-        self.parts(tags).map(|part| self.recorder.latency(latency)[part.index].unmeasured).sum()
+        if tags.is_slice() {
+            return self.recorder.slice(latency, tags).map_or(0, |slice| slice.unmeasured.count());
+        }
+        self.parts(tags).map(|series| self.recorder.latency(latency)[series.index].unmeasured.count()).sum()
     }
+
+    /// Whether a quantile of a latency is open because of unmeasured arrivals: their bounds leave more than one value,
+    /// and without them it would be known. One that rows which have not arrived leave open in any case is not.
+    pub(super) fn is_opened_by_unmeasured(&self, latency: Latency, tags: Tags, q: f64) -> bool {
+        if self.unmeasured(latency, tags) == 0 {
+            return false;
+        }
+        let figures = self.latency(latency, tags);
+        is_open(figures.quantile(q)) && !is_open(figures.arrived.quantile_with(q, &figures.unarrived))
+    }
+}
+
+fn is_open(quantile: Quantile) -> bool {
+    matches!(quantile, Quantile::AtLeast(_) | Quantile::Between(..))
 }
 
 impl Figures for Moment<'_> {
@@ -72,13 +97,16 @@ impl Figures for Moment<'_> {
             return figures;
         }
         if tags.is_slice() {
-            let slice = self.recorder.slice(latency, tags).map(|slice| slice.histogram.clone());
+            let Measured { histogram, unmeasured } =
+                self.recorder.slice(latency, tags).cloned().unwrap_or_default();
             let unarrived = self.matcher.ages_of(latency, tags, false, self.facts.now);
-            return LatencyFigures { arrived: slice.unwrap_or_default(), unarrived };
+            return LatencyFigures { arrived: histogram, unarrived, unmeasured };
         }
         let ages = self.ages(latency);
         for part in self.parts(tags) {
-            figures.arrived.merge(&self.recorder.latency(latency)[part.index].histogram);
+            let measured = &self.recorder.latency(latency)[part.index];
+            figures.arrived.merge(&measured.histogram);
+            figures.unmeasured.merge(&measured.unmeasured);
             figures.unarrived.merge(&ages[part.index]);
         }
         figures
@@ -101,15 +129,28 @@ impl Figures for Moment<'_> {
         };
         match counter {
             Counter::Iterations => loads().map(|(_, load)| load.iterations).sum(),
+            Counter::FailedIterations => loads().map(|(_, load)| load.failed).sum(),
             Counter::DroppedIterations => loads().map(|(_, load)| load.dropped).sum(),
-            Counter::PgWriteErrors => self.facts.writers.iter().map(|writer| writer.pg_write_errors).sum(),
-            Counter::ObserverErrors => self.facts.observer_errors,
+            Counter::PgWriteErrors => self.errors()[0],
+            Counter::ObserverErrors => self.errors()[1],
             Counter::SkippedSteps => loads().map(|(_, load)| load.skipped_steps).sum(),
             Counter::NotExpected => loads().map(|(_, load)| load.not_expected).sum(),
         }
     }
 
-    fn elapsed(&self) -> Nanos {
-        self.elapsed
+    fn counter_rate(&self, counter: Counter, tags: Tags) -> Option<f64> {
+        let span = LoadSpan::of(tags.scenario, self.recorder, self.facts)?;
+        // An iteration that began in the load counts though it ended after it: it ran to its end.
+        let within = self.recorder.errors().within(self.errors());
+        let count = match counter {
+            Counter::PgWriteErrors => within[0],
+            Counter::ObserverErrors => within[1],
+            _ => self.counter(counter, tags),
+        };
+        Some(as_f64(count) / span.seconds()?)
+    }
+
+    fn is_final(&self) -> bool {
+        self.facts.closed
     }
 }

@@ -7,7 +7,7 @@ use crate::canary::FloorFigures;
 
 /// The statistics; absent where nothing was written.
 pub(super) fn stats(floor: &FloorFigures) -> Option<Stats> {
-    floor.has_data().then(|| Stats::of(&floor.arrived, &floor.unarrived, floor.unmeasured))
+    floor.has_data().then(|| Stats::of(&floor.arrived, &floor.unarrived, &floor.unmeasured))
 }
 
 /// Why there is no floor, or none any more.

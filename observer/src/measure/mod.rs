@@ -16,6 +16,9 @@ pub mod findings;
 #[cfg(test)]
 pub(crate) mod fixture;
 mod floor;
+mod load;
+#[cfg(test)]
+mod load_tests;
 mod probe;
 mod report;
 mod snapshot;

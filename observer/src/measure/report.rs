@@ -18,6 +18,7 @@ use super::counted::marks_report;
 use super::facts::Facts;
 use super::figures::Moment;
 use super::floor;
+use super::load::written;
 use super::starvation::Starved;
 use crate::matcher::Cause;
 
@@ -53,8 +54,10 @@ pub(super) fn report(test: &Test, moment: &Moment<'_>, judged: Judged) -> Report
             .filter(|counter| *counter != Counter::NotExpected || expects_no_deletes(test))
             .map(|counter| (counter.name().to_owned(), moment.counter(counter, Tags::default())))
             .collect(),
+        counter_rates: counter_rates(moment),
         load: Load {
             planned_iterations: planned_iterations(test),
+            written: written(test, facts),
             peak_users: facts.loads.iter().map(|load| load.peak_users).sum(),
             peak_rate_per_s: recorder.seconds().peak_rate_per_s(),
             seconds: judged.seconds,
@@ -65,6 +68,13 @@ pub(super) fn report(test: &Test, moment: &Moment<'_>, judged: Judged) -> Report
         floor: floor::stats(&facts.floor),
         no_floor: floor::absence(&facts.floor),
     }
+}
+
+/// What the summary prints beside each counter: what a threshold on its rate is judged on.
+fn counter_rates(moment: &Moment<'_>) -> BTreeMap<String, f64> {
+    let rate =
+        |counter: Counter| Some((counter.name().to_owned(), moment.counter_rate(counter, Tags::default())?));
+    Counter::ALL.into_iter().filter_map(rate).collect()
 }
 
 /// Iterations that the schedules of all scenarios hold, where all of them say it exactly.
@@ -147,7 +157,7 @@ fn phases(moment: &Moment<'_>) -> BTreeMap<String, PhaseReport> {
 fn latency_reports(test: &Test, moment: &Moment<'_>) -> BTreeMap<String, LatencyReport> {
     let stats = |latency, tags| {
         let figures = moment.latency(latency, tags);
-        Stats::of(&figures.arrived, &figures.unarrived, moment.unmeasured(latency, tags))
+        Stats::of(&figures.arrived, &figures.unarrived, &figures.unmeasured)
     };
     let report = |latency: Latency| {
         let all = stats(latency, Tags::default());

@@ -3,8 +3,11 @@
 use streamgauge_shared::clock::ClockDomain;
 use streamgauge_shared::exit_code::{ExitCode, Failure};
 use streamgauge_shared::report::{Figure, ValidityState, VerdictState};
+use streamgauge_shared::threshold::{Expression, Tags};
+use streamgauge_shared::timeline::Latency;
 
 use super::Snapshot;
+use super::figures::Moment;
 use super::fixture::Fixture;
 
 /// Rows enough for the shipped thresholds, all of them quick.
@@ -54,6 +57,52 @@ fn an_arrival_at_a_time_that_cannot_be_believed_is_in_no_latency() {
     assert_eq!(reasons(&snapshot), [("unmeasured_events", ValidityState::Invalid)]);
     let stats = &snapshot.report.latency["cdc_e2e_latency"].all;
     assert_eq!((stats.count, stats.unmeasured, snapshot.report.account.delivered), (5, 1, 6));
+}
+
+/// So many rows of 20 ms, and so many that were read at 50 ms and may have come before.
+fn unmeasured(quick: usize, unmeasured: u64) -> Fixture {
+    let run = Fixture::new(&vec![Some(20); quick]);
+    (0..unmeasured).fold(run, |run, sequence| run.unmeasured(quick as u64 + sequence))
+}
+
+#[test]
+fn unmeasured_arrivals_open_a_percentile_only_where_they_can_change_it() {
+    let opened = |run: &Fixture| {
+        let moment = Moment::at(&run.matcher, &run.recorder, &run.facts);
+        let opened = |q| moment.is_opened_by_unmeasured(Latency::CdcE2eLatency, Tags::default(), q);
+        [0.5, 0.9, 0.95, 0.99, 1.0].map(opened)
+    };
+    let few = unmeasured(4_000, 2);
+    assert_eq!(
+        opened(&few),
+        [false, false, false, false, true],
+        "two of 4,000 leave all but the maximum as it is"
+    );
+    let stats = few.close().report.latency["cdc_e2e_latency"].all.clone();
+    assert!(matches!((stats.p99, stats.max), (Figure::Value(_), Figure::Between(..))), "{stats:?}");
+
+    let some = unmeasured(100, 4);
+    assert_eq!(opened(&some), [false, false, false, true, true]);
+    let stats = some.close().report.latency["cdc_e2e_latency"].all.clone();
+    let Figure::Between(low, high) = stats.p99 else { panic!("{stats:?}") };
+    assert!((19.9..20.1).contains(&low) && (49.9..50.1).contains(&high), "{stats:?}");
+}
+
+#[test]
+fn most_of_a_run_unmeasured_passes_no_threshold_that_they_could_cross() {
+    let mut run = unmeasured(22, 78);
+    let threshold = |text: &str| {
+        let mut threshold = run.test.thresholds[0].clone();
+        threshold.expression =
+            Expression::parse(text, threshold.metric, &threshold.key).expect("an expression");
+        threshold
+    };
+    let thresholds = ["p(95)<40", "p(95)<60", "p(10)<5"].map(threshold);
+    run.test.thresholds = thresholds.to_vec();
+    let results = run.close().report.thresholds;
+    let seen: Vec<(bool, bool)> = results.iter().map(|result| (result.passed, result.undecided)).collect();
+    assert_eq!(seen, [(false, true), (true, false), (false, true)], "{results:?}");
+    assert_eq!(results[0].observed(), "p(95)=20ms to 50ms: cannot be told");
 }
 
 #[test]

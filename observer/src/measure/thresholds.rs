@@ -3,7 +3,7 @@
 use streamgauge_shared::exit_code::{ExitCode, Failure};
 use streamgauge_shared::report::ThresholdResult;
 use streamgauge_shared::test_file::Test;
-use streamgauge_shared::threshold::{Judgement, Metric, Threshold, Watch, judge};
+use streamgauge_shared::threshold::{Aggregate, Judgement, Metric, Threshold, Watch, judge};
 
 use super::figures::Moment;
 use super::watcher::Watcher;
@@ -51,15 +51,21 @@ pub(super) fn thresholds(
                 ),
             });
         }
+        let is_exact = judgement.low == judgement.high;
         ThresholdResult {
             metric: threshold.key.clone(),
             expression: threshold.expression.text.clone(),
             bound: Some(threshold.expression.bound),
             passed,
             observed: judgement.low,
-            at_least: judgement.low.is_some() && !judgement.exact,
+            at_least: !is_exact,
+            at_most: judgement.high.filter(|_| !is_exact),
+            undecided: moment.facts.closed && !passed && !judgement.fails && judgement.low.is_some(),
             is_time: matches!(threshold.metric, Metric::Latency(_)),
+            per_second: matches!(threshold.metric, Metric::Counter(_))
+                && threshold.expression.aggregate == Aggregate::Rate,
             samples: judgement.samples,
+            windows_not_judged: 0,
         }
     };
     let results = test.thresholds.iter().enumerate().map(result).collect();

@@ -1,7 +1,7 @@
 //! Follows the thresholds that are judged each second: those with a window, and, where a breaking point is
 //! looked for, the others too.
 
-use streamgauge_shared::account::{Outcome, Phase};
+use streamgauge_shared::account::{Outcome, Phase, as_f64};
 use streamgauge_shared::test_file::Test;
 use streamgauge_shared::threshold::{
     Counter, Figures, Judgement, LatencyFigures, Metric, Rate, Tags, Threshold, Watch, judge,
@@ -12,6 +12,7 @@ use streamgauge_shared::timeline::Latency;
 use super::counted::{Gauges, POINTS_MAX, Recorder, is_followed, second_of, window_of};
 use super::facts::Facts;
 use super::figures::Moment;
+use super::load::LoadSpan;
 use crate::matcher::Matcher;
 
 /// One [`Watch`] for each threshold that needs one, and the course of their crossings.
@@ -115,11 +116,14 @@ fn join(pair: &[Option<bool>]) -> Option<bool> {
 /// then what is pending is still known as such.
 pub fn watch(test: &Test, matcher: &Matcher, recorder: &mut Recorder, watcher: &mut Watcher, facts: &Facts) {
     let moment = Moment::at(matcher, recorder, facts);
+    let errors = moment.errors();
     let counted = recorder.windows().counted().map(|(metric, tags)| moment.sums(metric, tags));
     let sums: Vec<(u64, u64)> = counted.collect();
     let started = recorder.first_sent().map(|start| facts.now - start);
     let judgements = started.map(|_| watcher.judgements(test, &moment)).unwrap_or_default();
     recorder.windows_mut().read(facts.now, &sums);
+    let load = LoadSpan::of(None, recorder, facts);
+    recorder.errors_mut().see(load.is_some(), load.is_some_and(|load| load.is_over), errors);
     if let Some(after) = started {
         watcher.see(facts.now, after, &judgements);
         recorder.seconds_mut().gauges(after, gauges(matcher, facts));
@@ -158,7 +162,11 @@ impl Figures for WindowMoment<'_> {
     fn latency(&self, latency: Latency, tags: Tags) -> LatencyFigures {
         let Moment { matcher, recorder, facts, .. } = self.moment;
         let arrived = recorder.windows().arrived(latency, tags, self.length, facts.now);
-        LatencyFigures { arrived, unarrived: matcher.ages_of(latency, tags, true, facts.now) }
+        LatencyFigures {
+            arrived,
+            unarrived: matcher.ages_of(latency, tags, true, facts.now),
+            ..LatencyFigures::default()
+        }
     }
 
     /// Of what was settled in the window.
@@ -170,7 +178,12 @@ impl Figures for WindowMoment<'_> {
         self.growth(Metric::Counter(counter), tags).0
     }
 
-    fn elapsed(&self) -> Nanos {
-        self.moment.elapsed.min(self.length)
+    fn counter_rate(&self, counter: Counter, tags: Tags) -> Option<f64> {
+        let seconds = self.moment.elapsed.min(self.length).as_secs_f64();
+        (seconds > 0.0).then(|| as_f64(self.counter(counter, tags)) / seconds)
+    }
+
+    fn is_final(&self) -> bool {
+        true
     }
 }

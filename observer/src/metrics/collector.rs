@@ -210,8 +210,9 @@ fn scenarios(encoder: &mut DescriptorEncoder<'_>, scenarios: &[ScenarioGauges]) 
         }
     }
     type Count = fn(&ScenarioGauges) -> u64;
-    let counters: [(&str, &str, Count); 2] = [
+    let counters: [(&str, &str, Count); 3] = [
         ("iterations", "Iterations that ran to their end", |s| s.load.iterations),
+        ("failed_iterations", "Iterations that ended because an operation did not commit", |s| s.load.failed),
         ("dropped_iterations", "Ticks for which no virtual user was free", |s| s.load.dropped),
     ];
     for (name, help, take) in counters {

@@ -6,10 +6,12 @@ mod clock;
 mod content;
 mod figure;
 mod findings;
+mod load;
 mod screen;
 mod second;
 mod stages;
 mod text;
+mod threshold;
 mod undecodable;
 mod validity;
 
@@ -17,10 +19,12 @@ pub use clock::{ClockReport, ClockStepReport, MongodClockReport, WriterClockRepo
 pub use content::{ColumnReport, ContentReport, NotComparedReport};
 pub use figure::{Figure, Stats};
 pub use findings::*;
+pub use load::{Load, LoadUnit, WrittenLoad};
 pub use screen::{SCREEN_COLUMNS, SCREEN_LINES, render_screen};
 pub use second::Second;
 pub use stages::{MarksReport, StageClock, StageReport};
 pub use text::render;
+pub use threshold::ThresholdResult;
 pub use undecodable::UndecodableReport;
 pub use validity::{Reason, Validity, ValidityState};
 
@@ -72,6 +76,10 @@ pub struct Report {
     pub rates: BTreeMap<String, RateReport>,
     /// Counters by name.
     pub counters: BTreeMap<String, u64>,
+    /// The counters per second of the measured load, from the end of the warm-up to the end of the load; absent before
+    /// that has lasted.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub counter_rates: BTreeMap<String, f64>,
     /// What load there was.
     pub load: Load,
     /// What the scenarios were to find out; absent where none asks.
@@ -180,31 +188,6 @@ impl VerdictState {
             ExitCode::InvalidConfiguration | ExitCode::RunFailed => Self::Error,
         }
     }
-}
-
-/// One threshold and what became of it.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct ThresholdResult {
-    /// The key as the test writes it.
-    pub metric: String,
-    /// The expression as the test writes it.
-    pub expression: String,
-    /// What the value is compared with, milliseconds for a latency; absent in reports of before there was one.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub bound: Option<f64>,
-    /// Whether it holds; while the run goes on, whether it does not certainly fail.
-    pub passed: bool,
-    /// The value it was judged on, milliseconds for a latency; absent where there is no data.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub observed: Option<f64>,
-    /// Set where the value is only known to be at least `observed`.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    pub at_least: bool,
-    /// Whether the value is a time in milliseconds.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    pub is_time: bool,
-    /// How many operations stand behind it.
-    pub samples: u64,
 }
 
 /// Entries by outcome.
@@ -318,20 +301,6 @@ pub struct RateReport {
     pub passed: u64,
     /// All.
     pub total: u64,
-}
-
-/// What load there was.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub struct Load {
-    /// Iterations that the schedules hold; absent where users decide when they start the next one.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub planned_iterations: Option<u64>,
-    /// Users in an iteration at the same time, at most.
-    pub peak_users: u32,
-    /// Operations sent in one second, at most.
-    pub peak_rate_per_s: f64,
-    /// One point for each step of time, oldest first.
-    pub seconds: Vec<Second>,
 }
 
 /// What a process used.

@@ -91,6 +91,7 @@ fn report(worst: bool, entities: &[&str], findings: &Value) -> Report {
         "rates": { "cdc_success_rate": rate, "checks": rate, "pg_write_failed": rate },
         "counters": { "iterations": count, "dropped_iterations": other, "pg_write_errors": other, "observer_errors": other,
             "skipped_steps": other, "not_expected": other, "failed_iterations": other },
+        "counter_rates": { "iterations": 10.0 },
         "load": { "peak_users": 500, "peak_rate_per_s": 100.0, "seconds": [] },
         "findings": findings,
         "clock": if worst {

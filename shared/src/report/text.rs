@@ -2,10 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::{
-    AccountReport, Figure, LatencyReport, Report, Stats, ThresholdResult, ValidityState, VerdictState,
-};
-use crate::account::as_f64;
+use super::{AccountReport, Figure, LatencyReport, Report, Stats, ValidityState, VerdictState};
 use crate::time::Nanos;
 use crate::timeline::Latency;
 
@@ -69,7 +66,7 @@ fn thresholds(report: &Report, palette: &Palette) -> String {
             last = &result.metric;
         }
         let (mark, colour) = if result.passed { ("✓", palette.good) } else { ("✗", palette.bad) };
-        let seen = observed(result);
+        let seen = result.observed();
         line(
             &mut text,
             &format!(
@@ -80,36 +77,6 @@ fn thresholds(report: &Report, palette: &Palette) -> String {
     }
     text.push('\n');
     text
-}
-
-impl ThresholdResult {
-    /// The threshold and what it was judged on, for a sentence: `p(95)<500 on cdc_e2e_latency was p(95)=612ms`.
-    #[must_use]
-    pub fn sentence(&self) -> String {
-        format!("{} on {} was {}", self.expression, self.metric, observed(self))
-    }
-}
-
-/// What a threshold was judged on: `p(95)=612ms`.
-pub(super) fn observed(result: &ThresholdResult) -> String {
-    let method = result.expression.split(['<', '>', '=', '!']).next().unwrap_or_default().trim();
-    let Some(value) = result.observed else {
-        let few = result.samples > 0;
-        return if few {
-            format!("no data: {} samples are too few", result.samples)
-        } else {
-            "no data".to_owned()
-        };
-    };
-    let sign = if result.at_least { "≥" } else { "=" };
-    let shown = if result.is_time {
-        millis(value)
-    } else if method == "rate" && value <= 1.0 {
-        as_share(value)
-    } else {
-        format!("{value}")
-    };
-    format!("{method}{sign}{shown}")
 }
 
 fn findings(report: &Report) -> String {
@@ -200,7 +167,7 @@ impl LatencyReport {
             notes.push(format!("{} had not arrived and count with their age", self.all.censored));
         }
         if self.all.unmeasured > 0 {
-            notes.push(format!("{} arrived unmeasured", self.all.unmeasured));
+            notes.push(format!("{} arrived unmeasured and count between their bounds", self.all.unmeasured));
         }
         notes
     }
@@ -212,11 +179,12 @@ pub(super) fn figure_words(figure: Figure) -> String {
         Figure::Absent => "-".to_owned(),
         Figure::Value(value) => millis(value),
         Figure::AtLeast(low) => format!("≥{}", millis(low)),
+        Figure::Between(low, high) => format!("{} to {}", millis(low), millis(high)),
     }
 }
 
 fn stats(stats: &Stats, palette: &Palette) -> String {
-    if stats.count == 0 && stats.censored == 0 {
+    if stats.count + stats.censored + stats.unmeasured == 0 {
         return "no data".to_owned();
     }
     let plain = |value: Option<f64>| value.map_or("-".to_owned(), millis);
@@ -286,13 +254,14 @@ pub(super) fn as_share(rate: f64) -> String {
     format!("{:.2}%", (rate * 10_000.0).floor() / 100.0)
 }
 
-/// What stands behind a counter: its rate.
-pub(super) fn per_second(report: &Report, _counter: &str, count: u64) -> String {
-    if report.run.duration_s > 0.0 {
-        format!("  {:.2}/s", as_f64(count) / report.run.duration_s)
-    } else {
-        String::new()
-    }
+/// What stands behind a counter: its rate, as a threshold on it shows it.
+pub(super) fn per_second(report: &Report, counter: &str) -> String {
+    report.counter_rates.get(counter).map_or_else(String::new, |rate| format!("  {}", as_rate(*rate)))
+}
+
+/// A number per second.
+pub(super) fn as_rate(rate: f64) -> String {
+    format!("{rate:.2}/s")
 }
 
 /// `entries....: 600 = 600 delivered + 0 late + …`: terms that are zero are left out, but never all of them.
@@ -307,11 +276,14 @@ fn execution(report: &Report, palette: &Palette) -> String {
     let mut text = String::new();
     line(&mut text, "  █ EXECUTION\n");
     for (name, count) in &report.counters {
-        let per_second = per_second(report, name, *count);
+        let per_second = per_second(report, name);
         line(
             &mut text,
             &format!("{}{}{count}{}{per_second}", dotted(name, palette), palette.value, palette.off),
         );
+    }
+    for said in report.load.written.iter().filter_map(super::WrittenLoad::line) {
+        line(&mut text, &format!("    {}{said}{}", palette.warn, palette.off));
     }
     line(
         &mut text,

@@ -100,7 +100,7 @@ fn each_mistake_names_its_place_what_was_found_and_what_is_allowed() {
         (
             "cdc_success_rate",
             "cdc_succes_rate",
-            "t.toml:26:1: unknown metric 'cdc_succes_rate', did you mean 'cdc_success_rate'? allowed: cdc_e2e_latency, cdc_e2e_latency_intended, cdc_propagation, pg_write_duration, mongo_visibility, schedule_lag, connection_wait, iteration_duration, cdc_success_rate, pg_write_failed, checks, iterations, dropped_iterations, pg_write_errors, observer_errors, skipped_steps, not_expected",
+            "t.toml:26:1: unknown metric 'cdc_succes_rate', did you mean 'cdc_success_rate'? allowed: cdc_e2e_latency, cdc_e2e_latency_intended, cdc_propagation, pg_write_duration, mongo_visibility, schedule_lag, connection_wait, iteration_duration, cdc_success_rate, pg_write_failed, checks, iterations, failed_iterations, dropped_iterations, pg_write_errors, observer_errors, skipped_steps, not_expected",
         ),
         (
             "\"rate>0.99\"",

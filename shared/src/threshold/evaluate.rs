@@ -3,10 +3,14 @@
 //! The value of an aggregate is known to lie between two bounds: a latency that has not arrived is at
 //! least its age and at most infinite. A threshold passes only where every value between the bounds
 //! satisfies it, and certainly fails only where none does. No data is no pass.
+//!
+//! What is still to come bounds a value as well. A counter grows until the load is over: it can pass an upper bound
+//! for good, but a lower bound cannot have failed before the end. A counter's rate may go either way until then. A
+//! share is judged on its present value, as in k6.
 
 use super::{Aggregate, Counter, Expression, Metric, Operator, Rate, Tags, Threshold};
 use crate::account::as_f64;
-use crate::histogram::{Quantile, SignedHistogram};
+use crate::histogram::{Quantile, SignedHistogram, Unmeasured};
 use crate::time::Nanos;
 use crate::timeline::Latency;
 
@@ -18,8 +22,10 @@ pub trait Figures {
     fn rate(&self, rate: Rate, tags: Tags) -> (u64, u64);
     /// A counter.
     fn counter(&self, counter: Counter, tags: Tags) -> u64;
-    /// How long the measured part of the run has lasted; for counters' rates.
-    fn elapsed(&self) -> Nanos;
+    /// A counter's growth per second of the measured load; nothing before that has lasted.
+    fn counter_rate(&self, counter: Counter, tags: Tags) -> Option<f64>;
+    /// Whether the counters will not grow any more.
+    fn is_final(&self) -> bool;
 }
 
 /// What is known of one latency.
@@ -29,6 +35,22 @@ pub struct LatencyFigures {
     pub arrived: SignedHistogram,
     /// The present age of each operation that has not arrived.
     pub unarrived: SignedHistogram,
+    /// The bounds of each that arrived at a time which cannot be believed.
+    pub unmeasured: Unmeasured,
+}
+
+impl LatencyFigures {
+    /// The quantile `q` (0 to 1) of all of them.
+    #[must_use]
+    pub fn quantile(&self, q: f64) -> Quantile {
+        self.arrived.quantile_between(q, &self.unarrived, &self.unmeasured)
+    }
+
+    /// How many operations there are.
+    #[must_use]
+    pub fn count(&self) -> u64 {
+        self.arrived.count() + self.unarrived.count() + self.unmeasured.count()
+    }
 }
 
 /// What became of a threshold.
@@ -40,8 +62,8 @@ pub struct Judgement {
     pub fails: bool,
     /// The lower bound of the value: milliseconds for a latency. Absent where there is no data.
     pub low: Option<f64>,
-    /// Whether `low` is the value itself.
-    pub exact: bool,
+    /// The upper bound, equal to the lower one where the value is known. Absent where there is none.
+    pub high: Option<f64>,
     /// How many operations stand behind it.
     pub samples: u64,
 }
@@ -64,19 +86,25 @@ fn judge_any(threshold: &Threshold, figures: &impl Figures) -> Judgement {
         },
         Metric::Counter(counter) => {
             let count = figures.counter(counter, threshold.tags);
-            let seconds = figures.elapsed().as_secs_f64();
-            match expression.aggregate {
-                Aggregate::Rate if seconds <= 0.0 => Judgement::NO_DATA,
-                Aggregate::Rate => judge_exact(expression, as_f64(count) / seconds, count),
-                _ => judge_exact(expression, as_f64(count), count),
+            let (shown, least) = match expression.aggregate {
+                Aggregate::Rate => match figures.counter_rate(counter, threshold.tags) {
+                    Some(rate) => (rate, 0.0),
+                    None => return Judgement::NO_DATA,
+                },
+                _ => (as_f64(count), as_f64(count)),
+            };
+            if figures.is_final() {
+                return judge_exact(expression, shown, count);
             }
+            let (holds, fails) = expression.operator.compare_bounds(least, None, expression.bound);
+            Judgement { holds, fails, low: Some(shown), high: Some(shown), samples: count }
         }
     }
 }
 
 impl Judgement {
     /// Nothing to judge: does not hold, and may yet.
-    pub(super) const NO_DATA: Self = Self { holds: false, fails: false, low: None, exact: false, samples: 0 };
+    pub(super) const NO_DATA: Self = Self { holds: false, fails: false, low: None, high: None, samples: 0 };
 }
 
 fn ratio(passed: u64, total: u64) -> f64 {
@@ -85,16 +113,15 @@ fn ratio(passed: u64, total: u64) -> f64 {
 
 fn judge_exact(expression: &Expression, value: f64, samples: u64) -> Judgement {
     let holds = expression.operator.compare(value, expression.bound);
-    Judgement { holds, fails: !holds, low: Some(value), exact: true, samples }
+    Judgement { holds, fails: !holds, low: Some(value), high: Some(value), samples }
 }
 
 fn judge_latency(expression: &Expression, figures: &LatencyFigures) -> Judgement {
-    let samples = figures.arrived.count() + figures.unarrived.count();
+    let samples = figures.count();
     let quantile = match expression.aggregate {
-        Aggregate::Percentile(percentile) => {
-            figures.arrived.quantile_with(percentile / 100.0, &figures.unarrived)
-        }
-        Aggregate::Max => largest(figures),
+        Aggregate::Percentile(percentile) => figures.quantile(percentile / 100.0),
+        // At the histogram's resolution, but never beyond the exact extremes.
+        Aggregate::Max => figures.quantile(1.0),
         Aggregate::Avg | Aggregate::Min | Aggregate::Count | Aggregate::Rate => {
             // Over what arrived: nothing can be said of the mean and minimum of what has not.
             let millis = match expression.aggregate {
@@ -109,19 +136,16 @@ fn judge_latency(expression: &Expression, figures: &LatencyFigures) -> Judgement
         Quantile::Value(value) => judge_exact(expression, value.as_millis_f64(), samples),
         Quantile::AtLeast(low) => {
             let low = low.as_millis_f64();
-            let (holds, fails) = expression.operator.compare_unbounded(low, expression.bound);
+            let (holds, fails) = expression.operator.compare_bounds(low, None, expression.bound);
             // Only the ages of what is still on its way are known: where nothing ever arrived there is no data.
-            let known = figures.arrived.count() > 0;
-            Judgement { holds: holds && known, fails, low: Some(low), exact: false, samples }
+            let known = figures.arrived.count() + figures.unmeasured.count() > 0;
+            Judgement { holds: holds && known, fails, low: Some(low), high: None, samples }
         }
-    }
-}
-
-fn largest(figures: &LatencyFigures) -> Quantile {
-    match (figures.arrived.max(), figures.unarrived.max()) {
-        (None, None) => Quantile::NoData,
-        (Some(max), None) => Quantile::Value(max),
-        (arrived, Some(age)) => Quantile::AtLeast(arrived.map_or(age, |max| max.max(age))),
+        Quantile::Between(low, high) => {
+            let (low, high) = (low.as_millis_f64(), high.as_millis_f64());
+            let (holds, fails) = expression.operator.compare_bounds(low, Some(high), expression.bound);
+            Judgement { holds, fails, low: Some(low), high: Some(high), samples }
+        }
     }
 }
 
@@ -138,13 +162,18 @@ impl Operator {
         }
     }
 
-    /// Whether all values from `low` to infinity satisfy the comparison, and whether none does.
-    fn compare_unbounded(self, low: f64, bound: f64) -> (bool, bool) {
+    /// Whether all values from `low` to `high`, infinity where that is absent, satisfy the comparison, and whether
+    /// none does.
+    fn compare_bounds(self, low: f64, high: Option<f64>, bound: f64) -> (bool, bool) {
+        let at_most = |satisfied: fn(f64, f64) -> bool| high.is_some_and(|high| satisfied(high, bound));
+        let below = |high: f64, bound: f64| high < bound;
         match self {
-            Self::Less | Self::LessOrEqual => (false, !self.compare(low, bound)),
-            Self::Greater | Self::GreaterOrEqual => (self.compare(low, bound), false),
-            Self::Equal => (false, low > bound),
-            Self::NotEqual => (low > bound, false),
+            Self::Less => (at_most(below), low >= bound),
+            Self::LessOrEqual => (at_most(|high, bound| high <= bound), low > bound),
+            Self::Greater => (low > bound, at_most(|high, bound| high <= bound)),
+            Self::GreaterOrEqual => (low >= bound, at_most(below)),
+            Self::Equal => (false, low > bound || at_most(below)),
+            Self::NotEqual => (low > bound || at_most(below), false),
         }
     }
 }
@@ -158,6 +187,8 @@ mod tests {
         unarrived: Vec<i64>,
         rate: (u64, u64),
         counter: u64,
+        unmeasured: Vec<i64>,
+        is_final: bool,
     }
 
     impl Figures for Fixed {
@@ -165,6 +196,8 @@ mod tests {
             let mut figures = LatencyFigures::default();
             self.arrived.iter().for_each(|ms| figures.arrived.record(Nanos::from_millis(*ms)));
             self.unarrived.iter().for_each(|ms| figures.unarrived.record(Nanos::from_millis(*ms)));
+            let read = |ms: &i64| Some(Nanos::from_millis(*ms));
+            self.unmeasured.iter().for_each(|ms| figures.unmeasured.record(Nanos::ZERO, read(ms)));
             figures
         }
         fn rate(&self, _: Rate, _: Tags) -> (u64, u64) {
@@ -173,8 +206,11 @@ mod tests {
         fn counter(&self, _: Counter, _: Tags) -> u64 {
             self.counter
         }
-        fn elapsed(&self) -> Nanos {
-            Nanos::from_secs(2)
+        fn counter_rate(&self, _: Counter, _: Tags) -> Option<f64> {
+            Some(as_f64(self.counter) / 2.0)
+        }
+        fn is_final(&self) -> bool {
+            self.is_final
         }
     }
 
@@ -199,7 +235,14 @@ mod tests {
         (judgement.holds, judgement.fails)
     }
 
-    const NOTHING: Fixed = Fixed { arrived: vec![], unarrived: vec![], rate: (0, 0), counter: 0 };
+    const NOTHING: Fixed = Fixed {
+        arrived: vec![],
+        unarrived: vec![],
+        rate: (0, 0),
+        counter: 0,
+        unmeasured: vec![],
+        is_final: true,
+    };
 
     #[test]
     fn no_data_never_passes_and_a_counter_of_zero_is_data() {
@@ -231,7 +274,7 @@ mod tests {
 
     #[test]
     fn fewer_samples_than_asked_for_are_no_data() {
-        let figures = Fixed { arrived: vec![10; 8], unarrived: vec![700], rate: (8, 9), counter: 0 };
+        let figures = Fixed { arrived: vec![10; 8], unarrived: vec![700], rate: (8, 9), ..NOTHING };
         for (name, text) in [("cdc_e2e_latency", "p(50)<5"), ("checks", "rate>0.9")] {
             let asks = |min_samples| Threshold { min_samples, ..threshold(name, text) };
             assert!(judge(&asks(9), &figures).fails, "{name}");
@@ -248,5 +291,49 @@ mod tests {
         assert_eq!(verdict("cdc_success_rate", "rate>0.99", &figures), (false, true));
         assert_eq!(verdict("cdc_success_rate", "rate>=0.99", &figures), (true, false));
         assert_eq!(verdict("iterations", "rate==10", &figures), (true, false));
+    }
+
+    #[test]
+    fn a_counter_that_still_grows_can_pass_an_upper_bound_and_never_fail_a_lower_one() {
+        let running = Fixed { counter: 20, is_final: false, ..NOTHING };
+        // Holds for good, fails for good, after 20 of a counter that still grows.
+        let cases = [
+            ("count>=1000", (false, false)),
+            ("count>=20", (true, false)),
+            ("count>19", (true, false)),
+            ("count<20", (false, true)),
+            ("count<=20", (false, false)),
+            ("count<1000", (false, false)),
+            ("count==19", (false, true)),
+            ("count==21", (false, false)),
+            ("count!=19", (true, false)),
+            ("rate>4.5", (false, false)),
+            ("rate<4.5", (false, false)),
+        ];
+        for (text, expected) in cases {
+            assert_eq!(verdict("iterations", text, &running), expected, "{text}");
+        }
+        assert_eq!(
+            judge(&threshold("iterations", "rate>4.5"), &running).low,
+            Some(10.0),
+            "the present one is shown"
+        );
+        assert_eq!(verdict("iterations", "count>=1000", &Fixed { counter: 20, ..NOTHING }), (false, true));
+    }
+
+    #[test]
+    fn what_is_unmeasured_leaves_a_threshold_undecided_only_between_its_bounds() {
+        let figures = Fixed { arrived: vec![10; 96], unmeasured: vec![480; 4], ..NOTHING };
+        assert_eq!(verdict("cdc_e2e_latency", "p(95)<20", &figures), (true, false));
+        let open = judge(&threshold("cdc_e2e_latency", "p(99)<400"), &figures);
+        assert_eq!((open.holds, open.fails), (false, false));
+        assert!(
+            open.low.is_some_and(|low| low < 10.1) && open.high.is_some_and(|high| high > 479.0),
+            "{open:?}"
+        );
+        assert_eq!(verdict("cdc_e2e_latency", "p(99)<500", &figures), (true, false), "U holds");
+        assert_eq!(verdict("cdc_e2e_latency", "p(99)<5", &figures), (false, true), "L fails");
+        assert_eq!(verdict("cdc_e2e_latency", "p(99)>500", &figures), (false, true));
+        assert_eq!(verdict("cdc_e2e_latency", "max>=480", &figures), (false, false));
     }
 }

@@ -70,6 +70,8 @@ pub enum Rate {
 pub enum Counter {
     /// Iterations that ran to their end.
     Iterations,
+    /// Iterations that ended because an operation did not commit.
+    FailedIterations,
     /// Ticks for which no virtual user was free.
     DroppedIterations,
     /// Failed attempts to write.
@@ -197,8 +199,9 @@ impl Rate {
 
 impl Counter {
     /// All of them.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 7] = [
         Self::Iterations,
+        Self::FailedIterations,
         Self::DroppedIterations,
         Self::PgWriteErrors,
         Self::ObserverErrors,
@@ -211,6 +214,7 @@ impl Counter {
     pub const fn name(self) -> &'static str {
         match self {
             Self::Iterations => "iterations",
+            Self::FailedIterations => "failed_iterations",
             Self::DroppedIterations => "dropped_iterations",
             Self::PgWriteErrors => "pg_write_errors",
             Self::ObserverErrors => "observer_errors",

@@ -108,7 +108,7 @@ mod tests {
     fn window(millis: Option<f64>) -> Judgement {
         let fails = millis.is_some_and(|value| value >= 100.0);
         let holds = millis.is_some() && !fails;
-        Judgement { holds, fails, low: millis, exact: true, samples: 5 }
+        Judgement { holds, fails, low: millis, high: millis, samples: 5 }
     }
 
     fn follow(watch: &mut Watch, values: &[Option<f64>]) {

@@ -85,7 +85,7 @@ pub fn side_by_side(left: &[&Measured], right: &[&Measured]) -> Option<String> {
 fn median(mut figures: Vec<Figure>) -> Figure {
     let value = |figure: &Figure| match figure {
         Figure::Absent => f64::INFINITY,
-        Figure::Value(value) | Figure::AtLeast(value) => *value,
+        Figure::Value(value) | Figure::AtLeast(value) | Figure::Between(value, _) => *value,
     };
     figures.sort_by(|one, other| value(one).total_cmp(&value(other)));
     figures.get(figures.len() / 2).copied().unwrap_or_default()
@@ -100,6 +100,7 @@ fn milliseconds(figure: Figure) -> String {
         Figure::Absent => "no data".to_owned(),
         Figure::Value(value) => format!("{value:.1}"),
         Figure::AtLeast(low) => format!(">={low:.1}"),
+        Figure::Between(low, high) => format!("{low:.1} to {high:.1}"),
     }
 }
 

@@ -18,7 +18,7 @@ use streamgauge_shared::ledger::{Process, Record, ScenarioLoad, ToObserver};
 use streamgauge_shared::stamp::{RunId, Stamp};
 use streamgauge_shared::test_file::Test;
 use streamgauge_shared::time::{Nanos, UnixNanos};
-use streamgauge_shared::timeline::Latency;
+use streamgauge_shared::timeline::{Latency, Reading};
 
 use crate::truth::{Op, Opening, Truth};
 use crate::writer::{Writer, identity};
@@ -43,8 +43,8 @@ pub(crate) struct Ears {
 }
 
 impl Sink for Ears {
-    fn latency(&mut self, place: Place, latency: Latency, value: Option<Nanos>, at: UnixNanos) {
-        Sink::latency(&mut self.recorder, place, latency, value, at);
+    fn latency(&mut self, place: Place, latency: Latency, reading: Reading, at: UnixNanos) {
+        Sink::latency(&mut self.recorder, place, latency, reading, at);
     }
     fn sent(&mut self, at: UnixNanos) {
         self.recorder.sent(at);

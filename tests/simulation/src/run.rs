@@ -493,28 +493,37 @@ impl World {
         assert_eq!(self.reported(), self.counts(closed), "at {now} ns");
         let report = self.observer.snapshot(UnixNanos(now), closed).report;
         let name = Latency::CdcE2eLatency.name();
-        let (mut arrived, mut all, mut unmeasured) = (Vec::new(), Vec::new(), 0);
+        let (mut arrived, mut all, mut unmeasured) = (Vec::new(), Vec::new(), Vec::new());
         for (index, op) in self.truth.ops.iter().enumerate() {
             match self.truth.verdict(index) {
                 Some(verdict) if op.phase == Phase::Run => match verdict.arrival {
                     Some((_, latency, true)) => arrived.push(latency),
-                    Some(_) => unmeasured += 1,
+                    Some((_, latency, false)) => unmeasured.push(Some(latency)),
                     None => all.extend(self.truth.age(index, &verdict, UnixNanos(now))),
                 },
                 Some(_) => {}
                 // At the close its event is all that is known of it, and not that it was of the warm-up.
-                None => unmeasured += u64::from(closed && self.is_recovered(index)),
+                None if closed && self.is_recovered(index) => unmeasured.push(None),
+                None => {}
             }
         }
         let Some(latency) = report.latency.get(name) else {
-            assert!(arrived.is_empty() && all.is_empty() && unmeasured == 0, "no figures of what arrived");
+            assert!(
+                arrived.is_empty() && all.is_empty() && unmeasured.is_empty(),
+                "no figures of what arrived"
+            );
             return;
         };
         let censored = all.len();
         all.extend(&arrived);
-        arrived.sort_unstable();
+        // An arrival at a time that cannot be believed came after it was sent, and at the latest when it was read.
+        all.extend(unmeasured.iter().map(|read| read.map_or(0, |read| read.min(0))));
+        let mut known: Vec<i64> =
+            arrived.iter().copied().chain(unmeasured.iter().copied().flatten()).collect();
+        known.sort_unstable();
         all.sort_unstable();
-        compare(&latency.all, &arrived, &all, censored, unmeasured);
+        let counts = [arrived.len(), censored, unmeasured.len()].map(|count| count as u64);
+        compare(&latency.all, &known, &all, counts);
     }
 
     /// An event of an operation that the ledger does not hold.
@@ -610,9 +619,10 @@ impl World {
 }
 
 /// Counts are equal; percentiles too, within the resolution of the histogram.
-fn compare(stats: &Stats, arrived: &[i64], all: &[i64], censored: usize, unmeasured: u64) {
-    assert_eq!((stats.count, stats.censored), (arrived.len() as u64, censored as u64), "{stats:?}");
-    assert_eq!(stats.unmeasured, unmeasured, "{stats:?}");
+///
+/// `known` are the most that each of them can be, without what has no such bound; `all` the least.
+fn compare(stats: &Stats, known: &[i64], all: &[i64], counts: [u64; 3]) {
+    assert_eq!([stats.count, stats.censored, stats.unmeasured], counts, "{stats:?}");
     let close = |millis: f64, truth: i64| {
         let found = millis * 1e6;
         (found - truth as f64).abs() <= truth.abs() as f64 / 1_000.0 + 2.0
@@ -623,7 +633,7 @@ fn compare(stats: &Stats, arrived: &[i64], all: &[i64], censored: usize, unmeasu
         let low = quantile(all, per_mille);
         // With everything that has not arrived at infinity.
         let rank = (per_mille * all.len() as u64).div_ceil(1_000).max(1);
-        let high = usize::try_from(rank).ok().and_then(|rank| arrived.get(rank - 1)).copied();
+        let high = usize::try_from(rank).ok().and_then(|rank| known.get(rank - 1)).copied();
         match (figure, low) {
             (Figure::Absent, None) => {}
             (Figure::Value(found), Some(low)) => {
@@ -641,6 +651,14 @@ fn compare(stats: &Stats, arrived: &[i64], all: &[i64], censored: usize, unmeasu
                     high,
                     Some(low),
                     "p{per_mille}: at least {found} ms, and both bounds are the same"
+                );
+            }
+            (Figure::Between(least, most), Some(low)) => {
+                let high =
+                    high.unwrap_or_else(|| panic!("p{per_mille}: at most {most} ms, and there is no bound"));
+                assert!(
+                    close(least, low) && close(most, high) && low != high,
+                    "p{per_mille}: {least} to {most} ms for {low} to {high} ns"
                 );
             }
             (figure, low) => panic!("p{per_mille}: {figure:?} for {low:?}"),

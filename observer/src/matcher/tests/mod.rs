@@ -36,8 +36,8 @@ struct Heard {
 }
 
 impl Sink for Heard {
-    fn latency(&mut self, _: Place, latency: Latency, value: Option<Nanos>, _: UnixNanos) {
-        match (latency, value) {
+    fn latency(&mut self, _: Place, latency: Latency, reading: Reading, _: UnixNanos) {
+        match (latency, reading.measured()) {
             (Latency::CdcE2eLatency, Some(value)) => self.e2e.push(value.0),
             (Latency::CdcE2eLatency, None) => self.unmeasured += 1,
             (Latency::CdcPropagation, Some(value)) => self.propagation.push(value.0),

@@ -3,6 +3,7 @@
 //! `recorder` counts, `seconds` keeps the course of time, `windows` what a threshold's window holds, `intervals` what
 //! came since the interval log was last told, `rows` single rows, `stages` where the time went.
 
+mod errors;
 mod intervals;
 mod recorder;
 mod rows;
@@ -11,6 +12,7 @@ mod seconds;
 mod stages;
 mod windows;
 
+pub(super) use errors::ErrorCounts;
 pub use intervals::{Interval, Intervals};
 pub use recorder::{Measured, Recorder};
 pub use rows::{Row, Rows};

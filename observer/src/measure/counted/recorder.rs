@@ -1,14 +1,15 @@
 //! Counts what the matcher tells: one histogram for each part and latency and for each declared slice, what
 //! windows need, and the course of time.
 
-use streamgauge_shared::histogram::SignedHistogram;
+use streamgauge_shared::histogram::{SignedHistogram, Unmeasured};
 use streamgauge_shared::ledger::{Ending, Iteration, NotSent};
 use streamgauge_shared::marks::Marks;
 use streamgauge_shared::test_file::Test;
 use streamgauge_shared::threshold::{Metric, Tags};
-use streamgauge_shared::time::{Nanos, UnixNanos};
-use streamgauge_shared::timeline::{Latency, Timeline};
+use streamgauge_shared::time::UnixNanos;
+use streamgauge_shared::timeline::{Latency, Reading, Timeline};
 
+use super::errors::Errors;
 use super::intervals::{Interval, Intervals};
 use super::rows::{Row, Rows};
 use super::seconds::Seconds;
@@ -23,7 +24,7 @@ pub struct Measured {
     /// The values that can be believed.
     pub histogram: SignedHistogram,
     /// Arrivals whose time cannot.
-    pub unmeasured: u64,
+    pub unmeasured: Unmeasured,
 }
 
 /// One latency narrowed to a group or a stage, as a threshold declares it.
@@ -45,7 +46,9 @@ pub struct Recorder {
     stages: Stages,
     rows: Rows,
     settled: Vec<(u16, u64, bool)>,
+    errors: Errors,
     first_sent: Option<UnixNanos>,
+    last_sent: Option<UnixNanos>,
     last_arrival: Option<UnixNanos>,
     /// When rows arrived at a time that cannot be believed.
     unmeasured_when: Spans,
@@ -75,17 +78,19 @@ impl Recorder {
             stages: Stages::default(),
             rows: Rows::default(),
             settled: Vec::new(),
+            errors: Errors::default(),
             first_sent: None,
+            last_sent: None,
             last_arrival: None,
             unmeasured_when: Spans::default(),
         }
     }
 
-    /// An iteration of the measured phase ended, and its record came at `now`; an interrupted one has no
-    /// duration to speak of.
+    /// An iteration of the measured phase ended, and its record came at `now`. Only one that ran to its end has a
+    /// duration to speak of: a failed one is shorter than it would have been, an interrupted one likewise.
     pub fn iteration(&mut self, iteration: Iteration, now: UnixNanos) {
         if let Some(durations) = self.iterations.get_mut(usize::from(iteration.scenario))
-            && iteration.ending != Ending::Interrupted
+            && iteration.ending == Ending::Completed
         {
             durations.record(iteration.duration);
             self.windows.iteration(iteration.scenario, iteration.duration, now);
@@ -152,10 +157,26 @@ impl Recorder {
         &self.stages
     }
 
-    /// When the measured phase sent its first row.
+    /// When the measured phase sent its first row, or was to send it.
     #[must_use]
     pub fn first_sent(&self) -> Option<UnixNanos> {
         self.first_sent
+    }
+
+    /// And its last one.
+    #[must_use]
+    pub fn last_sent(&self) -> Option<UnixNanos> {
+        self.last_sent
+    }
+
+    /// Errors by when they came.
+    #[must_use]
+    pub fn errors(&self) -> &Errors {
+        &self.errors
+    }
+
+    pub(in crate::measure) fn errors_mut(&mut self) -> &mut Errors {
+        &mut self.errors
     }
 
     /// When its last row arrived.
@@ -188,30 +209,37 @@ impl Recorder {
 }
 
 impl Measured {
-    fn count(&mut self, value: Option<Nanos>) {
-        match value {
-            Some(value) => self.histogram.record(value),
-            None => self.unmeasured += 1,
+    fn record(&mut self, reading: Reading) {
+        match reading {
+            Reading::Measured(value) => self.histogram.record(value),
+            Reading::Between { at_least, at_most } => self.unmeasured.record(at_least, at_most),
         }
+    }
+
+    /// How many there are of both kinds.
+    #[must_use]
+    pub fn count(&self) -> u64 {
+        self.histogram.count() + self.unmeasured.count()
     }
 }
 
 impl Sink for Recorder {
-    fn latency(&mut self, place: Place, latency: Latency, value: Option<Nanos>, at: UnixNanos) {
-        self.by_latency[latency as usize][place.series.index].count(value);
+    fn latency(&mut self, place: Place, latency: Latency, reading: Reading, at: UnixNanos) {
+        self.by_latency[latency as usize][place.series.index].record(reading);
         let slices =
             self.slices.iter_mut().filter(|slice| slice.latency == latency && place.matches(slice.tags));
-        slices.for_each(|slice| slice.measured.count(value));
-        if value.is_none() && latency == Latency::CdcE2eLatency {
+        slices.for_each(|slice| slice.measured.record(reading));
+        if reading.measured().is_none() && latency == Latency::CdcE2eLatency {
             self.unmeasured_when.add_moment(at);
         }
-        if let Some(value) = value {
+        if let Some(value) = reading.measured() {
             self.windows.latency(place, latency, value, at);
             self.intervals.record(latency, place.series.operation, value);
         }
     }
 
     fn sent(&mut self, at: UnixNanos) {
+        self.last_sent = self.last_sent.max(Some(at));
         let start = *self.first_sent.get_or_insert(at);
         self.seconds.sent(at - start);
     }
@@ -240,6 +268,8 @@ impl Sink for Recorder {
     }
 
     fn not_sent(&mut self, writer: u16, place: Place, operation: &NotSent) {
+        // The measured phase has begun, whether or not PostgreSQL takes anything.
+        self.first_sent.get_or_insert(operation.intended);
         self.rows.keep(Row::never_sent(writer, place, operation));
     }
 

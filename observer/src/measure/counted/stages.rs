@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value, json};
 use streamgauge_shared::account::Operation;
-use streamgauge_shared::histogram::SignedHistogram;
+use streamgauge_shared::histogram::{SignedHistogram, Unmeasured};
 use streamgauge_shared::marks::{MarkName, Marks, Point};
 use streamgauge_shared::report::{MarksReport, StageClock, StageReport, Stats};
 use streamgauge_shared::test_file::Test;
@@ -99,7 +99,7 @@ impl Stages {
                 } else {
                     StageClock::NotCompared
                 },
-                stats: Stats::of(&sum.histogram, &SignedHistogram::default(), 0),
+                stats: Stats::of(&sum.histogram, &SignedHistogram::default(), &Unmeasured::default()),
             }
         };
         ends.into_iter().map(report).collect()

@@ -1,8 +1,8 @@
 //! Load that was planned and that the writer itself did not bring.
 
-use streamgauge_shared::report::ValidityState;
+use streamgauge_shared::report::{ValidityState, WrittenLoad};
 
-use super::load_share::{LoadShare, SHARE_MIN};
+use super::load_share::{SHARE_MIN, of_all, part, without};
 use super::{Doubt, Run};
 use crate::measure::spans::Spans;
 
@@ -11,27 +11,27 @@ const SHARE_VOID: f64 = 0.9;
 
 /// The scenarios of which something is missing through the writer.
 pub(super) struct LoadMissed {
-    scenarios: Vec<LoadShare>,
+    scenarios: Vec<WrittenLoad>,
     when: Spans,
 }
 
 impl Doubt for LoadMissed {
     fn find(run: &Run<'_>) -> impl IntoIterator<Item = Self> {
-        let less = |share: &LoadShare| share.without(share.missed_by_writer) < SHARE_MIN;
-        let scenarios: Vec<LoadShare> = LoadShare::of_all(run).filter(less).collect();
+        let less = |share: &WrittenLoad| without(share, share.missed_by_writer) < SHARE_MIN;
+        let scenarios: Vec<WrittenLoad> = of_all(run).filter(less).collect();
         let mut when = Spans::default();
         run.moment.facts.writers.iter().for_each(|writer| when.add_all(&writer.missed));
         (!scenarios.is_empty()).then_some(Self { scenarios, when })
     }
 
     fn grade(&self) -> ValidityState {
-        let void = |share: &LoadShare| share.without(share.missed_by_writer) < SHARE_VOID;
+        let void = |share: &WrittenLoad| without(share, share.missed_by_writer) < SHARE_VOID;
         if self.scenarios.iter().any(void) { ValidityState::Invalid } else { ValidityState::Degraded }
     }
 
     fn seen(&self) -> String {
         let parts: Vec<String> =
-            self.scenarios.iter().map(|share| share.part(share.missed_by_writer)).collect();
+            self.scenarios.iter().map(|share| part(share, share.missed_by_writer)).collect();
         format!(
             "the writer itself was too slow for the planned load, and this is missing: {} (bounds: {:.0} % DEGRADED, {:.0} % INVALID)",
             parts.join(", "),

@@ -1,15 +1,15 @@
 //! Load that was planned and that PostgreSQL did not take.
 
-use streamgauge_shared::report::ValidityState;
+use streamgauge_shared::report::{ValidityState, WrittenLoad};
 
-use super::load_share::{LoadShare, SHARE_MIN};
+use super::load_share::{SHARE_MIN, of_all, part, without};
 use super::{Doubt, Run};
 use crate::measure::spans::Spans;
 
 /// The scenarios that wrote less. Never INVALID: the figures are right, of the load that there was; what was not
 /// sent counts in every rate, so thresholds see it.
 pub(super) struct LoadNotWritten {
-    scenarios: Vec<LoadShare>,
+    scenarios: Vec<WrittenLoad>,
     when: Spans,
 }
 
@@ -19,8 +19,8 @@ impl Doubt for LoadNotWritten {
         if run.moment.facts.capacity.is_some() {
             return None;
         }
-        let less = |share: &LoadShare| share.without(share.missed_by_others) < SHARE_MIN;
-        let scenarios: Vec<LoadShare> = LoadShare::of_all(run).filter(less).collect();
+        let less = |share: &WrittenLoad| without(share, share.missed_by_postgres) < SHARE_MIN;
+        let scenarios: Vec<WrittenLoad> = of_all(run).filter(less).collect();
         let mut when = Spans::default();
         run.moment.facts.writers.iter().for_each(|writer| when.add_all(&writer.not_written));
         (!scenarios.is_empty()).then_some(Self { scenarios, when })
@@ -32,7 +32,7 @@ impl Doubt for LoadNotWritten {
 
     fn seen(&self) -> String {
         let parts: Vec<String> =
-            self.scenarios.iter().map(|share| share.part(share.missed_by_others)).collect();
+            self.scenarios.iter().map(|share| part(share, share.missed_by_postgres)).collect();
         format!(
             "of the planned load was not written: {} (bound {:.0} %); latencies are of a lower load than asked for",
             parts.join(", "),
@@ -71,7 +71,7 @@ mod tests {
             );
         }
         let found = reasons(|run| run.facts.loads[0] = of_ticks(600, 400, 0));
-        assert!(found[0].seen.contains("200 of 600 iterations (33.33 %)"), "{found:?}");
+        assert!(found[0].seen.contains("200 of 600 ticks (33.33 %)"), "{found:?}");
     }
 
     #[test]

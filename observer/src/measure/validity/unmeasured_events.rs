@@ -1,10 +1,8 @@
 //! Arrivals at a time that cannot be believed, where they matter.
 
 use streamgauge_shared::account::{Phase, as_f64};
-use streamgauge_shared::histogram::{Quantile, RANGE};
 use streamgauge_shared::report::ValidityState;
-use streamgauge_shared::threshold::{Aggregate, Figures, Metric, Tags, Threshold};
-use streamgauge_shared::time::Nanos;
+use streamgauge_shared::threshold::{Aggregate, Metric, Tags, Threshold};
 use streamgauge_shared::timeline::Latency;
 
 use super::{Doubt, Run};
@@ -85,11 +83,14 @@ impl Doubt for UnmeasuredEvents {
 
 /// The percentiles of thresholds, and the headline's, that unmeasured rows leave open.
 fn open(run: &Run<'_>) -> Vec<String> {
-    let headline = HEADLINE.into_iter().filter(|q| is_open(run, Latency::CdcE2eLatency, Tags::default(), *q));
+    let headline = HEADLINE
+        .into_iter()
+        .filter(|q| run.moment.is_opened_by_unmeasured(Latency::CdcE2eLatency, Tags::default(), *q));
     let mut open: Vec<String> =
         headline.map(|q| format!("{} p({})", Latency::CdcE2eLatency, q * 100.0)).collect();
     let of_thresholds = run.test.thresholds.iter().filter(|threshold| {
-        percentile(threshold).is_some_and(|(latency, q)| is_open(run, latency, threshold.tags, q))
+        percentile(threshold)
+            .is_some_and(|(latency, q)| run.moment.is_opened_by_unmeasured(latency, threshold.tags, q))
     });
     open.extend(of_thresholds.map(|threshold| format!("{} {}", threshold.key, threshold.expression.text)));
     open
@@ -105,36 +106,6 @@ fn percentile(threshold: &Threshold) -> Option<(Latency, f64)> {
         _ => return None,
     };
     threshold.over.is_none().then_some((latency, q))
-}
-
-/// Whether a percentile is a value without the unmeasured rows and is not known with them: they lie anywhere
-/// from 0 on.
-fn is_open(run: &Run<'_>, latency: Latency, tags: Tags, q: f64) -> bool {
-    let unmeasured = run.moment.unmeasured(latency, tags);
-    if unmeasured == 0 {
-        return false;
-    }
-    let figures = run.moment.latency(latency, tags);
-    let (mut low, mut high) = (figures.arrived.clone(), figures.unarrived.clone());
-    for _ in 0..unmeasured {
-        low.record(Nanos::ZERO);
-        high.record(RANGE);
-    }
-    let without = figures.arrived.quantile_with(q, &figures.unarrived);
-    let bounds = (low.quantile_with(q, &figures.unarrived), figures.arrived.quantile_with(q, &high));
-    match (without, bounds) {
-        // Rows that have not arrived leave it open in any case.
-        (Quantile::AtLeast(_), _) => false,
-        (_, (Quantile::Value(low), Quantile::Value(high))) => {
-            Nanos(high.0.abs_diff(low.0).try_into().unwrap_or(i64::MAX)) > resolution(high)
-        }
-        _ => true,
-    }
-}
-
-/// What two values of one bucket of a histogram can differ by, twice over: a bound may be cut to the exact maximum.
-fn resolution(value: Nanos) -> Nanos {
-    Nanos(value.0.abs() / 500)
 }
 
 #[cfg(test)]
@@ -159,9 +130,7 @@ mod tests {
 
     #[test]
     fn a_percentile_that_is_open_because_of_them_degrades_the_run() {
-        let mut rows = [Some(20); 98].to_vec();
-        rows.extend([Some(400), Some(900)]);
-        let snapshot = Fixture::new(&rows).unmeasured(100).close();
+        let snapshot = Fixture::new(&[Some(20); 98]).unmeasured(98).unmeasured(99).close();
         let reasons = &snapshot.report.validity.reasons;
         assert_eq!(
             (reasons[0].code.as_str(), reasons[0].grade),

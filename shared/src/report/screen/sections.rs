@@ -1,7 +1,7 @@
 //! What stands on the screen, section by section, each line with its rank.
 
 use super::{Block, Rank, SCREEN_COLUMNS, Tone, shortened};
-use crate::report::text::{as_share, figure_words, millis, observed, per_second, verdict_words};
+use crate::report::text::{as_share, figure_words, millis, per_second, verdict_words};
 use crate::report::{Report, Stats, ValidityState, VerdictState};
 use crate::timeline::Latency;
 
@@ -31,7 +31,7 @@ fn thresholds(report: &Report) -> Vec<Block> {
         for result in report.thresholds.iter().filter(|result| result.passed == passed) {
             let (mark, tone) = if passed { ("✓", Tone::Good) } else { ("✗", Tone::Bad) };
             let rank = if passed { Rank::Beside } else { Rank::Fault };
-            let said = format!("{} '{}' {}", result.metric, result.expression, observed(result));
+            let said = format!("{} '{}' {}", result.metric, result.expression, result.observed());
             blocks.push(Block::wrapped(rank, &format!("    {mark} "), &said).toned(mark, tone));
         }
     }
@@ -202,7 +202,7 @@ fn load(report: &Report) -> Vec<Block> {
             continue;
         }
         let rank = if name == "iterations" { Rank::Figure } else { Rank::Beside };
-        let said = format!("{count}{}", per_second(report, name, *count));
+        let said = format!("{count}{}", per_second(report, name));
         blocks.push(Block::wrapped(rank, &named(name), &said));
     }
     let users = format!("{}{}", named("vus_active_max"), report.load.peak_users);

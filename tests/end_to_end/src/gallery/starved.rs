@@ -138,7 +138,7 @@ impl Starved {
 /// As shown; what is not there is no number.
 fn millis(figure: Figure) -> f64 {
     match figure {
-        Figure::Value(millis) | Figure::AtLeast(millis) => millis,
+        Figure::Value(millis) | Figure::AtLeast(millis) | Figure::Between(millis, _) => millis,
         Figure::Absent => f64::NAN,
     }
 }
