@@ -1,7 +1,7 @@
 //! Puts the course of a run together for the findings that its scenarios ask for.
 
 use streamgauge_shared::report::{Findings, Second};
-use streamgauge_shared::test_file::{Finding, RampStage, Scenario, Test};
+use streamgauge_shared::test_file::{Question, RampStage, Scenario, Test};
 use streamgauge_shared::time::Nanos;
 
 use super::facts::Facts;
@@ -39,10 +39,10 @@ pub(super) fn found(test: &Test, watcher: &Watcher, seconds: &[Second], facts: &
 
 fn asked(test: &Test) -> Asked {
     let asks = |finding| test.scenarios.iter().any(|scenario| scenario.findings.contains(&finding));
-    let (catch_up, stability) = (asks(Finding::CatchUp), asks(Finding::Stability));
+    let (catch_up, stability) = (asks(Question::CatchUp), asks(Question::Stability));
     Asked {
-        breaking_point: asks(Finding::BreakingPoint),
-        recovery: asks(Finding::Recovery),
+        breaking_point: asks(Question::BreakingPoint),
+        recovery: asks(Question::Recovery),
         catch_up,
         stalls: catch_up || stability,
         stability,

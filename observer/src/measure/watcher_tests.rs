@@ -3,7 +3,7 @@
 use streamgauge_shared::content::{ColumnDigest, NotCompared};
 use streamgauge_shared::ledger::{Ending, Iteration, Opened};
 use streamgauge_shared::report::ThresholdResult;
-use streamgauge_shared::test_file::Finding;
+use streamgauge_shared::test_file::Question;
 use streamgauge_shared::threshold::{Expression, Metric, Tags, Threshold};
 use streamgauge_shared::time::{Nanos, UnixNanos};
 
@@ -162,7 +162,7 @@ fn crossings_are_kept_only_for_a_breaking_point() {
     assert!(plain.watcher.crossings(0).is_empty());
     let mut asked = Fixture::of(|test| {
         test.thresholds = thresholds();
-        test.scenarios[0].findings = vec![Finding::BreakingPoint];
+        test.scenarios[0].findings = vec![Question::BreakingPoint];
     });
     stall(&mut asked);
     let crossings = asked.watcher.crossings(0);

@@ -94,14 +94,14 @@ pub struct Scenario {
     /// What one iteration does.
     pub flow: Vec<Step>,
     /// What its report is to answer.
-    pub findings: Vec<Finding>,
+    pub findings: Vec<Question>,
     /// The distance of a soak's checkpoints. Scaled.
     pub checkpoint: Nanos,
 }
 
 /// A question that a scenario's report answers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Finding {
+pub enum Question {
     /// The load at which a threshold was first crossed and stayed crossed.
     BreakingPoint,
     /// How long after the load fell the latency was back in its earlier band.

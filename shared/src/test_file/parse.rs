@@ -14,7 +14,7 @@ mod threshold;
 use std::cell::RefCell;
 
 use super::reader::{Document, Table, Value};
-use super::{Check, Executor, Finding, Mistakes, Model, Pool, Scale, Scenario, Scope, Source, Step, Test};
+use super::{Check, Executor, Mistakes, Model, Pool, Question, Scale, Scenario, Scope, Source, Step, Test};
 use crate::time::Nanos;
 use flow::Known;
 
@@ -237,11 +237,11 @@ impl<'a, 't> Reader<'a, 't> {
     }
 
     fn scenario(&self, name: &str, value: &Value<'_, '_>) -> Option<Scenario> {
-        const FINDINGS: [(&str, Finding); 4] = [
-            ("breaking_point", Finding::BreakingPoint),
-            ("recovery", Finding::Recovery),
-            ("catch_up", Finding::CatchUp),
-            ("stability", Finding::Stability),
+        const FINDINGS: [(&str, Question); 4] = [
+            ("breaking_point", Question::BreakingPoint),
+            ("recovery", Question::Recovery),
+            ("catch_up", Question::CatchUp),
+            ("stability", Question::Stability),
         ];
         let legal = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
         if name.is_empty() || !name.chars().all(legal) {
@@ -253,7 +253,7 @@ impl<'a, 't> Reader<'a, 't> {
         let start_time =
             span("start_time").unwrap_or(Some(Nanos::ZERO)).map(|span| self.time_scale.span(span));
         let graceful_stop = span("graceful_stop").unwrap_or(Some(executor::GRACEFUL));
-        let findings: Option<Vec<Finding>> = table.get("findings").map_or(Some(Vec::new()), |value| {
+        let findings: Option<Vec<Question>> = table.get("findings").map_or(Some(Vec::new()), |value| {
             value.array()?.iter().map(|item| item.word("finding", &FINDINGS)).collect()
         });
         let checkpoint = table

@@ -8,7 +8,7 @@
 use std::collections::{BTreeMap, VecDeque};
 
 use streamgauge_shared::histogram::{SignedHistogram, SparseHistogram};
-use streamgauge_shared::test_file::{Finding, Test};
+use streamgauge_shared::test_file::{Question, Test};
 use streamgauge_shared::threshold::{Metric, Tags, Threshold};
 use streamgauge_shared::time::{NANOS_PER_SECOND, Nanos, UnixNanos};
 use streamgauge_shared::timeline::Latency;
@@ -52,7 +52,7 @@ pub(in crate::measure) fn window_of(test: &Test, threshold: &Threshold) -> Optio
 
 /// Whether the crossings of a threshold are kept, for the breaking point.
 pub(in crate::measure) fn is_followed(test: &Test, threshold: &Threshold) -> bool {
-    let asked = test.scenarios.iter().any(|scenario| scenario.findings.contains(&Finding::BreakingPoint));
+    let asked = test.scenarios.iter().any(|scenario| scenario.findings.contains(&Question::BreakingPoint));
     asked && !matches!(threshold.metric, Metric::Counter(_))
 }
 

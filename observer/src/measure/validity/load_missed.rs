@@ -17,7 +17,7 @@ pub(super) struct LoadMissed {
 
 impl Doubt for LoadMissed {
     fn find(run: &Run<'_>) -> impl IntoIterator<Item = Self> {
-        let less = |share: &WrittenLoad| without(share, share.missed_by_writer) < SHARE_MIN;
+        let less = |load: &WrittenLoad| without(load, load.missed_by_writer) < SHARE_MIN;
         let scenarios: Vec<WrittenLoad> = of_all(run).filter(less).collect();
         let mut when = Spans::default();
         run.moment.facts.writers.iter().for_each(|writer| when.add_all(&writer.missed));
@@ -25,13 +25,13 @@ impl Doubt for LoadMissed {
     }
 
     fn grade(&self) -> ValidityState {
-        let void = |share: &WrittenLoad| without(share, share.missed_by_writer) < SHARE_VOID;
+        let void = |load: &WrittenLoad| without(load, load.missed_by_writer) < SHARE_VOID;
         if self.scenarios.iter().any(void) { ValidityState::Invalid } else { ValidityState::Degraded }
     }
 
     fn seen(&self) -> String {
         let parts: Vec<String> =
-            self.scenarios.iter().map(|share| part(share, share.missed_by_writer)).collect();
+            self.scenarios.iter().map(|load| part(load, load.missed_by_writer)).collect();
         format!(
             "the writer itself was too slow for the planned load, and this is missing: {} (bounds: {:.0} % DEGRADED, {:.0} % INVALID)",
             parts.join(", "),

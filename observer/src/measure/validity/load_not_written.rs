@@ -19,7 +19,7 @@ impl Doubt for LoadNotWritten {
         if run.moment.facts.capacity.is_some() {
             return None;
         }
-        let less = |share: &WrittenLoad| without(share, share.missed_by_postgres) < SHARE_MIN;
+        let less = |load: &WrittenLoad| without(load, load.missed_by_postgres) < SHARE_MIN;
         let scenarios: Vec<WrittenLoad> = of_all(run).filter(less).collect();
         let mut when = Spans::default();
         run.moment.facts.writers.iter().for_each(|writer| when.add_all(&writer.not_written));
@@ -32,7 +32,7 @@ impl Doubt for LoadNotWritten {
 
     fn seen(&self) -> String {
         let parts: Vec<String> =
-            self.scenarios.iter().map(|share| part(share, share.missed_by_postgres)).collect();
+            self.scenarios.iter().map(|load| part(load, load.missed_by_postgres)).collect();
         format!(
             "of the planned load was not written: {} (bound {:.0} %); latencies are of a lower load than asked for",
             parts.join(", "),

@@ -1,4 +1,4 @@
-//! Which share of its planned load a scenario has written, and by whose doing the rest is missing.
+//! The loads that are judged: of which share something is said, and how it is written down.
 
 use streamgauge_shared::report::WrittenLoad;
 
@@ -8,14 +8,15 @@ use crate::measure::load::written_of;
 /// Below this share of the load something is said.
 pub(super) const SHARE_MIN: f64 = 0.99;
 
-/// Of each scenario whose load is over.
+/// The load of each scenario whose load is over.
 pub(super) fn of_all(run: &Run<'_>) -> impl Iterator<Item = WrittenLoad> {
-    let scenarios = run.test.scenarios.iter().zip(&run.moment.facts.loads);
-    let over = scenarios.filter(|(_, load)| load.load_ended.is_some());
-    over.filter_map(|(scenario, load)| written_of(scenario, load, run.moment.facts.closed))
+    let facts = run.moment.facts;
+    let scenarios = run.test.scenarios.iter().zip(&facts.loads);
+    let over = scenarios.filter(|(_, load)| facts.closed || load.load_ended.is_some());
+    over.filter_map(|(scenario, load)| written_of(scenario, load, facts.closed))
 }
 
-/// The share that is left once so much is missing.
+/// The share of a load that is left once so much is missing.
 pub(super) fn without(load: &WrittenLoad, missed: f64) -> f64 {
     1.0 - missed / load.planned
 }
@@ -23,8 +24,8 @@ pub(super) fn without(load: &WrittenLoad, missed: f64) -> f64 {
 /// `scenario 'x': 12 of 600 ticks (2.00 %)`.
 pub(super) fn part(load: &WrittenLoad, missed: f64) -> String {
     let WrittenLoad { scenario, unit, planned, .. } = load;
-    let unit = unit.words();
-    format!("scenario '{scenario}': {missed:.0} of {planned:.0} {unit} ({:.2} %)", 100.0 * missed / planned)
+    let share = 100.0 * missed / planned;
+    format!("scenario '{scenario}': {missed:.0} of {planned:.0} {} ({share:.2} %)", unit.words())
 }
 
 #[cfg(test)]
