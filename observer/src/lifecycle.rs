@@ -38,8 +38,8 @@ pub async fn serve(options: Serve) -> Result<ExitCode, Failure> {
     })?;
     let listening = listener.local_addr().unwrap_or(options.listen);
     let clock = Clock::of_program(options.clock)?;
-    if let Some(bent) = clock.test_clock() {
-        tracing::warn!("this observer runs with a TEST CLOCK ({bent}): its figures are of a test");
+    if let Some(skewed) = clock.test_clock() {
+        tracing::warn!("this observer runs with a TEST CLOCK ({skewed}): its figures are of a test");
     }
     let (ended, mut ends) = mpsc::channel(1);
     let observer = Arc::new(Observer {

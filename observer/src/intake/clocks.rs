@@ -71,7 +71,7 @@ pub(super) async fn compare<R: AsyncRead + Unpin, W: AsyncWrite + Unpin, I: From
 
 /// Tells the run what is known of the writer's clock.
 pub(super) async fn tell<I: From<FromWriter>>(admission: &Admission<I>) {
-    let standing = Box::new(admission.peer_clock.lock().standing().clone());
+    let state = Box::new(admission.peer_clock.lock().state().clone());
     // A run that is over does not need to know.
-    drop(admission.inputs.send(FromWriter::Clock { writer: admission.writer, standing }.into()).await);
+    drop(admission.inputs.send(FromWriter::Clock { writer: admission.writer, state }.into()).await);
 }

@@ -22,7 +22,7 @@ pub use shards::{Seat, Shards};
 pub use slot::Slot;
 pub use times::shifted;
 
-use streamgauge_shared::clock::Standing;
+use streamgauge_shared::clock::PeerClockState;
 use streamgauge_shared::ledger::{ToObserver, ToWriter};
 use tokio::sync::mpsc;
 
@@ -56,6 +56,6 @@ pub enum FromWriter {
         /// The writer's index.
         writer: u16,
         /// What is known of its clock by now.
-        standing: Box<Standing>,
+        state: Box<PeerClockState>,
     },
 }

@@ -118,9 +118,9 @@ async fn a_run_hears_of_its_writer_and_of_each_record_once() {
     };
     let carried = async {
         let Some(FromWriter::Attached { outbox, .. }) = run.recv().await else { panic!("attached first") };
-        let Some(FromWriter::Clock { standing, .. }) = run.recv().await else { panic!("then the clock") };
-        assert_eq!(standing.exchanges, u64::from(FIRST_EXCHANGES), "before the writer may send rows");
-        assert_eq!((standing.bound, standing.contradiction), (Some(Nanos::ZERO), None));
+        let Some(FromWriter::Clock { state, .. }) = run.recv().await else { panic!("then the clock") };
+        assert_eq!(state.exchanges, u64::from(FIRST_EXCHANGES), "before the writer may send rows");
+        assert_eq!((state.bound, state.contradiction), (Some(Nanos::ZERO), None));
         let Some(FromWriter::Messages { messages, .. }) = run.recv().await else {
             panic!("then the records")
         };

@@ -1,6 +1,6 @@
 //! What the run knows of its clocks, and the report of it.
 
-use streamgauge_shared::clock::{ClockDomain, ClockStep, Standing, WallSteps};
+use streamgauge_shared::clock::{ClockDomain, ClockStep, PeerClockState, WallSteps};
 use streamgauge_shared::report::{ClockReport, ClockStepReport, MongodClockReport, WriterClockReport};
 use streamgauge_shared::time::Nanos;
 
@@ -23,7 +23,7 @@ pub struct ClockFacts {
 #[derive(Clone, Debug, Default)]
 pub struct WriterClock {
     /// Against the observer's.
-    pub standing: Standing,
+    pub state: PeerClockState,
     /// Steps of its wall clock.
     pub wall: WallSteps,
 }
@@ -33,8 +33,8 @@ impl ClockFacts {
     /// kernel is exact before its writers are heard of.
     #[must_use]
     pub fn bound(&self, domain: ClockDomain) -> Option<Nanos> {
-        let known = self.writers.iter().filter(|writer| writer.standing.domain.is_some());
-        let bounds: Vec<Option<Nanos>> = known.map(|writer| writer.standing.bound).collect();
+        let known = self.writers.iter().filter(|writer| writer.state.domain.is_some());
+        let bounds: Vec<Option<Nanos>> = known.map(|writer| writer.state.bound).collect();
         if bounds.is_empty() {
             return (domain == ClockDomain::SameKernel).then_some(Nanos::ZERO);
         }
@@ -46,7 +46,7 @@ impl ClockFacts {
         let observer = self.observer.listed.iter().map(|step| ("observer".to_owned(), *step, false));
         let writers = self.writers.iter().enumerate().flat_map(|(index, writer)| {
             let walls = writer.wall.listed.iter().map(|step| (*step, false));
-            let jumps = writer.standing.jumps.iter().map(|step| (*step, true));
+            let jumps = writer.state.jumps.iter().map(|step| (*step, true));
             walls.chain(jumps).map(move |(step, moved)| (format!("writer {index}"), step, moved))
         });
         observer.chain(writers)
@@ -54,7 +54,7 @@ impl ClockFacts {
 
     /// Steps of all wall clocks and jumps of all offsets.
     pub(super) fn steps(&self) -> u64 {
-        let of_writer = |writer: &WriterClock| writer.wall.count + writer.standing.jumps.len() as u64;
+        let of_writer = |writer: &WriterClock| writer.wall.count + writer.state.jumps.len() as u64;
         self.observer.count + self.writers.iter().map(of_writer).sum::<u64>()
     }
 
@@ -62,13 +62,13 @@ impl ClockFacts {
     pub(super) fn report(&self, domain: ClockDomain) -> ClockReport {
         let millis = |span: Option<Nanos>| span.map(Nanos::as_millis_f64);
         let writer = |writer: &WriterClock| WriterClockReport {
-            offset_ms: millis(writer.standing.offset),
-            drift_ppm: writer.standing.drift_ppm,
-            drift_error_ppm: writer.standing.drift_error_ppm,
-            round_trip_ms: millis(writer.standing.round_trip),
-            error_bound_ms: millis(writer.standing.bound),
-            exchanges: writer.standing.exchanges,
-            test_clock: writer.standing.test_clock.clone(),
+            offset_ms: millis(writer.state.offset),
+            drift_ppm: writer.state.drift_ppm,
+            drift_error_ppm: writer.state.drift_error_ppm,
+            round_trip_ms: millis(writer.state.round_trip),
+            error_bound_ms: millis(writer.state.bound),
+            exchanges: writer.state.exchanges,
+            test_clock: writer.state.test_clock.clone(),
         };
         let stepped = self.stepped().map(|(whose, step, moved_latencies)| ClockStepReport {
             whose,
@@ -98,7 +98,7 @@ mod tests {
     #[test]
     fn a_bound_is_known_once_every_writers_is() {
         let writer = |bound| WriterClock {
-            standing: Standing { domain: Some(ClockDomain::Network), bound, ..Standing::default() },
+            state: PeerClockState { domain: Some(ClockDomain::Network), bound, ..PeerClockState::default() },
             wall: WallSteps::default(),
         };
         let clocks = |writers| ClockFacts { writers, ..ClockFacts::default() };

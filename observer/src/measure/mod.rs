@@ -33,7 +33,7 @@ mod watcher;
 mod watcher_tests;
 
 pub use clock::{ClockFacts, WriterClock};
-pub use counted::{Interval, Intervals, KeptRows, Measured, Recorder, Row, Rows, Seconds, StageSeries};
+pub use counted::{Interval, Intervals, KeptRows, Measured, Recorder, RowRecord, Rows, Seconds, StageSeries};
 pub use facts::{Evidence, Facts, WriterFacts};
 pub use probe::{Probing, Totals};
 pub use snapshot::{LatencySeries, ScenarioGauges, Snapshot, snapshot};

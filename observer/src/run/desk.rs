@@ -129,9 +129,9 @@ impl Observer {
         let test = Arc::new(read_test(hello)?);
         check_server(&test, &mongodb)?;
         let domain = self.clock.identity().domain(&hello.clock);
-        if let Some(bent) = &hello.clock.test_clock {
+        if let Some(skewed) = &hello.clock.test_clock {
             tracing::warn!(
-                "the writer runs with a TEST CLOCK ({bent}): the figures of this run are of a test"
+                "the writer runs with a TEST CLOCK ({skewed}): the figures of this run are of a test"
             );
         }
         let (inputs, received) = mpsc::channel(INPUTS_MAX);

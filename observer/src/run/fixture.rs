@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use streamgauge_shared::account::{Operation, Phase};
-use streamgauge_shared::clock::{ClockDomain, Standing, WallReading};
+use streamgauge_shared::clock::{ClockDomain, PeerClockState, WallReading};
 use streamgauge_shared::exit_code::Failure;
 use streamgauge_shared::ledger::{
     Closed, End, NotSent, NotSentCause, Opened, Process, Record, ScenarioLoad, Status, ToObserver, ToWriter,
@@ -127,8 +127,8 @@ impl Conducted {
 
     /// What is known of a writer's clock: the way to it and back.
     pub(super) fn compared(&mut self, writer: u16, round_trip: Nanos) {
-        let standing = Standing { round_trip: Some(round_trip), ..Standing::default() };
-        self.take(FromWriter::Clock { writer, standing: Box::new(standing) });
+        let state = PeerClockState { round_trip: Some(round_trip), ..PeerClockState::default() };
+        self.take(FromWriter::Clock { writer, state: Box::new(state) });
     }
 
     /// A writer sends records.

@@ -4,7 +4,7 @@ use streamgauge_shared::account::Phase;
 
 use super::core::Core;
 use crate::matcher::Found;
-use crate::measure::{Row, Rows};
+use crate::measure::{RowRecord, Rows};
 
 impl Core {
     /// One row as far as it is known. Looks through at most all rows kept: a few milliseconds, and no event's time
@@ -14,7 +14,7 @@ impl Core {
         match self.matcher.find(writer, sequence) {
             Found::Entry(entry) => {
                 let duplicates = rows.duplicates(writer, sequence);
-                Ok(Row { duplicates, ..Row::of(writer, sequence, entry) }.to_json(test))
+                Ok(RowRecord { duplicates, ..RowRecord::of(writer, sequence, entry) }.to_json(test))
             }
             Found::Left(Phase::Run) => {
                 let kept = rows.find(writer, sequence);

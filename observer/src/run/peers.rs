@@ -1,6 +1,6 @@
 //! The writers of a run as it sees them: who is here, how far each is, and what each is to hear. Pure.
 
-use streamgauge_shared::clock::{ClockDomain, Standing};
+use streamgauge_shared::clock::{ClockDomain, PeerClockState};
 use streamgauge_shared::ledger::{ScenarioLoad, Status, ToWriter};
 use streamgauge_shared::time::{Nanos, UnixNanos};
 
@@ -36,7 +36,7 @@ struct Peer {
     /// When PostgreSQL did not take its load.
     not_written: Spans,
     status: Status,
-    clock: Standing,
+    clock: PeerClockState,
     /// Operations opened, once it has said that its load is over.
     ended: Option<u64>,
     next_record: u64,
@@ -77,8 +77,8 @@ impl Peers {
     }
 
     /// What is known of a writer's clock.
-    pub(super) fn clock(&mut self, writer: u16, standing: Standing) {
-        self.peer(writer).clock = standing;
+    pub(super) fn clock(&mut self, writer: u16, state: PeerClockState) {
+        self.peer(writer).clock = state;
     }
 
     /// A writer says how it stands.
@@ -196,7 +196,7 @@ impl Peers {
     /// What is known of the clocks of those that are here.
     pub(super) fn clocks(&self) -> Vec<WriterClock> {
         let here = self.peers.iter().filter(|peer| peer.is_here);
-        here.map(|peer| WriterClock { standing: peer.clock.clone(), wall: peer.status.wall_steps.clone() })
+        here.map(|peer| WriterClock { state: peer.clock.clone(), wall: peer.status.wall_steps.clone() })
             .collect()
     }
 

@@ -28,9 +28,9 @@ impl Core {
                 self.peers.detached(writer, now);
             }
             FromWriter::Messages { writer, messages } => self.messages(writer, messages, now),
-            FromWriter::Clock { writer, standing } => {
-                self.matcher.clock_bound(writer, standing.bound.unwrap_or_default());
-                self.peers.clock(writer, *standing);
+            FromWriter::Clock { writer, state } => {
+                self.matcher.clock_bound(writer, state.bound.unwrap_or_default());
+                self.peers.clock(writer, *state);
             }
         }
     }

@@ -17,7 +17,7 @@ mod test_clock;
 
 pub use estimator::{Added, Estimate, Estimator};
 pub use exchange::Exchange;
-pub use peer::{ClockStep, PeerClock, STEPS_LISTED, Standing};
+pub use peer::{ClockStep, PeerClock, PeerClockState, STEPS_LISTED};
 pub use steps::{WallReading, WallSteps, WallWatch};
 pub use test_clock::{TEST_CLOCK, TestClock, TestClockError};
 
@@ -41,8 +41,8 @@ const WALL_READINGS: usize = 3;
 pub struct Clock {
     anchor: Nanos,
     choice: ClockChoice,
-    /// How it is bent, and the monotonic reading from which on; only in tests.
-    bent: Option<(TestClock, Nanos)>,
+    /// How it is skewed, and the monotonic reading from which on; only in tests.
+    skewed: Option<(TestClock, Nanos)>,
 }
 
 /// `--clock`: how the two programs' clocks are compared.
@@ -85,19 +85,19 @@ impl Clock {
     #[must_use]
     pub fn start() -> Self {
         let anchor = wall_reading(ANCHOR_READINGS).deviation;
-        Self { anchor, choice: ClockChoice::Auto, bent: None }
+        Self { anchor, choice: ClockChoice::Auto, skewed: None }
     }
 
-    /// The clock of one of the two programs: compared as chosen, and bent where [`TEST_CLOCK`] says so.
+    /// The clock of one of the two programs: compared as chosen, and skewed where [`TEST_CLOCK`] says so.
     ///
     /// # Errors
     /// The variable holds no test clock; exit code 104.
     pub fn of_program(choice: ClockChoice) -> Result<Self, Failure> {
         let mut clock = Self { choice, ..Self::start() };
         if let Ok(text) = std::env::var(TEST_CLOCK) {
-            let bent =
+            let skewed =
                 text.parse().map_err(|error: TestClockError| Failure::configuration(error.to_string()))?;
-            clock.bent = Some((bent, Nanos(raw(ClockId::Monotonic))));
+            clock.skewed = Some((skewed, Nanos(raw(ClockId::Monotonic))));
         }
         Ok(clock)
     }
@@ -106,7 +106,7 @@ impl Clock {
     #[must_use]
     pub fn now(&self) -> UnixNanos {
         let monotonic = Nanos(raw(ClockId::Monotonic));
-        let ahead = self.bent.map_or(Nanos::ZERO, |(bent, start)| bent.ahead(monotonic - start));
+        let ahead = self.skewed.map_or(Nanos::ZERO, |(skewed, start)| skewed.ahead(monotonic - start));
         UnixNanos(monotonic.0) + self.anchor + ahead
     }
 
@@ -114,7 +114,8 @@ impl Clock {
     #[must_use]
     pub fn to_monotonic(&self, point: UnixNanos) -> Timespec {
         let shown = Nanos((point - self.anchor).0);
-        let monotonic = self.bent.map_or(shown, |(bent, start)| start + bent.unbend(shown - start)).0.max(0);
+        let monotonic =
+            self.skewed.map_or(shown, |(skewed, start)| start + skewed.unskewed(shown - start)).0.max(0);
         Timespec { tv_sec: monotonic / NANOS_PER_SECOND, tv_nsec: monotonic % NANOS_PER_SECOND }
     }
 
@@ -130,26 +131,26 @@ impl Clock {
     pub fn wall(&self) -> WallReading {
         let reading = wall_reading(WALL_READINGS);
         let since = |start: Nanos| Nanos(raw(ClockId::Monotonic)) - start;
-        let stepped = self.bent.map_or(Nanos::ZERO, |(bent, start)| bent.stepped(since(start)));
+        let stepped = self.skewed.map_or(Nanos::ZERO, |(skewed, start)| skewed.stepped(since(start)));
         WallReading { deviation: reading.deviation - self.anchor + stepped, ..reading }
     }
 
     /// What a test clock does to this process's time; absent outside of tests.
     #[must_use]
     pub fn test_clock(&self) -> Option<TestClock> {
-        self.bent.map(|(bent, _)| bent)
+        self.skewed.map(|(skewed, _)| skewed)
     }
 
     /// What another process needs to know about this clock.
     #[must_use]
     pub fn identity(&self) -> ClockIdentity {
-        let other = self.bent.is_some_and(|(bent, _)| bent.other_boot);
+        let other = self.skewed.is_some_and(|(skewed, _)| skewed.other_boot);
         ClockIdentity {
             boot_id: if other { Some("another kernel, says the test clock".to_owned()) } else { boot_id() },
             time_namespace: time_namespace(),
             anchor: self.anchor,
             by_exchange: self.choice == ClockChoice::Network,
-            test_clock: self.bent.map(|(bent, _)| bent.to_string()),
+            test_clock: self.skewed.map(|(skewed, _)| skewed.to_string()),
         }
     }
 }
@@ -253,16 +254,16 @@ mod tests {
 
     #[test]
     fn a_bent_clock_sleeps_until_what_it_shows() {
-        let bent = "offset=400ms,drift=50ppm,step=500ms@0s,boot=other".parse().expect("good");
+        let skewed = "offset=400ms,drift=50ppm,step=500ms@0s,boot=other".parse().expect("good");
         let start = Nanos(raw(ClockId::Monotonic) - 100 * NANOS_PER_SECOND);
         let flat = Clock::start();
-        let clock = Clock { bent: Some((bent, start)), ..flat };
+        let clock = Clock { skewed: Some((skewed, start)), ..flat };
         let ahead = (clock.now() - flat.now()).as_millis_f64();
         assert!((ahead - 405.0).abs() < 1.0, "{ahead} ms: 400 ms and 50 ppm of 100 s");
         let stepped = (clock.wall().deviation - flat.wall().deviation).as_millis_f64();
         assert!((stepped - 500.0).abs() < 1.0, "{stepped} ms");
         let point = flat.now() + Nanos::from_secs(10);
-        let later = clock.to_monotonic(point + bent.ahead(Nanos::from_secs(110)));
+        let later = clock.to_monotonic(point + skewed.ahead(Nanos::from_secs(110)));
         let expected = flat.to_monotonic(point);
         let apart = (later.tv_sec - expected.tv_sec) * NANOS_PER_SECOND + later.tv_nsec - expected.tv_nsec;
         assert!(apart.abs() < 1_000_000, "{apart} ns");

@@ -28,12 +28,12 @@ pub struct PeerClock {
     exact: Nanos,
     estimator: Estimator,
     line: Line,
-    standing: Standing,
+    state: PeerClockState,
 }
 
 /// How another clock stands to ours.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct Standing {
+pub struct PeerClockState {
     /// How the two relate; absent before anything is known.
     pub domain: Option<ClockDomain>,
     /// How far any time taken over so far can be off; zero on one kernel, absent without an exchange.
@@ -63,26 +63,26 @@ impl PeerClock {
         let domain = ours.domain(theirs);
         let exact = theirs.anchor - ours.anchor;
         let one = domain == ClockDomain::SameKernel;
-        let standing = Standing {
+        let state = PeerClockState {
             domain: Some(domain),
             bound: one.then_some(Nanos::ZERO),
             offset: one.then_some(exact),
             test_clock: theirs.test_clock.clone(),
-            ..Standing::default()
+            ..PeerClockState::default()
         };
-        Self { domain, exact, estimator: Estimator::default(), line: Line::default(), standing }
+        Self { domain, exact, estimator: Estimator::default(), line: Line::default(), state }
     }
 
     /// Takes an exchange in; `next_in` is how long until the next one: the bound has to hold until then.
     pub fn exchanged(&mut self, exchange: &Exchange, next_in: Nanos) {
         let Some((low, high)) = exchange.interval() else { return };
         let delay = exchange.delay();
-        self.standing.exchanges += 1;
-        self.standing.round_trip = Some(self.standing.round_trip.map_or(delay, |least| least.min(delay)));
+        self.state.exchanges += 1;
+        self.state.round_trip = Some(self.state.round_trip.map_or(delay, |least| least.min(delay)));
         if self.domain == ClockDomain::SameKernel {
             let outside = (low - self.exact).max(self.exact - high);
             if outside > CONTRADICTION_MIN {
-                self.standing.contradiction = self.standing.contradiction.max(Some(outside));
+                self.state.contradiction = self.state.contradiction.max(Some(outside));
             }
         }
         let now = exchange.returned;
@@ -90,17 +90,17 @@ impl PeerClock {
         self.widen(now);
         let added = self.estimator.add(exchange, Nanos::ZERO);
         if let Added::Stepped(by) = added {
-            if self.standing.jumps.len() < STEPS_LISTED {
-                self.standing.jumps.push(ClockStep { at: now, by });
+            if self.state.jumps.len() < STEPS_LISTED {
+                self.state.jumps.push(ClockStep { at: now, by });
             }
             // Times since the exchange before may be off by all of it, and against what is known now.
             self.widen(now);
         }
         let Some(estimate) = self.estimator.at(now) else { return };
-        (self.standing.drift_ppm, self.standing.drift_error_ppm) = estimate.drift_ppm().unzip();
-        if self.domain == ClockDomain::Network && self.standing.bound.is_some() {
+        (self.state.drift_ppm, self.state.drift_error_ppm) = estimate.drift_ppm().unzip();
+        if self.domain == ClockDomain::Network && self.state.bound.is_some() {
             self.line.lead(now, &estimate, matches!(added, Added::Stepped(_)));
-            self.standing.offset = self.line.offset_of_ours(now);
+            self.state.offset = self.line.offset_of_ours(now);
             self.widen(now);
             self.widen(now + next_in);
         }
@@ -108,13 +108,13 @@ impl PeerClock {
 
     /// From now on times are taken over: what the exchanges before were wrong by does not count.
     pub fn begin(&mut self, now: UnixNanos, next_in: Nanos) {
-        if self.domain == ClockDomain::SameKernel || self.standing.bound.is_some() {
+        if self.domain == ClockDomain::SameKernel || self.state.bound.is_some() {
             return;
         }
         let Some(estimate) = self.estimator.at(now) else { return };
         self.line.lead(now, &estimate, true);
-        self.standing.offset = self.line.offset_of_ours(now);
-        self.standing.bound = Some(Nanos::ZERO);
+        self.state.offset = self.line.offset_of_ours(now);
+        self.state.bound = Some(Nanos::ZERO);
         self.widen(now);
         self.widen(now + next_in);
     }
@@ -128,7 +128,7 @@ impl PeerClock {
             return;
         };
         let error = estimate.error_of(applied);
-        self.standing.bound = self.standing.bound.map(|bound| bound.max(error));
+        self.state.bound = self.state.bound.map(|bound| bound.max(error));
     }
 
     /// A time of theirs on our clock. Without any exchange it stays as it is, and the bound is absent.
@@ -151,7 +151,7 @@ impl PeerClock {
 
     /// How it stands.
     #[must_use]
-    pub fn standing(&self) -> &Standing {
-        &self.standing
+    pub fn state(&self) -> &PeerClockState {
+        &self.state
     }
 }

@@ -84,7 +84,7 @@ impl World {
                 now += every;
             }
         }
-        let bound = clock.standing().bound.expect("there were exchanges").0 as f64;
+        let bound = clock.state().bound.expect("there were exchanges").0 as f64;
         (errors, bound, clock)
     }
 }
@@ -110,11 +110,11 @@ fn two_writers_400_ms_apart_that_drift_over_20_ms_of_jitter() {
             let share = within(&errors, bound);
             assert!(share >= 0.999, "seed {seed}: {share} of the rows within {bound} ns");
             assert!(bound < 15e6, "seed {seed}: a bound of {bound} ns says nothing");
-            let found = clock.standing().drift_ppm.expect("a drift") - drift * 1e6;
-            let unsure = clock.standing().drift_error_ppm.expect("a drift");
+            let found = clock.state().drift_ppm.expect("a drift") - drift * 1e6;
+            let unsure = clock.state().drift_error_ppm.expect("a drift");
             assert!(found.abs() <= unsure, "seed {seed}: the drift is off by {found} ppm, not {unsure}");
             assert!(unsure < 150.0, "seed {seed}: a drift ± {unsure} ppm says nothing");
-            assert!(clock.standing().jumps.is_empty(), "seed {seed}");
+            assert!(clock.state().jumps.is_empty(), "seed {seed}");
         }
     }
 }
@@ -127,7 +127,7 @@ fn a_jump_in_between_is_marked_and_widens_the_bound() {
         let (errors, bound, clock) = world.run(60, 50);
         let share = within(&errors, bound);
         assert!(share >= 0.999, "seed {seed}: {share} of the rows within {bound} ns");
-        let [jump] = clock.standing().jumps[..] else { panic!("seed {seed}: {:?}", clock.standing().jumps) };
+        let [jump] = clock.state().jumps[..] else { panic!("seed {seed}: {:?}", clock.state().jumps) };
         assert!((jump.by.0 as f64 - 500e6).abs() < 40e6, "seed {seed}: {jump:?}");
         assert!((jump.at.0 as f64 - when).abs() < 1.1e9, "seed {seed}: {jump:?}");
         let after = within(&errors[errors.len() * 7 / 8..], 20e6);
@@ -163,9 +163,9 @@ fn one_kernel_is_exact_and_an_offset_that_contradicts_it_is_seen() {
         returned: UnixNanos(110_000),
     };
     clock.exchanged(&exchange(700), Nanos(0));
-    assert_eq!((clock.standing().bound, clock.standing().contradiction), (Some(Nanos::ZERO), None));
+    assert_eq!((clock.state().bound, clock.state().contradiction), (Some(Nanos::ZERO), None));
     clock.exchanged(&exchange(400_000_700), Nanos(0));
-    assert_eq!(clock.standing().contradiction, Some(Nanos(399_950_000)));
+    assert_eq!(clock.state().contradiction, Some(Nanos(399_950_000)));
 }
 
 #[test]
@@ -174,7 +174,7 @@ fn without_an_exchange_nothing_is_claimed() {
     let other = ClockIdentity { boot_id: None, ..identity.clone() };
     let mut clock = PeerClock::new(&identity, &other);
     clock.begin(UnixNanos(0), Nanos(0));
-    assert_eq!((clock.standing().bound, clock.to_ours(UnixNanos(7))), (None, UnixNanos(7)));
+    assert_eq!((clock.state().bound, clock.to_ours(UnixNanos(7))), (None, UnixNanos(7)));
 }
 
 proptest! {
@@ -189,7 +189,7 @@ proptest! {
         let worst = errors.iter().fold(0.0_f64, |worst, error| worst.max(error.abs()));
         // What is lost to rounding here is below the resolution of a 64-bit float at 1e15.
         prop_assert!(worst <= bound + 2.0, "off by {worst} ns, bound {bound} ns");
-        prop_assert!(clock.standing().jumps.is_empty());
+        prop_assert!(clock.state().jumps.is_empty());
         let shown = point(world.shows(1_089e9));
         let there_and_back = clock.to_theirs(clock.to_ours(shown));
         prop_assert!((there_and_back - shown).0.abs() < 1_000, "{there_and_back:?} for {shown:?}");

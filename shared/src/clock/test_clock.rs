@@ -1,9 +1,9 @@
-//! A bent clock, for tests only: this process's time runs ahead, drifts, and its wall clock steps.
+//! A skewed clock, for tests only: this process's time runs ahead, drifts, and its wall clock steps.
 //!
 //! `STREAMGAUGE_TEST_CLOCK="offset=400ms,drift=50ppm,step=500ms@5s,boot=other"`, each part optional, spans
 //! with a sign where they may be negative. `offset` and `drift` bend the anchored time as another machine's
 //! would be, `step` moves the wall clock after so long and not the anchored time, and `boot=other` makes the
-//! process claim a kernel of its own. Without it the bent time contradicts the shared kernel, as a cloned
+//! process claim a kernel of its own. Without it the skewed time contradicts the shared kernel, as a cloned
 //! virtual machine's or a faked clock does.
 
 use std::fmt;
@@ -17,7 +17,7 @@ pub const TEST_CLOCK: &str = "STREAMGAUGE_TEST_CLOCK";
 /// A drift beyond this is no clock; it keeps the inverse well defined.
 const DRIFT_MAX_PPM: f64 = 100_000.0;
 
-/// How a clock is bent.
+/// How a clock is skewed.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct TestClock {
     /// What it is ahead from the start.
@@ -38,15 +38,15 @@ pub struct TestClock {
 pub struct TestClockError(String);
 
 impl TestClock {
-    /// What the bent clock is ahead of the kernel's, so long after the start.
+    /// What the skewed clock is ahead of the kernel's, so long after the start.
     #[must_use]
     pub fn ahead(&self, since_start: Nanos) -> Nanos {
         self.offset + drifted(self.drift_ppm / 1e6, since_start)
     }
 
-    /// The kernel's time since the start at which the bent clock shows so much since it.
+    /// The kernel's time since the start at which the skewed clock shows so much since it.
     #[must_use]
-    pub fn unbend(&self, shown: Nanos) -> Nanos {
+    pub fn unskewed(&self, shown: Nanos) -> Nanos {
         let flat = shown - self.offset;
         let rate = self.drift_ppm / 1e6;
         flat - drifted(rate / (1.0 + rate), flat)
@@ -63,24 +63,24 @@ impl FromStr for TestClock {
     type Err = TestClockError;
 
     fn from_str(text: &str) -> Result<Self, TestClockError> {
-        let mut bent = Self::default();
+        let mut skewed = Self::default();
         for part in text.split(',').map(str::trim).filter(|part| !part.is_empty()) {
             let bad = || TestClockError(part.to_owned());
             match part.split_once('=').ok_or_else(bad)? {
-                ("offset", span) => bent.offset = signed(span).ok_or_else(bad)?,
+                ("offset", span) => skewed.offset = signed(span).ok_or_else(bad)?,
                 ("drift", ppm) => {
                     let ppm = ppm.strip_suffix("ppm").and_then(|ppm| ppm.parse::<f64>().ok());
-                    bent.drift_ppm = ppm.filter(|ppm| ppm.abs() <= DRIFT_MAX_PPM).ok_or_else(bad)?;
+                    skewed.drift_ppm = ppm.filter(|ppm| ppm.abs() <= DRIFT_MAX_PPM).ok_or_else(bad)?;
                 }
                 ("step", step) => {
                     let (by, after) = step.split_once('@').ok_or_else(bad)?;
-                    bent.step = Some((signed(by).ok_or_else(bad)?, signed(after).ok_or_else(bad)?));
+                    skewed.step = Some((signed(by).ok_or_else(bad)?, signed(after).ok_or_else(bad)?));
                 }
-                ("boot", "other") => bent.other_boot = true,
+                ("boot", "other") => skewed.other_boot = true,
                 _ => return Err(bad()),
             }
         }
-        Ok(bent)
+        Ok(skewed)
     }
 }
 
@@ -109,15 +109,15 @@ mod tests {
 
     #[test]
     fn the_text_is_read_and_mistakes_are_named() {
-        let bent: TestClock = "offset=400ms,drift=-50ppm,step=-500ms@5s,boot=other".parse().expect("good");
+        let skewed: TestClock = "offset=400ms,drift=-50ppm,step=-500ms@5s,boot=other".parse().expect("good");
         let expected = TestClock {
             offset: Nanos::from_millis(400),
             drift_ppm: -50.0,
             step: Some((Nanos::from_millis(-500), Nanos::from_secs(5))),
             other_boot: true,
         };
-        assert_eq!(bent, expected);
-        assert_eq!((bent.stepped(Nanos::from_secs(4)), bent.stepped(Nanos::from_secs(5))), {
+        assert_eq!(skewed, expected);
+        assert_eq!((skewed.stepped(Nanos::from_secs(4)), skewed.stepped(Nanos::from_secs(5))), {
             (Nanos::ZERO, Nanos::from_millis(-500))
         });
         for bad in ["offset", "offset=4", "drift=50", "drift=1e9ppm", "step=5ms", "boot=same", "x=1"] {
@@ -132,9 +132,9 @@ mod tests {
             offset in -10_i64.pow(12)..10_i64.pow(12), ppm in -1_000.0..1_000.0_f64,
             since in 0..10_i64.pow(14),
         ) {
-            let bent = TestClock { offset: Nanos(offset), drift_ppm: ppm, ..TestClock::default() };
+            let skewed = TestClock { offset: Nanos(offset), drift_ppm: ppm, ..TestClock::default() };
             let since = Nanos(since);
-            let back = bent.unbend(since + bent.ahead(since));
+            let back = skewed.unskewed(since + skewed.ahead(since));
             prop_assert!((back - since).0.abs() <= 3, "{back:?} for {since:?}");
         }
     }

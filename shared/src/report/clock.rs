@@ -117,12 +117,12 @@ impl ClockReport {
                     millis(trip)
                 ));
             }
-            if let Some(bent) = &writer.test_clock {
-                lines.push(format!("TEST CLOCK in writer {index}: {bent}; these figures are of a test"));
+            if let Some(skewed) = &writer.test_clock {
+                lines.push(format!("TEST CLOCK in writer {index}: {skewed}; these figures are of a test"));
             }
         }
-        if let Some(bent) = &self.test_clock {
-            lines.push(format!("TEST CLOCK in the observer: {bent}; these figures are of a test"));
+        if let Some(skewed) = &self.test_clock {
+            lines.push(format!("TEST CLOCK in the observer: {skewed}; these figures are of a test"));
         }
         if let Some(mongod) = self.mongodb {
             let (offset, bound) = (mongod.offset_ms, mongod.error_bound_ms);

@@ -16,9 +16,9 @@ use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
 /// What a clock is ahead, and what it gains.
-type Bent = (Nanos, f64);
+type Skew = (Nanos, f64);
 /// The clocks of two writers: 400 ms apart, and 50 ppm.
-const BENT: [Bent; 2] = [(Nanos::from_millis(400), 50e-6), (Nanos::ZERO, 0.0)];
+const SKEWS: [Skew; 2] = [(Nanos::from_millis(400), 50e-6), (Nanos::ZERO, 0.0)];
 /// The longest that the link holds a packet back, each way.
 const JITTER_US: u64 = 20_000;
 /// What the test does not know: when exactly the writer started, at 50 ppm.
@@ -31,13 +31,13 @@ async fn the_true_time_of_a_row_is_within_the_bound_whichever_of_two_writers_sen
     let observer = Observer::start(&bed, &["--once"]).await?;
     let link = Link::start(&observer.address).await?;
     let began = Clock::start().now();
-    let bent = ["offset=400ms,drift=50ppm,step=500ms@4s,boot=other", "offset=0ms,boot=other"];
+    let skewed = ["offset=400ms,drift=50ppm,step=500ms@4s,boot=other", "offset=0ms,boot=other"];
     let scenario = scenario(&bed, 50, 10)?;
     let mut runs = Vec::new();
-    for (index, bent) in bent.into_iter().enumerate() {
+    for (index, skewed) in skewed.into_iter().enumerate() {
         let index = index.to_string();
         let shard = ["--run-id", "00c0ffee0042", "--shard-count", "2", "--shard-index", &index];
-        runs.push(start(&bed, &link.address, scenario.clone(), Some(bent), &shard).await?);
+        runs.push(start(&bed, &link.address, scenario.clone(), Some(skewed), &shard).await?);
     }
     let Finished { code, .. } = finish(&runs[1], LIMIT).await?;
     let (report, shown) = end(&runs[0], &observer).await?;
@@ -52,8 +52,8 @@ async fn the_true_time_of_a_row_is_within_the_bound_whichever_of_two_writers_sen
         let (Some(writer), Some(sequence)) = (number("writer"), number("sequence")) else { continue };
         let Some(said) = row["sent_ns"].as_i64() else { continue };
         // Deletes carry no stamp, so the relay does not know when they were sent.
-        let Some((bent, stamp)) = sent.get(&(writer, sequence)) else { continue };
-        errors.push((UnixNanos(said) - unbent(*stamp, *bent, began)).as_millis_f64());
+        let Some((skewed, stamp)) = sent.get(&(writer, sequence)) else { continue };
+        errors.push((UnixNanos(said) - unskewed(*stamp, *skewed, began)).as_millis_f64());
     }
     assert_eq!(errors.len(), 500, "every row with a stamp: {shown}");
     let least = errors.iter().copied().fold(f64::INFINITY, f64::min);
@@ -100,20 +100,20 @@ async fn the_exchange_can_be_asked_for_on_one_kernel() -> Result<()> {
     bed.stop()
 }
 
-/// Starts a writer whose clock may be bent.
+/// Starts a writer whose clock may be skewed.
 async fn start(
     bed: &Testbed,
     observer: &str,
     scenario: std::path::PathBuf,
-    bent: Option<&str>,
+    skewed: Option<&str>,
     extra: &[&str],
 ) -> Result<Process> {
     let scenario = scenario.display().to_string();
     let mut args = vec!["run", &scenario, "--observer", observer, "--prepare"];
     args.extend(extra);
     let program = writer(bed.postgres_url(), &args)?;
-    bed.run(match bent {
-        Some(bent) => program.env("STREAMGAUGE_TEST_CLOCK", bent),
+    bed.run(match skewed {
+        Some(skewed) => program.env("STREAMGAUGE_TEST_CLOCK", skewed),
         None => program,
     })
     .await
@@ -131,22 +131,22 @@ fn codes(report: &Report) -> Vec<(&str, ValidityState)> {
     report.validity.reasons.iter().map(|reason| (reason.code.as_str(), reason.grade)).collect()
 }
 
-/// By writer and sequence the sending time of each stamped row, as the writer's bent clock showed it, and how
-/// that clock was bent.
-fn sent_by_stamp(bed: &Testbed) -> Result<HashMap<(u64, u64), (Bent, UnixNanos)>> {
+/// By writer and sequence the sending time of each stamped row, as the writer's skewed clock showed it, and how
+/// that clock was skewed.
+fn sent_by_stamp(bed: &Testbed) -> Result<HashMap<(u64, u64), (Skew, UnixNanos)>> {
     let acks = bed.relay().acks()?;
     let stamps = acks.iter().filter_map(|ack| ack.stamp.as_ref());
     stamps
         .map(|stamp| {
             let Stamp { writer, sequence, sent, .. } = stamp.parse()?;
-            Ok(((u64::from(writer), sequence), (BENT[usize::from(writer)], sent)))
+            Ok(((u64::from(writer), sequence), (SKEWS[usize::from(writer)], sent)))
         })
         .collect()
 }
 
-/// What the kernel's clock showed when the bent one showed this.
+/// What the kernel's clock showed when the skewed one showed this.
 #[expect(clippy::cast_possible_truncation, reason = "seconds in nanoseconds")]
-fn unbent(shown: UnixNanos, (ahead, drift): Bent, began: UnixNanos) -> UnixNanos {
+fn unskewed(shown: UnixNanos, (ahead, drift): Skew, began: UnixNanos) -> UnixNanos {
     let flat = shown - ahead;
     flat - Nanos(((flat - began).as_secs_f64() * drift / (1.0 + drift) * 1e9) as i64)
 }

@@ -206,8 +206,8 @@ impl Observer {
     }
 
     fn facts(&self, now: UnixNanos, closed: bool) -> Facts {
-        let standing =
-            |clock: &PeerClock| WriterClock { standing: clock.standing().clone(), ..WriterClock::default() };
+        let state =
+            |clock: &PeerClock| WriterClock { state: clock.state().clone(), ..WriterClock::default() };
         Facts {
             now,
             run: RUN.to_string(),
@@ -215,10 +215,7 @@ impl Observer {
             seed: 0,
             versions: BTreeMap::new(),
             clock_domain: if self.network { ClockDomain::Network } else { ClockDomain::SameKernel },
-            clocks: ClockFacts {
-                writers: self.clocks.iter().map(standing).collect(),
-                ..ClockFacts::default()
-            },
+            clocks: ClockFacts { writers: self.clocks.iter().map(state).collect(), ..ClockFacts::default() },
             loads: vec![ScenarioLoad::default()],
             writers: vec![WriterFacts::default(); self.slots.len()],
             observer: Process::default(),

@@ -193,10 +193,10 @@ impl World {
             Happening::Probed(writer, exchange) => {
                 let clock = &mut self.observer.clocks[writer];
                 clock.exchanged(&exchange, STEADY);
-                if now < START && clock.standing().exchanges == FIRST_EXCHANGES as u64 {
+                if now < START && clock.state().exchanges == FIRST_EXCHANGES as u64 {
                     clock.begin(UnixNanos(now), STEADY);
                 }
-                let bound = self.observer.clocks[writer].standing().bound.unwrap_or_default();
+                let bound = self.observer.clocks[writer].state().bound.unwrap_or_default();
                 let narrow = u16::try_from(writer).expect("a few writers");
                 self.observer.matcher.clock_bound(narrow, bound);
             }
@@ -610,7 +610,7 @@ impl World {
                 continue;
             };
             let bound =
-                self.observer.clocks[op.writer].standing().bound.expect("it was exchanged before the load");
+                self.observer.clocks[op.writer].state().bound.expect("it was exchanged before the load");
             taken += 1;
             outside += u64::from((opening.sent.0 - op.sent_at).abs() > bound.0);
         }

@@ -118,9 +118,9 @@ impl Plan {
         &self,
     ) -> Result<(Arc<Context>, SessionHandle, JoinHandle<Result<Verdict, Failure>>), Failure> {
         let clock = Clock::of_program(self.options.clock)?;
-        if let Some(bent) = clock.test_clock() {
+        if let Some(skewed) = clock.test_clock() {
             tracing::warn!(
-                "this writer runs with a TEST CLOCK ({bent}): the figures of this run are of a test"
+                "this writer runs with a TEST CLOCK ({skewed}): the figures of this run are of a test"
             );
         }
         let version = self.prepare().await?;

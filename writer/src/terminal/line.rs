@@ -14,7 +14,7 @@ const NAME_COLUMNS: usize = 30;
 
 /// Where in its life a run stands.
 #[derive(Clone, Copy, Debug)]
-pub struct Standing {
+pub struct Elapsed {
     /// Since the first tick of the warm-up; negative before it.
     pub since_start: Nanos,
     /// The length of the warm-up.
@@ -111,14 +111,14 @@ pub fn progress_line(
     scenario: &Scenario,
     load: &ScenarioLoad,
     progress: Option<&Progress>,
-    standing: Standing,
+    moment: Elapsed,
 ) -> String {
     let length = scenario.executor.duration();
-    let elapsed = standing.since_start - standing.warm_up - scenario.start_time;
-    let warming = standing.since_start < standing.warm_up;
-    let planned = planned(scenario, standing.shard);
+    let elapsed = moment.since_start - moment.warm_up - scenario.start_time;
+    let warming = moment.since_start < moment.warm_up;
+    let planned = planned(scenario, moment.shard);
     let mark = match elapsed {
-        _ if standing.over => Mark::Done,
+        _ if moment.over => Mark::Done,
         _ if warming => Mark::Running,
         early if early < Nanos::ZERO => Mark::Waiting,
         late if late >= length => Mark::Stopping,
@@ -145,10 +145,10 @@ pub fn progress_line(
             format!("  {}/{planned} iters, {} per VU", load.iterations, each.iterations)
         }
         (_, Some(planned), _) => format!("  {}/{planned} shared iters", load.iterations),
-        (_, None, Some(rate)) => format!("  {:.2} iters/s", rate / f64::from(standing.shard.count())),
+        (_, None, Some(rate)) => format!("  {:.2} iters/s", rate / f64::from(moment.shard.count())),
         (_, None, None) => format!("  {} iters", load.iterations),
     });
-    if warming && !standing.over {
+    if warming && !moment.over {
         line.push_str("  warming up");
     }
     if let Some(progress) = progress {
@@ -197,8 +197,8 @@ mod tests {
     use super::*;
     use crate::test_source::tests::{parsed, shop};
 
-    fn at(seconds: i64, over: bool) -> Standing {
-        Standing {
+    fn at(seconds: i64, over: bool) -> Elapsed {
+        Elapsed {
             since_start: Nanos::from_secs(seconds),
             warm_up: Nanos::from_secs(5),
             over,
@@ -261,8 +261,8 @@ mod tests {
     fn the_line_follows_the_run() {
         let test = shop();
         let load = ScenarioLoad { active_users: 12, users: 50, ..ScenarioLoad::default() };
-        let line = |standing, load: &ScenarioLoad, progress: Option<&Progress>| {
-            progress_line(&test.scenarios[0], load, progress, standing)
+        let line = |moment, load: &ScenarioLoad, progress: Option<&Progress>| {
+            progress_line(&test.scenarios[0], load, progress, moment)
         };
         assert_eq!(
             line(at(2, false), &load, None),

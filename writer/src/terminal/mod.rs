@@ -13,7 +13,7 @@ use streamgauge_shared::test_file::{Executor, Rate, Scenario, Test};
 use streamgauge_shared::time::{Nanos, UnixNanos};
 
 use crate::schedule::Shard;
-pub use line::{Mark, Standing, describe, progress_line};
+pub use line::{Elapsed, Mark, describe, progress_line};
 
 /// How often a line is written where lines cannot be redrawn.
 const PLAIN_EVERY: Nanos = Nanos::from_secs(5);
@@ -108,8 +108,8 @@ impl Terminal {
             let line = |(scenario, load): (&Scenario, &ScenarioLoad)| {
                 let since_start = now - self.start;
                 let (warm_up, shard) = (test.warm_up, self.shard);
-                let standing = Standing { since_start, warm_up, over: last, shard };
-                progress_line(scenario, load, progress, standing)
+                let moment = Elapsed { since_start, warm_up, over: last, shard };
+                progress_line(scenario, load, progress, moment)
             };
             test.scenarios.iter().zip(loads).map(line)
         };

@@ -15,7 +15,7 @@ mod windows;
 pub(super) use errors::ErrorCounts;
 pub use intervals::{Interval, Intervals};
 pub use recorder::{Measured, Recorder};
-pub use rows::{Row, Rows};
+pub use rows::{RowRecord, Rows};
 pub use rows_kept::KeptRows;
 pub use seconds::Seconds;
 pub(super) use seconds::{Gauges, POINTS_MAX, second_of};

@@ -11,7 +11,7 @@ use streamgauge_shared::timeline::{Latency, Reading, Timeline};
 
 use super::errors::Errors;
 use super::intervals::{Interval, Intervals};
-use super::rows::{Row, Rows};
+use super::rows::{RowRecord, Rows};
 use super::seconds::Seconds;
 use super::stages::Stages;
 use super::windows::Windows;
@@ -270,10 +270,10 @@ impl Sink for Recorder {
     fn not_sent(&mut self, writer: u16, place: Place, operation: &NotSent) {
         // The measured phase has begun, whether or not PostgreSQL takes anything.
         self.first_sent.get_or_insert(operation.intended);
-        self.rows.keep(Row::never_sent(writer, place, operation));
+        self.rows.keep(RowRecord::never_sent(writer, place, operation));
     }
 
     fn done(&mut self, writer: u16, sequence: u64, entry: &Entry) {
-        self.rows.keep(Row::of(writer, sequence, entry));
+        self.rows.keep(RowRecord::of(writer, sequence, entry));
     }
 }

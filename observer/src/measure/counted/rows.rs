@@ -1,5 +1,6 @@
-//! Single rows with their four points, for `rows.jsonl`: every one that did not simply arrive, and the
-//! slowest of those that did. Bounded; what did not fit is counted.
+//! Single rows with their four points, for `rows.jsonl`: every one that is not plain, and the
+//! slowest plain ones. A plain row arrived in time, once, in order, at a measured time and as it was written.
+//! Bounded; what did not fit is counted.
 
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashMap};
@@ -28,7 +29,7 @@ const DUPLICATED_MAX: usize = 100_000;
 #[derive(Default)]
 pub struct Rows {
     delivered: BinaryHeap<Reverse<Kept>>,
-    others: Vec<Row>,
+    others: Vec<RowRecord>,
     /// Events beyond the first, by writer and sequence.
     duplicates: HashMap<(u16, u64), u32>,
     left_out: u64,
@@ -36,7 +37,7 @@ pub struct Rows {
 
 /// One row. Points are on the observer's time line.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Row {
+pub struct RowRecord {
     /// The writer's index.
     pub writer: u16,
     /// The operation's number within the writer.
@@ -68,10 +69,10 @@ pub struct Row {
 /// Ordered by its latency.
 struct Kept {
     e2e: Nanos,
-    row: Row,
+    row: RowRecord,
 }
 
-impl Row {
+impl RowRecord {
     /// One line of `rows.jsonl`: the points in nanoseconds since 1970, the latencies in milliseconds.
     /// What is not known is left out.
     #[must_use]
@@ -179,7 +180,7 @@ impl Row {
         !matches!(self.cause, Some(Cause::NotConnected | Cause::Cut))
     }
 
-    /// Whether it simply arrived: nothing about it is worth a second look but how long it took.
+    /// Whether nothing about it is worth a second look but how long it took; duplicates are counted elsewhere.
     fn is_plain(&self) -> bool {
         let passed = |check: Option<bool>| check != Some(false);
         self.outcome == Outcome::Delivered
@@ -192,7 +193,7 @@ impl Row {
 
 impl Rows {
     /// A row of the measured phase has its outcome.
-    pub fn keep(&mut self, row: Row) {
+    pub fn keep(&mut self, row: RowRecord) {
         let plain = row.is_plain() && self.duplicates(row.writer, row.sequence) == 0;
         let e2e = row.timeline.latency(Latency::CdcE2eLatency);
         match e2e.filter(|_| plain) {
@@ -212,7 +213,7 @@ impl Rows {
         }
     }
 
-    fn keep_other(&mut self, row: Row) {
+    fn keep_other(&mut self, row: RowRecord) {
         if self.others.len() < OTHERS_MAX {
             self.others.push(row);
         } else {
@@ -238,23 +239,23 @@ impl Rows {
 
     /// One row, if it is among those kept.
     #[must_use]
-    pub fn find(&self, writer: u16, sequence: u64) -> Option<Row> {
+    pub fn find(&self, writer: u16, sequence: u64) -> Option<RowRecord> {
         let delivered = self.delivered.iter().map(|Reverse(kept)| &kept.row);
         let row = self
             .others
             .iter()
             .chain(delivered)
             .find(|row| (row.writer, row.sequence) == (writer, sequence))?;
-        Some(Row { duplicates: self.duplicates(writer, sequence), ..row.clone() })
+        Some(RowRecord { duplicates: self.duplicates(writer, sequence), ..row.clone() })
     }
 
     /// Why a row of the run is not here.
     #[must_use]
     pub fn why_not_kept() -> &'static str {
-        "the row is not kept: of rows that simply arrived the slowest 10000 are, of all others the first 100000"
+        "the row is not kept: of rows that arrived in time, once, in order and as written the slowest 10000 are, of all others the first 100000"
     }
 
-    /// The end of the run: all rows kept, first those that did not simply arrive, then the others, slowest first.
+    /// The end of the run: all rows kept, first those that are not plain, then the others, slowest first.
     #[must_use]
     pub fn close(mut self, test: Arc<Test>) -> KeptRows {
         let mut rows = std::mem::take(&mut self.others);
@@ -264,7 +265,7 @@ impl Rows {
         for row in &mut rows {
             row.duplicates = duplicates.remove(&(row.writer, row.sequence)).unwrap_or(0);
         }
-        // Those that came twice before the others that simply arrived; the order within stays.
+        // Those that came twice before the plain ones; the order within stays.
         rows.sort_by_key(|row| row.is_plain() && row.duplicates == 0);
         // What came again after its row had been let go.
         let mut duplicated: Vec<((u16, u64), u32)> = duplicates.into_iter().collect();
@@ -313,7 +314,7 @@ mod tests {
         Arc::new(Fixture::of(|_| {}).test)
     }
 
-    fn row(sequence: u64, e2e: i64, outcome: Outcome) -> Row {
+    fn row(sequence: u64, e2e: i64, outcome: Outcome) -> RowRecord {
         let observed = (outcome == Outcome::Delivered).then_some(UnixNanos(e2e));
         let timeline = Timeline {
             intended: UnixNanos(0),
@@ -325,7 +326,7 @@ mod tests {
         };
         let event = observed.map(|_| EventKind::First);
         let part = SeriesIndex::new(1, 1).at(0, 0, Operation::Create);
-        Row {
+        RowRecord {
             writer: 0,
             sequence,
             part,
@@ -358,7 +359,7 @@ mod tests {
         };
         let series = SeriesIndex::new(1, 1).at(0, 0, Operation::Create);
         let line =
-            Row::never_sent(0, Place { series, group: None, stage: None }, &operation).to_json(&test());
+            RowRecord::never_sent(0, Place { series, group: None, stage: None }, &operation).to_json(&test());
         assert_eq!((&line["outcome"], &line["cause"]), (&"rejected".into(), &"not_connected".into()));
         assert_eq!(line["intended_ns"], 90);
         let times = line
@@ -370,7 +371,7 @@ mod tests {
     }
 
     #[test]
-    fn the_slowest_are_kept_behind_every_row_that_did_not_simply_arrive() {
+    fn the_slowest_are_kept_behind_every_row_that_is_not_plain() {
         let mut rows = Rows::default();
         let count = DELIVERED_MAX as u64 + 5;
         // Neither rising nor falling: a prime walks through all latencies.
@@ -397,7 +398,7 @@ mod tests {
         (1..count).for_each(|n| rows.keep(row(n, i64::try_from(n).expect("small") + 1, Outcome::Delivered)));
         // The fastest was let go for slower ones before it came again.
         rows.duplicate(0, 1);
-        let found = rows.find(0, 0).expect("moved to those that did not simply arrive");
+        let found = rows.find(0, 0).expect("moved to those that are not plain");
         assert_eq!(found.duplicates, 2);
         let kept = rows.close(test());
         let lines: Vec<_> = kept.lines().collect();
@@ -411,7 +412,7 @@ mod tests {
     fn content_that_differs_is_listed_and_shown() {
         let mut rows = Rows::default();
         rows.keep(row(0, 9, Outcome::Delivered));
-        rows.keep(Row { data_matches: Some(false), ..row(1, 1, Outcome::Delivered) });
+        rows.keep(RowRecord { data_matches: Some(false), ..row(1, 1, Outcome::Delivered) });
         let kept = rows.close(test());
         let first = kept.lines().next().expect("two rows");
         assert_eq!((&first["sequence"], &first["data_matches"]), (&1.into(), &false.into()));

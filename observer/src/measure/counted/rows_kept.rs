@@ -5,13 +5,13 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 use streamgauge_shared::test_file::Test;
 
-use super::rows::{Row, Rows};
+use super::rows::{RowRecord, Rows};
 
 /// Rows in the order of their lines.
 pub struct KeptRows {
     pub(super) test: Arc<Test>,
-    /// First those that did not simply arrive, then the others, slowest first.
-    pub(super) rows: Vec<Row>,
+    /// First those that are not plain, then the plain ones, slowest first.
+    pub(super) rows: Vec<RowRecord>,
     /// Duplicates of rows that are not kept, by writer and sequence.
     pub(super) duplicated: Vec<((u16, u64), u32)>,
 }

@@ -64,7 +64,7 @@ impl Doubt for ClockBoundTooWide {
 mod tests {
     use super::super::clock_contradiction::tests::of_a_clock;
     use super::*;
-    use streamgauge_shared::clock::{ClockDomain, Standing};
+    use streamgauge_shared::clock::{ClockDomain, PeerClockState};
 
     #[test]
     fn a_bound_is_judged_by_the_median() {
@@ -75,9 +75,12 @@ mod tests {
             (Nanos::from_millis(21), vec![(code(), ValidityState::Invalid)]),
         ];
         for (at, expected) in cases {
-            let standing =
-                Standing { domain: Some(ClockDomain::Network), bound: Some(at), ..Standing::default() };
-            let (reasons, report) = of_a_clock(&[Some(20); 5], standing);
+            let state = PeerClockState {
+                domain: Some(ClockDomain::Network),
+                bound: Some(at),
+                ..PeerClockState::default()
+            };
+            let (reasons, report) = of_a_clock(&[Some(20); 5], state);
             assert_eq!((reasons, report.error_bound_ms), (expected, Some(at.as_millis_f64())));
         }
     }

@@ -15,17 +15,17 @@ pub(super) enum ClockContradiction {
     /// An exchange lies this far outside of what one kernel allows.
     Exchange(Nanos),
     /// A row arrived this long before it was sent, though the clocks are known better.
-    Row { before: Nanos, bound: Nanos },
+    RowRecord { before: Nanos, bound: Nanos },
 }
 
 impl Doubt for ClockContradiction {
     fn find(run: &Run<'_>) -> impl IntoIterator<Item = Self> {
         let facts = run.moment.facts;
-        let outside = facts.clocks.writers.iter().filter_map(|writer| writer.standing.contradiction).max();
+        let outside = facts.clocks.writers.iter().filter_map(|writer| writer.state.contradiction).max();
         let headline = run.moment.latency(Latency::CdcE2eLatency, Tags::default()).arrived;
         let row = headline.min().zip(facts.clocks.bound(facts.clock_domain));
         let row = row.filter(|(least, bound)| *least + *bound + NEGATIVE_SLACK < Nanos::ZERO);
-        let row = row.map(|(least, bound)| Self::Row { before: Nanos(-least.0), bound });
+        let row = row.map(|(least, bound)| Self::RowRecord { before: Nanos(-least.0), bound });
         outside.map(Self::Exchange).into_iter().chain(row)
     }
 
@@ -38,7 +38,7 @@ impl Doubt for ClockContradiction {
             Self::Exchange(outside) => format!(
                 "boot id and time namespace say that writer and observer share one clock, and an exchange puts their offset {outside} outside of what that allows"
             ),
-            Self::Row { before, bound } => {
+            Self::RowRecord { before, bound } => {
                 format!("a row arrived {before} before it was sent, and the clocks are known to ± {bound}")
             }
         }
@@ -47,14 +47,16 @@ impl Doubt for ClockContradiction {
     fn cause(&self) -> &'static str {
         match self {
             Self::Exchange(_) => "one of them runs in a cloned virtual machine, or its time is faked",
-            Self::Row { .. } => "a clock jumped between two exchanges, or one of the programs' time is faked",
+            Self::RowRecord { .. } => {
+                "a clock jumped between two exchanges, or one of the programs' time is faked"
+            }
         }
     }
 
     fn next(&self) -> &'static str {
         match self {
             Self::Exchange(_) => "run both with --clock network, which trusts the exchange alone",
-            Self::Row { .. } => {
+            Self::RowRecord { .. } => {
                 "look at report.json's clock for steps, and run again when the clocks have settled"
             }
         }
@@ -63,7 +65,7 @@ impl Doubt for ClockContradiction {
 
 #[cfg(test)]
 pub(super) mod tests {
-    use streamgauge_shared::clock::{ClockDomain, Standing, WallSteps};
+    use streamgauge_shared::clock::{ClockDomain, PeerClockState, WallSteps};
     use streamgauge_shared::report::ClockReport;
 
     use super::*;
@@ -73,11 +75,11 @@ pub(super) mod tests {
     /// Reasons and clocks of a run of such rows whose one writer's clock stands like this.
     pub(in crate::measure::validity) fn of_a_clock(
         rows: &[Option<i64>],
-        standing: Standing,
+        state: PeerClockState,
     ) -> (Vec<(String, ValidityState)>, ClockReport) {
         let mut run = Fixture::new(rows);
-        run.facts.clock_domain = standing.domain.unwrap_or(ClockDomain::Network);
-        run.facts.clocks.writers = vec![WriterClock { standing, wall: WallSteps::default() }];
+        run.facts.clock_domain = state.domain.unwrap_or(ClockDomain::Network);
+        run.facts.clocks.writers = vec![WriterClock { state, wall: WallSteps::default() }];
         let report = run.close().report;
         let reasons = report.validity.reasons.into_iter().map(|reason| (reason.code, reason.grade));
         (reasons.collect(), report.clock)
@@ -90,10 +92,10 @@ pub(super) mod tests {
     #[test]
     fn a_row_that_arrives_before_it_was_sent_is_believed_only_within_the_bound() {
         let rows = [Some(20), Some(20), Some(20), Some(20), Some(-1)];
-        let bound = |bound| Standing {
+        let bound = |bound| PeerClockState {
             domain: Some(ClockDomain::Network),
             bound: Some(bound),
-            ..Standing::default()
+            ..PeerClockState::default()
         };
         assert_eq!(of_a_clock(&rows, bound(Nanos::from_millis(1))).0, []);
         assert_eq!(of_a_clock(&rows, bound(Nanos(900_000))).0, [contradiction()]);
@@ -101,11 +103,11 @@ pub(super) mod tests {
 
     #[test]
     fn an_exchange_that_contradicts_the_kernel_is_told() {
-        let same = Standing {
+        let same = PeerClockState {
             domain: Some(ClockDomain::SameKernel),
             bound: Some(Nanos::ZERO),
             contradiction: Some(Nanos::from_millis(400)),
-            ..Standing::default()
+            ..PeerClockState::default()
         };
         assert_eq!(of_a_clock(&[Some(20); 5], same).0, [contradiction()]);
     }

@@ -27,7 +27,7 @@ impl Doubt for ClockStepped {
         let mut found = Self {
             steps: clocks.steps(),
             named: named.collect(),
-            moved: clocks.writers.iter().any(|writer| !writer.standing.jumps.is_empty()),
+            moved: clocks.writers.iter().any(|writer| !writer.state.jumps.is_empty()),
             at: Spans::default(),
         };
         clocks.stepped().for_each(|(_, step, _)| found.at.add_moment(step.at));
@@ -67,7 +67,7 @@ impl Doubt for ClockStepped {
 
 #[cfg(test)]
 mod tests {
-    use streamgauge_shared::clock::{ClockDomain, ClockStep, Standing};
+    use streamgauge_shared::clock::{ClockDomain, ClockStep, PeerClockState};
     use streamgauge_shared::time::{Nanos, UnixNanos};
 
     use super::super::clock_contradiction::tests::of_a_clock;
@@ -77,11 +77,11 @@ mod tests {
     #[test]
     fn a_jump_is_told_and_in_the_report() {
         let jump = ClockStep { at: UnixNanos(0), by: Nanos::from_secs(1) };
-        let jumped = Standing {
+        let jumped = PeerClockState {
             domain: Some(ClockDomain::Network),
             bound: Some(Nanos::ZERO),
             jumps: vec![jump],
-            ..Standing::default()
+            ..PeerClockState::default()
         };
         let (reasons, report) = of_a_clock(&[Some(20); 5], jumped);
         assert_eq!(reasons, [("clock_stepped".to_owned(), ValidityState::Degraded)]);

@@ -6,7 +6,7 @@ use mongodb::bson::RawDocument;
 use streamgauge_shared::content::NotCompared;
 use streamgauge_shared::test_file::{Check, ColumnType, Entity};
 
-use super::landing::Row;
+use super::landing::Landed;
 use super::path::at;
 use crate::stream::content::{ColumnSeen, ColumnValue, Content};
 use crate::stream::value::canonical;
@@ -39,12 +39,12 @@ pub(super) fn compared(index: u16, entity: &Entity, checks: &[Check]) -> Vec<Fie
 }
 
 /// What they say in a row.
-pub(super) fn content(row: Row<'_>, fields: &[Field]) -> Content {
+pub(super) fn content(row: Landed<'_>, fields: &[Field]) -> Content {
     let seen = |field: &Field| ColumnSeen { column: field.column, value: value(row, field) };
     Content::new(fields.iter().map(seen).collect())
 }
 
-fn value(row: Row<'_>, field: &Field) -> ColumnValue {
+fn value(row: Landed<'_>, field: &Field) -> ColumnValue {
     let document: &RawDocument = row.document;
     match at(document, &field.path).or_else(|| at(document, &field.path_in_envelope)) {
         Some(value) => canonical(value, field.kind).value(),

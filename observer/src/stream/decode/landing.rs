@@ -27,13 +27,13 @@ pub(super) struct Landing {
 
 /// A row as an event has it.
 #[derive(Clone, Copy)]
-pub(super) struct Row<'a> {
+pub(super) struct Landed<'a> {
     pub(super) document: &'a RawDocument,
     /// Of it only what an update changed.
     pub(super) is_partial: bool,
 }
 
-impl<'a> Row<'a> {
+impl<'a> Landed<'a> {
     pub(super) fn whole(document: &'a RawDocument) -> Self {
         Self { document, is_partial: false }
     }
@@ -59,7 +59,7 @@ impl Landing {
 
     /// A row, or a document that is marked as that of a deleted row. The mark is looked at first: the stamp beside
     /// it is that of the write before.
-    pub(super) fn row_or_mark(&self, row: Row<'_>, document_key: Option<&RawDocument>) -> Change {
+    pub(super) fn row_or_mark(&self, row: Landed<'_>, document_key: Option<&RawDocument>) -> Change {
         let marked = match at(row.document, DELETED_MARK) {
             Some(RawBsonRef::Boolean(marked)) => marked,
             Some(RawBsonRef::String(text)) => text == "true",
@@ -76,7 +76,7 @@ impl Landing {
     }
 
     /// A row, or the part of it that an update changed.
-    fn row(&self, row: Row<'_>) -> Change {
+    fn row(&self, row: Landed<'_>) -> Change {
         let texts = self.stamp_paths.iter().filter_map(|path| match at(row.document, path) {
             Some(RawBsonRef::String(text)) => Some(text),
             _ => None,
@@ -99,7 +99,7 @@ impl Landing {
     }
 
     /// The marks in a row, where the model names any. A document that is gone leaves none: all are absent then.
-    pub(super) fn marks(&self, row: Option<Row<'_>>) -> Option<Marks> {
+    pub(super) fn marks(&self, row: Option<Landed<'_>>) -> Option<Marks> {
         if self.marks.is_empty() {
             return None;
         }

@@ -19,7 +19,7 @@ use streamgauge_shared::time::UnixNanos;
 
 use super::event::{CANARY_COLLECTION, CANARY_STAMP_FIELD, Change, Event, Sighting};
 use super::reader::Reply;
-use landing::{Landing, Row};
+use landing::{Landed, Landing};
 
 /// Reads the events of a run's collections.
 #[derive(Clone, Debug)]
@@ -126,10 +126,10 @@ impl Decoder {
         };
         let key = document.get_document("documentKey").ok();
         let row = match operation {
-            "insert" | "replace" => document.get_document("fullDocument").ok().map(Row::whole),
+            "insert" | "replace" => document.get_document("fullDocument").ok().map(Landed::whole),
             "update" => {
                 let update = document.get_document("updateDescription");
-                update.and_then(|update| update.get_document("updatedFields")).ok().map(Row::updated)
+                update.and_then(|update| update.get_document("updatedFields")).ok().map(Landed::updated)
             }
             "delete" => {
                 let change = key.map(|key| landing.deleted(key));

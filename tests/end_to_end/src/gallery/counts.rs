@@ -39,7 +39,7 @@ pub(super) const ALL: [Counted; 6] = [
     Counted::RelayKilled,
 ];
 
-/// What a report says of rows that did not simply arrive.
+/// What a report says of rows that were lost, late, doubled, out of order or changed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 struct Counts {
     lost: u64,
