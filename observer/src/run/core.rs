@@ -15,7 +15,7 @@ use tokio::sync::{mpsc, oneshot};
 use super::Input;
 use super::peers::{Peers, WRITER_AWAY_MAX};
 use crate::canary::Floor;
-use crate::matcher::{Matcher, SeriesIndex, Slices};
+use crate::matcher::{Bounds, Matcher, SeriesIndex, Slices};
 use crate::measure::{
     Evidence, Interval, Probing, Recorder, Rows, Snapshot, Starvation, Watcher, snapshot,
     watch as watch_thresholds,
@@ -47,6 +47,8 @@ pub struct Brief {
     pub decoder: Decoder,
     /// The canary's account, with nothing in it.
     pub floor: Floor,
+    /// The limits of what the matcher keeps.
+    pub bounds: Bounds,
 }
 
 /// What was read before an input was taken.
@@ -129,7 +131,14 @@ impl Core {
         let (series, slices) = (SeriesIndex::of(&brief.test), Slices::of(&brief.test));
         let floor = std::mem::replace(&mut brief.floor, Floor::new(brief.run, None));
         Self {
-            matcher: Matcher::new(brief.run, series, slices, brief.writers, brief.test.lost_after),
+            matcher: Matcher::bounded(
+                brief.run,
+                series,
+                slices,
+                brief.writers,
+                brief.test.lost_after,
+                brief.bounds,
+            ),
             recorder: Recorder::new(&brief.test),
             watcher: Watcher::new(&brief.test),
             peers: Peers::new(brief.writers),

@@ -21,6 +21,7 @@ use super::core::Brief;
 use super::thread::{self, INPUTS_MAX, INTERVALS_MAX, Outlets};
 use crate::canary::{Canary, Floor};
 use crate::intake::{Admission, Decision, Patience, Shards};
+use crate::matcher::Bounds;
 use crate::measure::{KeptRows, Snapshot};
 use crate::report::Folder;
 use crate::stream::{Decoder, MongoAddress, Reader, Server, StartError, Watched};
@@ -171,6 +172,7 @@ impl Observer {
             test_clock: self.clock.test_clock().map(|test_clock| test_clock.to_string()),
             decoder: Decoder::new(&test),
             floor: Floor::new(hello.run, no_canary),
+            bounds: Bounds::default(),
         };
         let (closed, over) = oneshot::channel();
         let told = Told { closed: over, intervals: logged };

@@ -19,6 +19,7 @@ use super::Input;
 use super::core::{Brief, Core, Effect, Reading};
 use crate::canary::Floor;
 use crate::intake::FromWriter;
+use crate::matcher::Bounds;
 use crate::stream::Decoder;
 
 /// The run.
@@ -48,6 +49,7 @@ pub(super) fn brief_of(name: &str, text: String, writers: u16) -> Brief {
         clock_domain: ClockDomain::SameKernel,
         test_clock: None,
         floor: Floor::new(RUN, None),
+        bounds: Bounds::default(),
     }
 }
 

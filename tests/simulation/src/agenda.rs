@@ -4,17 +4,29 @@ use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
 use streamgauge_shared::clock::Exchange;
-use streamgauge_shared::ledger::Written;
+use streamgauge_shared::ledger::{ToWriter, Written};
 use streamgauge_shared::time::UnixNanos;
 
 /// One millisecond of virtual time.
 pub(crate) const MS: i64 = 1_000_000;
 
-/// What happens.
+/// What happens. A writer is named by its index, a connection by its writer and its number.
 #[derive(Clone, Debug)]
 pub(crate) enum Happening {
-    /// A writer begins its next operation.
+    /// A writer connects, for the first time or again.
+    Connect(usize),
+    /// The observer has compared the clocks and is ready for what the writer sends.
+    Ready(usize, u64),
+    /// A writer's setup is done.
+    Prepared(usize),
+    /// A writer begins its next operation of this load.
     Begin(usize),
+    /// A capacity search offers its next iteration.
+    Offer(usize),
+    /// An iteration goes on after a pause, on the row of this operation.
+    Follow(usize),
+    /// A writer looks whether it has anything left to do.
+    Rest(usize),
     /// An operation is sent, for the first time or again.
     Attempt(usize),
     /// PostgreSQL commits it.
@@ -22,21 +34,23 @@ pub(crate) enum Happening {
     /// The writer learns its fate.
     Answer(usize, Written),
     /// A writer's link takes what there is to send.
-    Pump(usize),
+    Pump(usize, u64),
     /// Bytes of a connection reach the observer.
     Bytes(usize, u64, Vec<u8>),
-    /// An acknowledgement reaches the writer.
-    Ack(usize, u64, u64),
+    /// A message of the observer reaches the writer.
+    Told(usize, u64, ToWriter),
     /// A writer's connection breaks.
     Cut(usize),
-    /// It comes back.
-    Reconnect(usize),
+    /// The observer notices that a connection is gone.
+    Noticed(usize, u64),
     /// A writer's process dies.
     Kill(usize),
-    /// A clock exchange begins.
-    Probe(usize),
+    /// The user interrupts a writer; for the second time or not.
+    Interrupt(usize, bool),
+    /// A clock exchange begins on a connection.
+    Probe(usize, u64),
     /// And ends.
-    Probed(usize, Exchange),
+    Probed(usize, u64, Exchange),
     /// The pipeline writes a change to MongoDB.
     Apply(usize),
     /// A change that a coalescing pipeline held back is written, if nothing followed it.
@@ -49,10 +63,8 @@ pub(crate) enum Happening {
     StreamDown { gap: bool },
     /// It is open again.
     StreamUp,
-    /// Time passes for the matcher.
-    Advance,
-    /// The report is compared with the truth.
-    Look,
+    /// The run is told the time.
+    Tick,
 }
 
 /// A change event.
@@ -102,11 +114,8 @@ impl Agenda {
         self.heap.push(Reverse(Entry { at, number: self.planned, happening }));
     }
 
-    /// The next thing that happens no later than `until`.
-    pub(crate) fn next(&mut self, until: i64) -> Option<(i64, Happening)> {
-        if self.heap.peek()?.0.at > until {
-            return None;
-        }
+    /// The next thing that happens.
+    pub(crate) fn next(&mut self) -> Option<(i64, Happening)> {
         self.heap.pop().map(|entry| (entry.0.at, entry.0.happening))
     }
 }

@@ -1,25 +1,27 @@
-//! The observer's core as the thread holds it: slot, frame decoder and clock estimate by writer, matcher, recorder.
+//! The observer's core as its thread holds it, and before it what the sessions hold: slot, frame decoder and clock
+//! estimate of each writer.
 
 use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
 
-use streamgauge_observer::canary::FloorFigures;
-use streamgauge_observer::intake::{Slot, shifted};
-use streamgauge_observer::matcher::{Entry, Matcher, Place, SeriesIndex, Sink, Slices};
-use streamgauge_observer::measure::{
-    ClockFacts, Evidence, Facts, Recorder, Snapshot, Starved, Watcher, WriterClock, WriterFacts, snapshot,
-    watch,
-};
-use streamgauge_observer::stream::{Change, Content, Event};
+use streamgauge_observer::canary::Floor;
+use streamgauge_observer::intake::{FromWriter, Slot, shifted};
+use streamgauge_observer::matcher::{Bounds, Matcher};
+use streamgauge_observer::measure::Snapshot;
+use streamgauge_observer::run::Input;
+use streamgauge_observer::run::core::{Brief, Core, Effect, Reading};
+use streamgauge_observer::stream::{Change, Content, Decoded, Decoder as Events, Event};
 use streamgauge_shared::account::{Operation, Outcome};
-use streamgauge_shared::clock::{ClockDomain, PeerClock};
+use streamgauge_shared::clock::{ClockDomain, PeerClock, WallReading};
 use streamgauge_shared::content::ColumnDigest;
 use streamgauge_shared::ledger::frame::Decoder;
-use streamgauge_shared::ledger::{Process, Record, ScenarioLoad, ToObserver};
+use streamgauge_shared::ledger::{Process, Record, ToObserver, ToWriter};
 use streamgauge_shared::stamp::{RunId, Stamp};
 use streamgauge_shared::test_file::Test;
 use streamgauge_shared::time::{Nanos, UnixNanos};
-use streamgauge_shared::timeline::{Latency, Reading};
+use tokio::sync::mpsc;
 
+use crate::faults::WRITERS_TIMEOUT_NS;
 use crate::truth::{Op, Opening, Truth};
 use crate::writer::{Writer, identity};
 
@@ -36,151 +38,171 @@ const fn column(digest: u32) -> ColumnDigest {
     ColumnDigest { column: 0, digest }
 }
 
-/// Hears what the matcher tells, and passes it on to the recorder.
-pub(crate) struct Ears {
-    pub(crate) recorder: Recorder,
-    pub(crate) done: HashMap<(u16, u64), Outcome>,
-}
-
-impl Sink for Ears {
-    fn latency(&mut self, place: Place, latency: Latency, reading: Reading, at: UnixNanos) {
-        Sink::latency(&mut self.recorder, place, latency, reading, at);
-    }
-    fn sent(&mut self, at: UnixNanos) {
-        self.recorder.sent(at);
-    }
-    fn sent_again(&mut self, before: UnixNanos, at: UnixNanos) {
-        self.recorder.sent_again(before, at);
-    }
-    fn arrived(&mut self, sent: UnixNanos, observed: Option<UnixNanos>) {
-        self.recorder.arrived(sent, observed);
-    }
-    fn settled(&mut self, writer: u16, sequence: u64, arrived: bool) {
-        self.recorder.settled(writer, sequence, arrived);
-    }
-    fn duplicate(&mut self, writer: u16, sequence: u64) {
-        self.recorder.duplicate(writer, sequence);
-    }
-    fn done(&mut self, writer: u16, sequence: u64, entry: &Entry) {
-        let before = self.done.insert((writer, sequence), entry.outcome);
-        assert_eq!(before, None, "operation {sequence} of writer {writer} is done once");
-        self.recorder.done(writer, sequence, entry);
-    }
-}
-
 pub(crate) struct Observer {
-    pub(crate) test: Test,
-    pub(crate) matcher: Matcher,
-    pub(crate) ears: Ears,
-    watcher: Watcher,
+    pub(crate) core: Core,
     pub(crate) slots: Vec<Slot>,
     decoders: Vec<Decoder>,
     pub(crate) clocks: Vec<PeerClock>,
-    network: bool,
     /// What was last seen of each operation's outcome.
     outcomes: HashMap<(u16, u64), Outcome>,
+    /// What the writers were told since the last time.
+    told: Vec<(usize, ToWriter)>,
+    /// A snapshot that nobody has looked at.
+    published: Option<Arc<Snapshot>>,
 }
 
 impl Observer {
-    pub(crate) fn new(test: Test, writers: &[Writer], network: bool, lost_after: Nanos) -> Self {
-        let count = u16::try_from(writers.len()).expect("a few writers");
-        let (parts, slices) = (SeriesIndex::of(&test), Slices::of(&test));
+    pub(crate) fn new(test: Arc<Test>, writers: &[Writer], network: bool, bounds: Bounds) -> Self {
         let ours = identity("ours", 0);
+        let brief = Brief {
+            run: RUN,
+            decoder: Events::new(&test),
+            test,
+            seed: 0,
+            writers: u16::try_from(writers.len()).expect("a few writers"),
+            writers_timeout: Nanos(WRITERS_TIMEOUT_NS),
+            versions: BTreeMap::new(),
+            clock_domain: if network { ClockDomain::Network } else { ClockDomain::SameKernel },
+            test_clock: None,
+            floor: Floor::new(RUN, None),
+            bounds,
+        };
         Self {
-            matcher: Matcher::new(RUN, parts, slices, count, lost_after),
-            ears: Ears { recorder: Recorder::new(&test), done: HashMap::new() },
-            watcher: Watcher::new(&test),
-            slots: writers.iter().map(|_| Slot { next_record: 0, generation: 1 }).collect(),
+            core: Core::new(brief, UnixNanos(0)),
+            slots: writers.iter().map(|_| Slot::default()).collect(),
             decoders: writers.iter().map(|_| Decoder::default()).collect(),
             clocks: writers.iter().map(|writer| PeerClock::new(&ours, &writer.identity(network))).collect(),
-            network,
             outcomes: HashMap::new(),
-            test,
+            told: Vec::new(),
+            published: None,
         }
     }
 
-    /// A connection takes the place of the one before.
-    pub(crate) fn connect(&mut self, writer: usize, generation: u64) -> u64 {
+    pub(crate) fn matcher(&self) -> &Matcher {
+        self.core.matcher()
+    }
+
+    /// Gives the core an input.
+    pub(crate) fn take(&mut self, now: i64, input: impl Into<Input>, truth: &mut Truth) {
+        truth.step += 1;
+        let effects = self.core.take(input.into(), &reading(now));
+        self.apply(now, effects, truth);
+    }
+
+    fn apply(&mut self, now: i64, effects: Vec<Effect>, truth: &mut Truth) {
+        for effect in effects {
+            match effect {
+                Effect::Tell { writer, message } => self.told.push((usize::from(writer), message)),
+                Effect::Publish(snapshot) => {
+                    // A snapshot comes once time has passed for the matcher.
+                    truth.step += 1;
+                    truth.advances.push((truth.step, UnixNanos(now)));
+                    self.published = Some(snapshot);
+                }
+                Effect::Attach { .. } | Effect::Detach { .. } | Effect::Answer { .. } => {}
+            }
+        }
+    }
+
+    /// What the writers are told.
+    pub(crate) fn take_told(&mut self) -> Vec<(usize, ToWriter)> {
+        std::mem::take(&mut self.told)
+    }
+
+    pub(crate) fn take_published(&mut self) -> Option<Arc<Snapshot>> {
+        self.published.take()
+    }
+
+    /// A connection takes the place of the one before; returns the first record that it is to bring.
+    pub(crate) fn attach(&mut self, now: i64, writer: usize, generation: u64, truth: &mut Truth) -> u64 {
         self.slots[writer].generation = generation;
         self.decoders[writer] = Decoder::default();
+        // Nobody listens there: what goes to it is taken from the effects.
+        let (outbox, _) = mpsc::channel(1);
+        self.take(now, FromWriter::Attached { writer: narrow(writer), outbox }, truth);
         self.slots[writer].next_record
     }
 
-    /// Bytes of the connection that counts.
+    /// A connection is gone, unless another has taken its place.
+    pub(crate) fn detach(&mut self, now: i64, writer: usize, generation: u64, truth: &mut Truth) {
+        if self.slots[writer].generation == generation {
+            self.take(now, FromWriter::Detached { writer: narrow(writer) }, truth);
+        }
+    }
+
+    /// The run hears what is known of a writer's clock.
+    pub(crate) fn tell_clock(&mut self, now: i64, writer: usize, truth: &mut Truth) {
+        let state = Box::new(self.clocks[writer].state().clone());
+        self.take(now, FromWriter::Clock { writer: narrow(writer), state }, truth);
+    }
+
+    /// Bytes of a connection.
     pub(crate) fn bytes(
         &mut self,
-        writer: usize,
+        now: i64,
+        (writer, generation): (usize, u64),
         bytes: &[u8],
         truth: &mut Truth,
         of: &HashMap<(usize, u64), usize>,
     ) {
         self.decoders[writer].push(bytes);
+        let mut messages = Vec::new();
         while let Some(message) = self.decoders[writer].message::<ToObserver>().expect("whole frames") {
-            let generation = self.slots[writer].generation;
             if self.slots[writer].accept(&message, generation).expect("no record is missing") {
-                self.message(writer, shifted(message, &self.clocks[writer]), truth, of);
+                let message = shifted(message, &self.clocks[writer]);
+                truth.step += 1;
+                tell_truth(writer, &message, truth, of);
+                messages.push(message);
             }
         }
-    }
-
-    fn message(
-        &mut self,
-        writer: usize,
-        message: ToObserver,
-        truth: &mut Truth,
-        of: &HashMap<(usize, u64), usize>,
-    ) {
-        truth.step += 1;
-        let step = truth.step;
-        let narrow = u16::try_from(writer).expect("a few writers");
-        match message {
-            ToObserver::Record { record: Record::Opened(opened), .. } => {
-                let op = &mut truth.ops[of[&(writer, opened.sequence)]];
-                let (sent, stamped, deadline) = (opened.sent, opened.stamped, opened.deadline);
-                op.opened.push(Opening { step, sent, stamped, deadline });
-                self.matcher.opened(narrow, opened, &mut self.ears);
-            }
-            ToObserver::Record { record: Record::Closed(closed), .. } => {
-                truth.ops[of[&(writer, closed.sequence)]].closed.get_or_insert((step, closed.written));
-                self.matcher.closed(narrow, closed, &mut self.ears);
-            }
-            ToObserver::Record { record: Record::End(end), .. } => {
-                self.matcher.passed(narrow, end.status.queued_at)
-            }
-            ToObserver::Await(awaited) => {
-                truth.ops[of[&(writer, awaited.sequence)]].awaited.push((step, awaited.deadline));
-                self.matcher.awaited(narrow, awaited, &mut self.ears);
-            }
-            ToObserver::Status(status) => self.matcher.passed(narrow, status.queued_at),
-            other => panic!("nobody sends {other:?} here"),
+        if !messages.is_empty() {
+            self.take(now, FromWriter::Messages { writer: narrow(writer), messages }, truth);
         }
     }
 
     /// An event of one of our operations.
-    pub(crate) fn event(&mut self, op: &Op, stamped: UnixNanos, observed: UnixNanos, measured: bool) {
-        let writer = u16::try_from(op.writer).expect("a few writers");
+    pub(crate) fn event(
+        &mut self,
+        now: i64,
+        op: usize,
+        stamped: UnixNanos,
+        measured: bool,
+        truth: &mut Truth,
+    ) {
+        let op = &truth.ops[op];
         let change = if op.operation == Operation::Delete {
             Change::Deleted { entity: 0, key: key(op).into() }
         } else {
-            let stamp = Stamp { run: RUN, writer, sequence: op.sequence, sent: stamped };
+            let stamp = Stamp { run: RUN, writer: narrow(op.writer), sequence: op.sequence, sent: stamped };
             let content = Content::saying(&[column(if op.corrupt { DIGEST + 1 } else { DIGEST })]);
             Change::Stamped { entity: 0, stamp, content }
         };
-        self.change(change, observed, measured);
+        self.change(now, change, measured, truth);
     }
 
-    /// An event of anything.
-    pub(crate) fn change(&mut self, change: Change, observed: UnixNanos, measured: bool) {
-        self.matcher
-            .event(Event { observed, measured, wall: Some(observed), marks: None, change }, &mut self.ears);
+    /// An event of anything, in a reply of its own.
+    pub(crate) fn change(&mut self, now: i64, change: Change, measured: bool, truth: &mut Truth) {
+        let observed = UnixNanos(now);
+        let event = Event { observed, measured, wall: Some(observed), marks: None, change };
+        let decoded = Decoded { events: vec![event], ..Decoded::default() };
+        let effects = self.core.read(decoded, observed, Nanos::ZERO, &reading(now));
+        self.apply(now, effects, truth);
     }
 
-    /// Both sums close, and no outcome has changed without a reason.
-    pub(crate) fn check(&mut self, truth: &Truth, closed: bool) {
-        self.matcher.assert_sums(closed);
+    /// The account is closed.
+    pub(crate) fn close(&mut self, now: i64, truth: &mut Truth) -> Arc<Snapshot> {
+        truth.step += 1;
+        truth.close = Some(truth.step);
+        let (snapshot, effects) = self.core.close(&reading(now));
+        self.apply(now, effects, truth);
+        snapshot
+    }
+
+    /// No outcome has changed without a reason.
+    pub(crate) fn check(&mut self, truth: &Truth) {
         for op in &truth.ops {
-            let id = (u16::try_from(op.writer).expect("a few writers"), op.sequence);
             let now = self.outcome(op);
+            let id = (narrow(op.writer), op.sequence);
             let before = now.and_then(|now| self.outcomes.insert(id, now));
             if let (Some(before), Some(now)) = (before, now) {
                 assert!(before == now || before.may_become(now), "{id:?} went from {before} to {now}");
@@ -190,46 +212,53 @@ impl Observer {
 
     /// What is said of an operation, while it is open or of the measured phase.
     pub(crate) fn outcome(&self, op: &Op) -> Option<Outcome> {
-        let id = (u16::try_from(op.writer).expect("a few writers"), op.sequence);
-        self.matcher.outcome(id.0, id.1).or_else(|| self.ears.done.get(&id).copied())
+        self.matcher().outcome(narrow(op.writer), op.sequence).or_else(|| self.row(op))
     }
 
-    /// A second has passed.
-    pub(crate) fn advance(&mut self, now: UnixNanos) {
-        self.matcher.advance(now, &mut self.ears);
-        let facts = self.facts(now, false);
-        watch(&self.test, &self.matcher, &mut self.ears.recorder, &mut self.watcher, &facts);
+    /// What is finally said of an operation of the measured phase.
+    pub(crate) fn row(&self, op: &Op) -> Option<Outcome> {
+        self.core.recorder().rows().find(narrow(op.writer), op.sequence).map(|row| row.outcome)
     }
+}
 
-    pub(crate) fn snapshot(&self, now: UnixNanos, closed: bool) -> Snapshot {
-        snapshot(&self.test, &self.matcher, &self.ears.recorder, &self.watcher, &self.facts(now, closed))
-    }
-
-    fn facts(&self, now: UnixNanos, closed: bool) -> Facts {
-        let state =
-            |clock: &PeerClock| WriterClock { state: clock.state().clone(), ..WriterClock::default() };
-        Facts {
-            now,
-            run: RUN.to_string(),
-            started_at: UnixNanos(0),
-            seed: 0,
-            versions: BTreeMap::new(),
-            clock_domain: if self.network { ClockDomain::Network } else { ClockDomain::SameKernel },
-            clocks: ClockFacts { writers: self.clocks.iter().map(state).collect(), ..ClockFacts::default() },
-            loads: vec![ScenarioLoad::default()],
-            writers: vec![WriterFacts::default(); self.slots.len()],
-            observer: Process::default(),
-            observer_starved: Starved::default(),
-            observer_errors: 0,
-            missing_entries: 0,
-            evidence: Evidence::default(),
-            floor: FloorFigures::default(),
-            capacity: None,
-            cause: None,
-            aborted: false,
-            closed,
+/// The truth learns what the core is about to hear of an operation.
+fn tell_truth(writer: usize, message: &ToObserver, truth: &mut Truth, of: &HashMap<(usize, u64), usize>) {
+    let step = truth.step;
+    match message {
+        ToObserver::Record { record: Record::Opened(opened), .. } => {
+            let op = &mut truth.ops[of[&(writer, opened.sequence)]];
+            let (sent, stamped, deadline) = (opened.sent, opened.stamped, opened.deadline);
+            op.opened.push(Opening { step, sent, stamped, deadline });
         }
+        ToObserver::Record { record: Record::Closed(closed), .. } => {
+            truth.ops[of[&(writer, closed.sequence)]].closed.get_or_insert((step, closed.written));
+        }
+        ToObserver::Record { record: Record::NotSent(not_sent), .. } => {
+            let op = &mut truth.ops[of[&(writer, not_sent.sequence)]];
+            let sent = not_sent.intended;
+            op.opened.push(Opening { step, sent, stamped: sent, deadline: sent });
+            op.closed = Some((step, streamgauge_shared::ledger::Written::Rejected));
+        }
+        ToObserver::Await(awaited) => {
+            truth.ops[of[&(writer, awaited.sequence)]].awaited.push((step, awaited.deadline));
+        }
+        ToObserver::Stop => truth.stopped = true,
+        ToObserver::Status(status) => truth.loads[writer] = status.scenarios[0],
+        ToObserver::Record { record: Record::End(end), .. } => {
+            truth.loads[writer] = end.status.scenarios[0];
+            truth.ended[writer] = true;
+        }
+        _ => {}
     }
+}
+
+fn reading(now: i64) -> Reading {
+    let wall = WallReading { deviation: Nanos::ZERO, width: Nanos::ZERO };
+    Reading { now: UnixNanos(now), wall, usage: Process::default() }
+}
+
+pub(crate) fn narrow(writer: usize) -> u16 {
+    u16::try_from(writer).expect("a few writers")
 }
 
 /// The key of an operation's row.

@@ -1,7 +1,7 @@
 //! What happened, and what has to be said of it: the second reading, in simple loops over the whole history.
 
 use streamgauge_shared::account::{EventKind, Operation, Outcome, Phase};
-use streamgauge_shared::ledger::Written;
+use streamgauge_shared::ledger::{ScenarioLoad, Written};
 use streamgauge_shared::time::UnixNanos;
 
 /// An operation and its history. Steps number what the observer's core was given, in order.
@@ -12,6 +12,12 @@ pub(crate) struct Op {
     pub(crate) row: usize,
     pub(crate) operation: Operation,
     pub(crate) phase: Phase,
+    /// It got no session.
+    pub(crate) not_sent: bool,
+    /// The probe of a capacity search that it is of.
+    pub(crate) probe: Option<u32>,
+    /// It is the first of its iteration, which goes on after a pause.
+    pub(crate) goes_on: bool,
     pub(crate) attempts: u32,
     /// The true time of the last attempt.
     pub(crate) sent_at: i64,
@@ -55,6 +61,11 @@ pub(crate) struct Truth {
     /// The step of the close.
     pub(crate) close: Option<u64>,
     pub(crate) lost_after_ns: i64,
+    /// By writer: its load as it last said, and whether it said that it was over.
+    pub(crate) loads: Vec<ScenarioLoad>,
+    pub(crate) ended: Vec<bool>,
+    /// A user who interrupted twice does not wait for a drain.
+    pub(crate) stopped: bool,
 }
 
 /// What has to be said of one operation.
@@ -66,6 +77,27 @@ pub(crate) struct Verdict {
 }
 
 impl Truth {
+    /// At the close a delete that the ledger does not hold is told from one on the same row whose answer never came by
+    /// nothing: the event that is there is taken for that one's.
+    pub(crate) fn adopt_deletes(&mut self) {
+        for index in 0..self.ops.len() {
+            let op = &self.ops[index];
+            if op.operation != Operation::Delete || !op.opened.is_empty() || op.events.is_empty() {
+                continue;
+            }
+            let (row, writer) = (op.row, op.writer);
+            let unanswered = self.ops.iter().position(|other| {
+                (other.row, other.writer, other.operation) == (row, writer, Operation::Delete)
+                    && !other.opened.is_empty()
+                    && other.closed.is_none()
+                    && other.events.is_empty()
+            });
+            if let Some(unanswered) = unanswered {
+                self.ops[unanswered].events = std::mem::take(&mut self.ops[index].events);
+            }
+        }
+    }
+
     /// When an operation's first event and a record that explains it were both here.
     fn arrived_at(&self, op: &Op) -> Option<(u64, Arrival, Opening, bool)> {
         let first = *op.events.first()?;

@@ -1,10 +1,12 @@
 //! Many seeds, each a history of its own. `SEEDS` says how many, `SEED` names one to be lived through alone.
 
-use std::collections::BTreeMap;
 use std::env;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use streamgauge_simulation::{Summary, simulate};
+use streamgauge_observer::matcher::KEPT_MAX;
+use streamgauge_shared::report::Figure;
+use streamgauge_shared::test_file::{Scale, Source, parse};
+use streamgauge_simulation::{Summary, flood, simulate};
 
 fn number(name: &str) -> Option<u64> {
     let text = env::var(name).ok()?;
@@ -27,6 +29,7 @@ fn every_seed_is_told_as_it_was() {
                     .counts
                     .iter()
                     .for_each(|(name, count)| *total.counts.entry(name).or_default() += count);
+                summary.named.iter().for_each(|(name, count)| *total.named.entry(name).or_default() += count);
                 total.clocks.0 += summary.clocks.0;
                 total.clocks.1 += summary.clocks.1;
             }
@@ -37,11 +40,11 @@ fn every_seed_is_told_as_it_was() {
         }
     }
     println!("{} seeds, {} operations: {:?}", seeds.end - seeds.start, total.operations, total.counts);
+    println!("{:?}", total.named);
     println!("times taken over from another clock: {}, beyond the bound: {}", total.clocks.0, total.clocks.1);
     assert!(failed.is_empty(), "{} seeds failed: {failed:?}", failed.len());
     assert!(total.clocks.1 * 1_000 <= total.clocks.0, "at least 99.9 % of the times are within their bound");
     if seeds.end - seeds.start >= 200 {
-        let seen: BTreeMap<_, _> = total.counts;
         for name in [
             "delivered",
             "superseded",
@@ -57,7 +60,45 @@ fn every_seed_is_told_as_it_was() {
             "recovered",
             "no_row",
         ] {
-            assert!(seen.contains_key(name), "no seed had anything {name}");
+            assert!(total.counts.contains_key(name), "no seed had anything {name}");
         }
+        for name in [
+            "absent writer",
+            "never sent",
+            "cut link",
+            "killed writer",
+            "interrupted",
+            "interrupted twice",
+            "aborted",
+            "judged probe",
+            "forgotten",
+            "ended in order",
+            "ended by a threshold",
+            "ended by an interrupt",
+            "ended without a writer",
+            "closed at once",
+            "given up for want of writers",
+        ] {
+            assert!(total.named.contains_key(name), "in no seed: {name}");
+        }
+    }
+}
+
+#[test]
+fn more_lost_rows_than_are_remembered_stay_in_every_figure() {
+    let text = include_str!("../../../scenarios/e2e-latency.toml");
+    let source = |name: &str, text: &str| Source { name: name.into(), text: text.into() };
+    let model = source("shop.toml", include_str!("../../../scenarios/models/shop.toml"));
+    let parsed = parse(&source("e2e-latency.toml", text), Scale::default(), Scale::default(), |_| Ok(model));
+    let test = parsed.expect("the shipped test").0;
+    let operations = KEPT_MAX as u64 + 20_000;
+    let (report, forgotten) = flood(test, operations);
+    assert_eq!(forgotten, 20_000);
+    assert_eq!((report.account.entries, report.account.lost), (operations, operations));
+    let latency = &report.latency["cdc_e2e_latency"].all;
+    assert_eq!((latency.count, latency.censored), (0, operations));
+    // Each was a second old when it was forgotten, and none is younger.
+    for figure in [latency.p50, latency.p99, latency.max] {
+        assert!(matches!(figure, Figure::AtLeast(millis) if millis >= 999.0), "{figure:?}");
     }
 }
