@@ -108,6 +108,18 @@ impl Exact {
         self.sum_of_squares += (value.0 as f64) * (value.0 as f64);
     }
 
+    #[expect(clippy::cast_precision_loss, reason = "as for one value")]
+    fn record_n(&mut self, value: Nanos, times: u64) {
+        let mut one = Self::default();
+        one.record(value);
+        one.count *= times;
+        one.over_range *= times;
+        one.sum *= i128::from(times);
+        one.negative_sum *= i128::from(times);
+        one.sum_of_squares *= times as f64;
+        self.merge(&one);
+    }
+
     fn merge(&mut self, other: &Self) {
         self.count += other.count;
         self.over_range += other.over_range;
@@ -133,6 +145,15 @@ impl SignedHistogram {
         let side = if value.0 < 0 { self.negative.get_or_insert_with(empty) } else { &mut self.positive };
         side.record(clamped(value)).expect("the histogram grows up to the limit");
         self.exact.record(value);
+    }
+
+    /// Counts the same value so many times.
+    pub fn record_n(&mut self, value: Nanos, times: u64) {
+        if times > 0 {
+            let side = if value.0 < 0 { self.negative.get_or_insert_with(empty) } else { &mut self.positive };
+            side.record_n(clamped(value), times).expect("the histogram grows up to the limit");
+            self.exact.record_n(value, times);
+        }
     }
 
     /// Adds every value of another histogram; nothing is lost.
@@ -423,6 +444,20 @@ mod tests {
             (rank(0.95, 100), rank(0.99, 100), rank(0.5, 101), rank(0.0, 5), rank(1.0, 5)),
             (95, 99, 51, 1, 5)
         );
+    }
+
+    #[test]
+    fn a_value_counted_many_times_is_that_many_values() {
+        let mut many = of(&[5, -7]);
+        many.record_n(Nanos(-3), 4);
+        many.record_n(Nanos(9), 0);
+        let each = of(&[5, -7, -3, -3, -3, -3]);
+        assert_eq!((many.count(), many.min(), many.max()), (each.count(), each.min(), each.max()));
+        assert_eq!(
+            (many.mean(), many.sums_s(), many.negatives()),
+            (each.mean(), each.sums_s(), each.negatives())
+        );
+        assert_eq!(many.quantile(0.5), each.quantile(0.5));
     }
 
     #[test]

@@ -227,13 +227,14 @@ impl Matcher {
     /// Events of an operation that the ledger does not hold: an entry after the fact, delivered but unmeasured.
     fn recover(&mut self, events: &[Event], sink: &mut impl Sink) {
         let Some(event) = events.first() else { return };
-        let Change::Stamped { entity, .. } = &event.change else { return };
+        let Change::Stamped { entity, stamp, .. } = &event.change else { return };
         self.recovered += 1;
         let series = self.series().at(0, *entity, Operation::Create);
         self.tallies.recover(series);
+        let place = Place { series, group: None, stage: None, at: stamp.sent };
         let unknown = Reading::Between { at_least: Nanos::ZERO, at_most: None };
         for latency in [Latency::CdcE2eLatency, Latency::CdcE2eLatencyIntended] {
-            sink.latency(Place { series, group: None, stage: None }, latency, unknown, event.observed);
+            sink.latency(place, latency, unknown, event.observed);
         }
         let run = &mut self.events[Phase::Run as usize];
         run.change(EventKind::Early, EventKind::First);

@@ -35,6 +35,8 @@ pub struct Entry {
     pub checked: Option<Comparison>,
     /// Its times, on the observer's time line.
     pub timeline: Timeline,
+    /// When it was sent for the first time; `timeline` has the last one.
+    pub first_sent: UnixNanos,
     /// What the pipeline left of its times; absent until it arrived, and where the model names none.
     pub marks: Option<Box<Marks>>,
     /// When it was sent, as its stamp has it: tells the attempts of a retried operation apart.
@@ -76,6 +78,7 @@ impl Entry {
             compared: None,
             checked: None,
             timeline,
+            first_sent: opened.sent,
             marks: None,
             stamped: opened.stamped,
             deadline: opened.deadline,
@@ -119,7 +122,7 @@ impl Entry {
     /// Where its figures go.
     #[must_use]
     pub fn place(&self) -> Place {
-        Place { series: self.series, group: self.group, stage: self.stage }
+        Place { series: self.series, group: self.group, stage: self.stage, at: self.first_sent }
     }
 
     /// What its `check` step says: passed or failed, or nothing yet, or nothing to say. It passes if the row

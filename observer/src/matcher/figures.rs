@@ -63,6 +63,19 @@ impl Matcher {
         self.tallies.slice(tags)
     }
 
+    /// Tallies of some tags in cells of this width, from one index to before another: see [`cell_index`].
+    ///
+    /// [`cell_index`]: super::cell_index
+    pub fn cells(&self, tags: Tags, width: Nanos, from: i64, to: i64) -> impl Iterator<Item = (i64, &Tally)> {
+        self.tallies.cells(tags, width, from, to)
+    }
+
+    /// Up to here every writer's records are here.
+    #[must_use]
+    pub fn complete_until(&self) -> UnixNanos {
+        self.store.windows().iter().map(Window::watermark).min().unwrap_or(UnixNanos(i64::MAX))
+    }
+
     /// What became of an operation so far; absent if its entry has not come, or has left for good.
     #[must_use]
     pub fn outcome(&self, writer: u16, sequence: u64) -> Option<Outcome> {

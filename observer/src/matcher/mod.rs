@@ -10,6 +10,7 @@
 
 mod arrival;
 mod cause;
+mod cells;
 mod comparison;
 mod early;
 mod entry;
@@ -28,6 +29,7 @@ mod waits;
 mod window;
 
 pub use cause::Cause;
+pub use cells::index as cell_index;
 pub use comparison::{ColumnTally, Comparison};
 pub use entry::Entry;
 pub use forgotten::Forgotten;

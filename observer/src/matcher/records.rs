@@ -68,7 +68,8 @@ impl Matcher {
             return;
         }
         window.never_open(sequence, phase);
-        let place = Place { series: self.series().at(scenario, entity, kind), group, stage };
+        let place =
+            Place { series: self.series().at(scenario, entity, kind), group, stage, at: operation.intended };
         self.tallies.not_sent(place, phase, Cause::from(cause));
         if phase == Phase::Run {
             sink.not_sent(writer, place, operation);

@@ -3,6 +3,7 @@
 use streamgauge_shared::account::Operation;
 use streamgauge_shared::test_file::Test;
 use streamgauge_shared::threshold::Tags;
+use streamgauge_shared::time::UnixNanos;
 
 /// One series. Indexes are those of the test.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,6 +27,8 @@ pub struct Place {
     pub group: Option<u16>,
     /// Index into the test's stages.
     pub stage: Option<u16>,
+    /// When it was first sent, or was to be if it never was: what tells which windows it is in.
+    pub at: UnixNanos,
 }
 
 /// All series of a test.
@@ -116,7 +119,12 @@ mod tests {
         let narrowed =
             Tags { scenario: Some(1), entity: None, operation: Some(Operation::Delete), ..Tags::default() };
         assert_eq!(series.all().filter(|series| series.matches(narrowed)).count(), 3);
-        let place = Place { series: series.at(1, 0, Operation::Delete), group: Some(4), stage: None };
+        let place = Place {
+            series: series.at(1, 0, Operation::Delete),
+            group: Some(4),
+            stage: None,
+            at: UnixNanos(0),
+        };
         assert!(place.matches(narrowed) && place.matches(Tags { group: Some(4), ..narrowed }));
         assert!(!place.matches(Tags { group: Some(3), ..narrowed }));
         assert!(!place.matches(Tags { stage: Some(0), ..narrowed }), "without a stage it is in none");

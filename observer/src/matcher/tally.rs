@@ -5,9 +5,10 @@ use streamgauge_shared::account::{Account, Outcome, Phase};
 use streamgauge_shared::ledger::Written;
 use streamgauge_shared::test_file::Test;
 use streamgauge_shared::threshold::{Rate, Tags};
-use streamgauge_shared::time::UnixNanos;
+use streamgauge_shared::time::{Nanos, UnixNanos};
 
 use super::cause::Cause;
+use super::cells::Cells;
 use super::forgotten::Forgotten;
 use super::{Comparison, Entry, Place, Series, SeriesIndex};
 
@@ -49,8 +50,12 @@ pub struct Tally {
 
 /// The distinct tags with a group or a stage that a test's thresholds name: what entity, operation and
 /// scenario do not add up to, so each has figures of its own.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Slices(Vec<Tags>);
+#[derive(Clone, Debug, Default)]
+pub struct Slices {
+    tags: Vec<Tags>,
+    /// And what windows look at.
+    cells: Cells,
+}
 
 /// What is counted of a series besides: its accounts in the phases that are not measured, and causes.
 #[derive(Clone, Debug, Default)]
@@ -75,6 +80,7 @@ pub(super) struct Tallies {
     run: Vec<Tally>,
     besides: Vec<Besides>,
     slices: Vec<Slice>,
+    cells: Cells,
     /// Entries pending or of unknown fate, of all phases.
     open: u64,
 }
@@ -84,7 +90,7 @@ impl Slices {
     #[must_use]
     pub fn of(test: &Test) -> Self {
         let tags: Vec<Tags> = test.thresholds.iter().map(|threshold| threshold.tags).collect();
-        Self::of_tags(&tags)
+        Self { cells: Cells::of(test), ..Self::of_tags(&tags) }
     }
 
     /// Those among some thresholds' tags.
@@ -95,7 +101,7 @@ impl Slices {
                 slices.push(*tags);
             }
         }
-        Self(slices)
+        Self { tags: slices, cells: Cells::default() }
     }
 }
 
@@ -134,10 +140,11 @@ impl Tallies {
             run: vec![Tally::default(); series.count()],
             besides: vec![Besides::default(); series.count()],
             slices: slices
-                .0
+                .tags
                 .into_iter()
                 .map(|tags| Slice { tags, tally: Tally::default(), forgotten: None })
                 .collect(),
+            cells: slices.cells,
             open: 0,
         }
     }
@@ -195,13 +202,31 @@ impl Tallies {
         change(&mut self.run[place.series.index]);
         let slices = self.slices.iter_mut().filter(|slice| place.matches(slice.tags));
         slices.for_each(|slice| change(&mut slice.tally));
+        self.cells.apply(place, change);
+    }
+
+    /// The same for a new entry.
+    fn apply_new(&mut self, place: Place, change: impl Fn(&mut Tally)) {
+        self.cells.open(place);
+        self.apply_at(place, change);
+    }
+
+    /// What windows look at: the tallies of some tags in cells of this width, from one index to before another.
+    pub(super) fn cells(
+        &self,
+        tags: Tags,
+        width: Nanos,
+        from: i64,
+        to: i64,
+    ) -> impl Iterator<Item = (i64, &Tally)> {
+        self.cells.range(tags, width, from, to)
     }
 
     /// A new entry.
     pub(super) fn open(&mut self, entry: &Entry) {
         self.open += 1;
         match entry.phase {
-            Phase::Run => self.apply(entry, |tally| tally.account.open()),
+            Phase::Run => self.apply_new(entry.place(), |tally| tally.account.open()),
             phase => self.besides[entry.series.index].accounts[phase as usize].open(),
         }
     }
@@ -215,7 +240,7 @@ impl Tallies {
         let besides = &mut self.besides[place.series.index];
         besides.causes[phase as usize][cause as usize] += 1;
         match phase {
-            Phase::Run => self.apply_at(place, |tally| {
+            Phase::Run => self.apply_new(place, |tally| {
                 reject(&mut tally.account);
                 tally.checks.not_sent += 1;
             }),

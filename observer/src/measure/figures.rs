@@ -4,7 +4,7 @@ use std::cell::OnceCell;
 
 use streamgauge_shared::account::as_f64;
 use streamgauge_shared::histogram::{Quantile, SignedHistogram};
-use streamgauge_shared::threshold::{Counter, Figures, LatencyFigures, Metric, Rate, Tags};
+use streamgauge_shared::threshold::{Counter, Figures, LatencyFigures, Rate, Tags};
 use streamgauge_shared::time::Nanos;
 use streamgauge_shared::timeline::Latency;
 
@@ -43,15 +43,6 @@ impl<'a> Moment<'a> {
             ages
         };
         &self.ages.get_or_init(|| Latency::ALL.into_iter().map(of).collect())[latency as usize]
-    }
-
-    /// The sums of a share, or a counter's count and 0.
-    pub(super) fn sums(&self, metric: Metric, tags: Tags) -> (u64, u64) {
-        match metric {
-            Metric::Rate(rate) => self.rate(rate, tags),
-            Metric::Counter(counter) => (self.counter(counter, tags), 0),
-            Metric::Latency(_) => (0, 0),
-        }
     }
 
     fn parts(&self, tags: Tags) -> impl Iterator<Item = Series> {

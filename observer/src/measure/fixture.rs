@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use streamgauge_shared::account::{Operation, Phase};
 use streamgauge_shared::clock::ClockDomain;
-use streamgauge_shared::ledger::{Closed, Opened, Process, ScenarioLoad, Written};
+use streamgauge_shared::ledger::{Closed, NotSent, NotSentCause, Opened, Process, ScenarioLoad, Written};
 use streamgauge_shared::marks::Marks;
 use streamgauge_shared::stamp::{RunId, Stamp};
 use streamgauge_shared::test_file::{Scale, Source, Test, parse};
@@ -102,9 +102,32 @@ impl Fixture {
         self.matcher.event(event, &mut self.recorder);
     }
 
+    /// A row that was written arrives at a time that cannot be believed.
+    pub(crate) fn arrive_unmeasured(&mut self, sequence: u64, millis: i64) {
+        self.matcher.event(arrival(sequence, millis, false), &mut self.recorder);
+    }
+
+    /// An operation that PostgreSQL would not take.
+    pub(crate) fn never_sent(&mut self, sequence: u64, intended_ms: i64) {
+        let operation = NotSent {
+            sequence,
+            phase: Phase::Run,
+            scenario: 0,
+            entity: 0,
+            operation: Operation::Create,
+            key: sequence.to_string(),
+            group: None,
+            stage: None,
+            intended: UnixNanos::from_millis(intended_ms),
+            cause: NotSentCause::NotConnected,
+        };
+        self.matcher.not_sent(0, &operation, &mut self.recorder);
+    }
+
     /// A second has passed.
     pub(crate) fn tick(&mut self, now_ms: i64) {
         self.facts.now = UnixNanos::from_millis(now_ms);
+        self.matcher.passed(0, self.facts.now);
         watch(&self.test, &self.matcher, &mut self.recorder, &mut self.watcher, &self.facts);
     }
 
@@ -123,6 +146,7 @@ impl Fixture {
     pub(crate) fn close(mut self) -> Snapshot {
         self.matcher.close(&mut self.recorder);
         self.facts.closed = true;
+        watch(&self.test, &self.matcher, &mut self.recorder, &mut self.watcher, &self.facts);
         self.snapshot()
     }
 }

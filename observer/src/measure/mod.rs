@@ -2,7 +2,7 @@
 //!
 //! Three things, in this order. **Counted**: `counted`, what the matcher tells the recorder as it happens. **Facts**:
 //! `facts`, what else is known of a run, with `clock`, `floor` and `starvation`, and in `spans` when something held. **Judged**, from both: `figures` answers
-//! thresholds, `watcher` follows those judged each second, `thresholds` says what became of each, `probe` judges the
+//! thresholds, `watcher` follows those judged on windows, `windowed` says when a window is judged, `thresholds` says what became of each, `probe` judges the
 //! probes of a capacity search, `course` puts the course of time together for the `findings`, `validity` says
 //! whether a run is to be believed, `report` and `snapshot` put all of it together as of one moment. Pure: time is an argument.
 
@@ -31,6 +31,7 @@ mod validity;
 mod watcher;
 #[cfg(test)]
 mod watcher_tests;
+mod windowed;
 
 pub use clock::{ClockFacts, WriterClock};
 pub use counted::{Interval, Intervals, KeptRows, Measured, Recorder, RowRecord, Rows, Seconds, StageSeries};

@@ -3,10 +3,10 @@
 use streamgauge_shared::exit_code::{ExitCode, Failure};
 use streamgauge_shared::report::ThresholdResult;
 use streamgauge_shared::test_file::Test;
-use streamgauge_shared::threshold::{Aggregate, Judgement, Metric, Threshold, Watch, judge};
+use streamgauge_shared::threshold::{Aggregate, Judgement, Metric, Threshold, judge};
 
 use super::figures::Moment;
-use super::watcher::Watcher;
+use super::watcher::{InWindows, Watcher};
 
 /// What a threshold is shown with, and what follows from it.
 struct Judged {
@@ -14,18 +14,15 @@ struct Judged {
     /// Whether it fails whatever is still to come.
     fails: bool,
     passed: bool,
+    windows_not_judged: u64,
 }
 
 impl Judged {
-    fn in_windows(watch: &Watch) -> Self {
-        Self { judgement: watch.shown(), fails: watch.has_failed(), passed: watch.passes() }
-    }
-
     /// While a run goes on, what is still on its way decides nothing: only a certain failure counts. At the
     /// close a threshold has to hold. Without data it never does.
     fn on_the_run(judgement: Judgement, closed: bool) -> Self {
         let holds = if closed { judgement.holds } else { judgement.low.is_some() && !judgement.fails };
-        Self { judgement, fails: judgement.fails, passed: holds }
+        Self { judgement, fails: judgement.fails, passed: holds, windows_not_judged: 0 }
     }
 }
 
@@ -37,10 +34,13 @@ pub(super) fn thresholds(
 ) -> (Vec<ThresholdResult>, Option<Failure>) {
     let mut abort = None;
     let result = |(index, threshold): (usize, &Threshold)| {
-        let Judged { judgement, fails, passed } = match watcher.watch(index) {
-            Some(watch) => Judged::in_windows(watch),
-            None => Judged::on_the_run(judge(threshold, moment), moment.facts.closed),
-        };
+        let Judged { judgement, fails, passed, windows_not_judged } =
+            match watcher.in_windows(index, moment.recorder) {
+                Some(InWindows { judgement, fails, passes, not_judged }) => {
+                    Judged { judgement, fails, passed: passes, windows_not_judged: not_judged }
+                }
+                None => Judged::on_the_run(judge(threshold, moment), moment.facts.closed),
+            };
         let due = moment.recorder.first_sent().is_some() && moment.elapsed >= threshold.delay_abort_eval;
         if threshold.abort_on_fail && fails && due && abort.is_none() {
             abort = Some(Failure {
@@ -65,7 +65,7 @@ pub(super) fn thresholds(
             per_second: matches!(threshold.metric, Metric::Counter(_))
                 && threshold.expression.aggregate == Aggregate::Rate,
             samples: judgement.samples,
-            windows_not_judged: 0,
+            windows_not_judged,
         }
     };
     let results = test.thresholds.iter().enumerate().map(result).collect();

@@ -120,7 +120,7 @@ fn shares_and_counters_have_windows_too() {
         run.facts.observer_errors = u64::try_from((second - 60) / 6).expect("positive");
         let iteration = Iteration {
             scenario: 0,
-            began: UnixNanos::default(),
+            began: UnixNanos::from_millis(second * 1_000) - Nanos::from_millis(second),
             duration: Nanos::from_millis(second),
             ending: Ending::Completed,
         };
@@ -166,8 +166,9 @@ fn crossings_are_kept_only_for_a_breaking_point() {
     });
     stall(&mut asked);
     let crossings = asked.watcher.crossings(0);
-    assert_eq!((crossings.len(), asked.watcher.width_s()), (60, 1));
-    let crossed: Vec<usize> = (0..60).filter(|second| crossings[*second] == Some(true)).collect();
+    // The last window ends with the load, at 59 s.
+    assert_eq!((crossings.len(), asked.watcher.width_s()), (59, 1));
+    let crossed: Vec<usize> = (0..59).filter(|second| crossings[*second] == Some(true)).collect();
     let (first, last) = (crossed[0], crossed[crossed.len() - 1]);
     assert!((24..30).contains(&first) && (30..41).contains(&last), "{crossed:?}");
     assert_eq!(crossed.len(), last - first + 1, "in one piece: {crossed:?}");
@@ -190,4 +191,114 @@ fn content_that_is_not_as_it_was_written_fails_a_threshold_and_what_cannot_be_co
         run.arrive_with(0, 50, says);
         assert_eq!(passed(&run.close().report.thresholds), [passes], "{found:?}");
     }
+}
+
+/// Ten rows a second for so many seconds, one of which is lost; quick otherwise. The drain gives it up after 40 s.
+fn one_lost_of(run: &mut Fixture, seconds: i64, lost: i64) {
+    run.facts.loads[0].load_began = Some(UnixNanos(0));
+    for tenth in 0..seconds * 10 {
+        let sent = tenth * 100;
+        let sequence = u64::try_from(tenth).expect("positive");
+        run.row(opened(sequence, sent), (tenth != lost).then_some(sent + 20));
+        if tenth % 10 == 9 {
+            run.tick(sent + 100);
+        }
+    }
+    run.facts.loads[0].load_ended = Some(UnixNanos::from_millis(seconds * 1_000));
+    for second in seconds..seconds + 40 {
+        run.tick(second * 1_000);
+    }
+}
+
+#[test]
+fn one_lost_row_of_a_hundred_fails_no_median_of_a_window_and_breaks_nothing() {
+    let thresholds = vec![
+        over("cdc_e2e_latency", "p(50)<500", 10, 0),
+        over("cdc_e2e_latency", "max<500", 10, 0),
+        over("cdc_success_rate", "rate>0.98", 10, 0),
+    ];
+    let mut run = Fixture::of(|test| {
+        test.thresholds = thresholds;
+        test.scenarios[0].findings = vec![Question::BreakingPoint];
+    });
+    one_lost_of(&mut run, 20, 50);
+    let crossed = |run: &Fixture, threshold| {
+        let crossings = run.watcher.crossings(threshold);
+        (0..crossings.len()).filter(|second| crossings[*second] == Some(true)).collect::<Vec<usize>>()
+    };
+    // The row of 5 s is lost: the windows that hold it fail a maximum, and no window is judged where no load was due.
+    assert_eq!(crossed(&run, 1), (9..15).collect::<Vec<usize>>());
+    assert!(run.watcher.crossings(1).len() <= 20, "none after the load");
+    let closed = run.close();
+    assert_eq!(passed(&closed.report.thresholds), [true, false, true], "{:?}", closed.report.thresholds);
+    let found = closed.report.findings.expect("asked for").breaking_point.expect("asked for");
+    assert!(found.broken.iter().all(|broken| broken.at_s < 20.0), "{found:?}");
+}
+
+#[test]
+fn a_record_that_comes_late_is_in_the_window_in_which_its_row_was_sent() {
+    let mut run = run(vec![over("cdc_e2e_latency", "max<500", 5, 0)]);
+    run.facts.loads[0].load_began = Some(UnixNanos(0));
+    run.row(opened(0, 0), Some(20));
+    for second in 1..=8_i64 {
+        // The link is away from 2 s on: nothing is judged of which a record may be on its way.
+        run.facts.now = UnixNanos::from_millis(second * 1_000);
+        run.matcher.passed(0, UnixNanos::from_millis(second.min(2) * 1_000));
+        super::watch(&run.test, &run.matcher, &mut run.recorder, &mut run.watcher, &run.facts);
+    }
+    assert!(run.snapshot().report.thresholds[0].observed.is_none(), "no window is complete");
+    run.row(opened(1, 3_000), Some(3_900));
+    run.row(opened(2, 8_000), Some(8_020));
+    run.tick(9_000);
+    let results = run.snapshot().report.thresholds;
+    assert_eq!((passed(&results), results[0].observed.map(f64::round)), (vec![false], Some(900.0)));
+}
+
+#[test]
+fn an_operation_that_was_never_sent_is_in_the_window_in_which_it_was_to_be() {
+    let mut run = run(vec![over("pg_write_failed", "rate<0.2", 5, 2)]);
+    run.facts.loads[0].load_began = Some(UnixNanos(0));
+    for second in 0..20_u64 {
+        let millis = i64::try_from(second).expect("small") * 1_000;
+        if (8..14).contains(&second) {
+            run.never_sent(second, millis);
+        } else {
+            run.row(opened(second, millis), Some(millis + 20));
+        }
+        run.tick(millis + 1_000);
+    }
+    let results = run.close().report.thresholds;
+    assert_eq!((passed(&results), results[0].observed), (vec![false], Some(1.0)), "{results:?}");
+}
+
+#[test]
+fn a_window_with_too_much_unmeasured_is_not_judged_and_counted() {
+    let mut run = run(vec![over("cdc_e2e_latency", "p(50)<500", 5, 0)]);
+    for second in 0..20_i64 {
+        let sequence = u64::try_from(second).expect("small");
+        run.row(opened(sequence, second * 1_000), None);
+        if second < 10 {
+            run.arrive(sequence, second * 1_000 + 20);
+        } else {
+            run.arrive_unmeasured(sequence, second * 1_000 + 9_000);
+        }
+        run.tick(second * 1_000 + 1_000);
+    }
+    let results = run.close().report.thresholds;
+    assert_eq!((passed(&results), results[0].windows_not_judged), (vec![true], 10), "{results:?}");
+    assert_eq!(results[0].observed(), "p(50)=20ms (10 windows not judged)");
+}
+
+#[test]
+fn the_rate_of_a_window_is_its_growth_over_the_time_it_was_read_over() {
+    let mut run = run(vec![over("iterations", "rate<5.2", 10, 0), over("iterations", "rate>4.8", 10, 0)]);
+    run.facts.loads[0].load_began = Some(UnixNanos(0));
+    run.row(opened(0, 0), Some(20));
+    // Five iterations a second, read every 1,050 ms.
+    for reading in 1..60_i64 {
+        run.facts.loads[0].iterations = u64::try_from(reading * 1_050 / 200).expect("positive");
+        run.tick(reading * 1_050);
+    }
+    let results = run.snapshot().report.thresholds;
+    assert_eq!(passed(&results), [true, true], "{results:?}");
 }

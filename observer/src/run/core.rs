@@ -224,9 +224,10 @@ impl Core {
 
     /// Closes the account; returns the final snapshot and what follows.
     pub fn close(&mut self, reading: &Reading) -> (Arc<Snapshot>, Vec<Effect>) {
-        self.watch(reading);
+        self.watch(reading, false);
         self.matcher.close(&mut self.recorder);
         self.settle();
+        self.watch(reading, true);
         (Arc::new(self.snapshot(reading, true)), self.take_effects())
     }
 
@@ -259,7 +260,7 @@ impl Core {
     fn look(&mut self, reading: &Reading) {
         self.matcher.advance(reading.now, &mut self.recorder);
         self.settle();
-        self.watch(reading);
+        self.watch(reading, false);
         let snapshot = Arc::new(self.snapshot(reading, false));
         self.abort_if(snapshot.abort.as_ref());
         self.peers.tell_all(&ToWriter::Snapshot(Box::new(snapshot.report.progress())));
@@ -270,9 +271,9 @@ impl Core {
         }
     }
 
-    fn watch(&mut self, reading: &Reading) {
+    fn watch(&mut self, reading: &Reading, closed: bool) {
         self.starvation.see(reading.now, &reading.usage);
-        let facts = self.facts(reading, false);
+        let facts = self.facts(reading, closed);
         watch_thresholds(&self.brief.test, &self.matcher, &mut self.recorder, &mut self.watcher, &facts);
     }
 

@@ -22,6 +22,12 @@ impl Unmeasured {
         at_most.into_iter().for_each(|most| bounds.at_most.record(most));
     }
 
+    /// Those with these bounds: of each the least, and of those whose end was read at all the most.
+    #[must_use]
+    pub fn between(at_least: SignedHistogram, at_most: SignedHistogram) -> Self {
+        Self((at_least.count() > 0).then(|| Box::new(Bounds { at_least, at_most })))
+    }
+
     /// Adds every one of another set.
     pub fn merge(&mut self, other: &Self) {
         if let Some(theirs) = &other.0 {

@@ -13,6 +13,7 @@ mod ramp;
 mod reader;
 mod scale;
 mod template;
+mod window;
 
 pub use executor::{
     Arrivals, CapacitySearch, ConstantArrivalRate, ConstantVus, Executor, Iterations, RampingArrivalRate,
@@ -26,6 +27,7 @@ pub use plan::{CONNECTIONS_MAX, Count, ENTRY_BYTES, Memory, MemoryPart, Operatio
 pub use ramp::RampStage;
 pub use scale::{Scale, ScaleError};
 pub use template::{Placeholder, Template};
+pub use window::{CELLS_MAX, cell_of};
 
 use serde::{Deserialize, Serialize};
 

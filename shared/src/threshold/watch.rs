@@ -52,6 +52,11 @@ impl Watch {
         Some(true)
     }
 
+    /// A window of which nothing is known yet: it may turn out well, so a crossing ends at it.
+    pub fn interrupt(&mut self) {
+        self.crossed_since = None;
+    }
+
     /// Whether it was crossed for longer than it may be: nothing that comes can change it.
     #[must_use]
     pub fn has_failed(&self) -> bool {

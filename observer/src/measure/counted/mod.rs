@@ -18,7 +18,6 @@ pub use recorder::{Measured, Recorder};
 pub use rows::{RowRecord, Rows};
 pub use rows_kept::KeptRows;
 pub use seconds::Seconds;
-pub(super) use seconds::{Gauges, POINTS_MAX, second_of};
+pub(super) use seconds::{Gauges, POINTS_MAX};
 pub use stages::StageSeries;
 pub(super) use stages::marks_report;
-pub(super) use windows::{is_followed, window_of};

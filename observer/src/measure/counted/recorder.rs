@@ -93,7 +93,8 @@ impl Recorder {
             && iteration.ending == Ending::Completed
         {
             durations.record(iteration.duration);
-            self.windows.iteration(iteration.scenario, iteration.duration, now);
+            let ended = iteration.began + iteration.duration;
+            self.windows.iteration(iteration.scenario, iteration.duration, ended);
             if let Some(start) = self.first_sent {
                 self.seconds.iteration(now - start, iteration.duration);
             }
@@ -232,14 +233,15 @@ impl Sink for Recorder {
         if reading.measured().is_none() && latency == Latency::CdcE2eLatency {
             self.unmeasured_when.add_moment(at);
         }
+        self.windows.latency(place, latency, reading);
         if let Some(value) = reading.measured() {
-            self.windows.latency(place, latency, value, at);
             self.intervals.record(latency, place.series.operation, value);
         }
     }
 
     fn sent(&mut self, at: UnixNanos) {
         self.last_sent = self.last_sent.max(Some(at));
+        self.windows.row(at);
         let start = *self.first_sent.get_or_insert(at);
         self.seconds.sent(at - start);
     }
@@ -270,6 +272,7 @@ impl Sink for Recorder {
     fn not_sent(&mut self, writer: u16, place: Place, operation: &NotSent) {
         // The measured phase has begun, whether or not PostgreSQL takes anything.
         self.first_sent.get_or_insert(operation.intended);
+        self.windows.row(operation.intended);
         self.rows.keep(RowRecord::never_sent(writer, place, operation));
     }
 

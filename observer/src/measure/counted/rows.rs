@@ -358,8 +358,12 @@ mod tests {
             cause: NotSentCause::NotConnected,
         };
         let series = SeriesIndex::new(1, 1).at(0, 0, Operation::Create);
-        let line =
-            RowRecord::never_sent(0, Place { series, group: None, stage: None }, &operation).to_json(&test());
+        let line = RowRecord::never_sent(
+            0,
+            Place { series, group: None, stage: None, at: operation.intended },
+            &operation,
+        )
+        .to_json(&test());
         assert_eq!((&line["outcome"], &line["cause"]), (&"rejected".into(), &"not_connected".into()));
         assert_eq!(line["intended_ns"], 90);
         let times = line

@@ -1,289 +1,291 @@
-//! What happened lately: for every threshold that is judged on a window, what its metric did in it.
+//! What thresholds that are judged on windows look at: latencies in cells of time, and readings of counters.
 //!
-//! Latencies are kept in cells of a second, by when each value came to be known; shares and counters as
-//! readings of their sums, one a second. A window begins at a cell's edge, so it covers up to one cell more
-//! than its length. Bounded by [`CELLS_MAX`]: a window of more than an hour has wider cells, for it would
-//! otherwise be the largest thing in memory, and a window's start need not be known to the second then.
+//! A latency is in the cell that holds the time at which its row was first sent, whenever it came to be known; that of
+//! an iteration in the one that holds its end. Cells are counted from the first row of the measured phase, like those
+//! of the matcher's tallies. Counters are read once a second. Bounded by [`CELLS_MAX`].
 
 use std::collections::{BTreeMap, VecDeque};
 
-use streamgauge_shared::histogram::{SignedHistogram, SparseHistogram};
-use streamgauge_shared::test_file::{Question, Test};
-use streamgauge_shared::threshold::{Metric, Tags, Threshold};
-use streamgauge_shared::time::{NANOS_PER_SECOND, Nanos, UnixNanos};
-use streamgauge_shared::timeline::Latency;
+use streamgauge_shared::histogram::{SignedHistogram, SparseHistogram, Unmeasured};
+use streamgauge_shared::test_file::{CELLS_MAX, Test, cell_of};
+use streamgauge_shared::threshold::{Counter, LatencyFigures, Metric, Tags};
+use streamgauge_shared::time::{Nanos, UnixNanos};
+use streamgauge_shared::timeline::{Latency, Reading};
 
-use crate::matcher::Place;
+use crate::matcher::{Place, cell_index};
 
-/// Cells kept at most of one metric and its tags; of readings, which may come twice as often, twice as many.
-const CELLS_MAX: i64 = 3_600;
-
-/// The window in which a threshold without one of its own is looked at for the breaking point: long enough
-/// for a percentile of a few rows a second, short enough to place a crossing in time.
-const DEFAULT_WINDOW: Nanos = Nanos::from_secs(10);
-
-/// All windows of a run: one series for each metric and its tags, as long as its longest window.
+/// All windows of a run.
 #[derive(Clone, Debug, Default)]
 pub(in crate::measure) struct Windows {
-    latencies: Vec<Series<BTreeMap<i64, SparseHistogram>>>,
-    counts: Vec<Series<VecDeque<Reading>>>,
+    origin: Option<UnixNanos>,
+    latencies: Vec<OfLatency>,
+    counters: Vec<OfCounter>,
 }
 
+/// One latency and its tags, in cells of one width.
 #[derive(Clone, Debug)]
-struct Series<T> {
-    metric: Metric,
+struct OfLatency {
+    latency: Latency,
+    tags: Tags,
+    width: Nanos,
+    cells: BTreeMap<i64, Cell>,
+}
+
+#[derive(Clone, Debug, Default)]
+struct Cell {
+    measured: SparseHistogram,
+    /// Of what came at a time that cannot be believed.
+    at_least: SparseHistogram,
+    at_most: SparseHistogram,
+}
+
+/// One counter and its tags, as long as its longest window.
+#[derive(Clone, Debug)]
+struct OfCounter {
+    counter: Counter,
     tags: Tags,
     length: Nanos,
-    kept: T,
-}
-
-/// The sums of a share (successes and total) or of a counter (the count twice) at one moment.
-#[derive(Clone, Copy, Debug)]
-struct Reading {
-    at: UnixNanos,
-    sums: (u64, u64),
-}
-
-/// The window that a threshold is judged on each second; none for one that is judged on the whole run only. Where a
-/// scenario asks for its breaking point, latencies and shares without a window of their own are given one.
-pub(in crate::measure) fn window_of(test: &Test, threshold: &Threshold) -> Option<Nanos> {
-    threshold.over.or(is_followed(test, threshold).then_some(DEFAULT_WINDOW))
-}
-
-/// Whether the crossings of a threshold are kept, for the breaking point.
-pub(in crate::measure) fn is_followed(test: &Test, threshold: &Threshold) -> bool {
-    let asked = test.scenarios.iter().any(|scenario| scenario.findings.contains(&Question::BreakingPoint));
-    asked && !matches!(threshold.metric, Metric::Counter(_))
+    readings: VecDeque<(UnixNanos, u64)>,
 }
 
 impl Windows {
     /// All that the thresholds of a test need.
-    pub(in crate::measure) fn of(test: &Test) -> Self {
+    pub(super) fn of(test: &Test) -> Self {
         let mut windows = Self::default();
         for threshold in &test.thresholds {
-            if let Some(window) = window_of(test, threshold) {
-                windows.declare(threshold.metric, threshold.tags, window);
+            let Some(length) = test.window_of(threshold) else { continue };
+            match threshold.metric {
+                Metric::Latency(latency) => windows.keep_latency(latency, threshold.tags, cell_of(length)),
+                Metric::Counter(counter) => windows.keep_counter(counter, threshold.tags, length),
+                // Their tallies are the matcher's.
+                Metric::Rate(_) => {}
             }
         }
         windows
     }
 
-    /// Keeps what windows of this length over this metric need.
-    pub(in crate::measure) fn declare(&mut self, metric: Metric, tags: Tags, length: Nanos) {
-        match metric {
-            Metric::Latency(_) => declare(&mut self.latencies, metric, tags, length),
-            Metric::Rate(_) | Metric::Counter(_) => declare(&mut self.counts, metric, tags, length),
+    fn keep_latency(&mut self, latency: Latency, tags: Tags, width: Nanos) {
+        if !self.latencies.iter().any(|kept| (kept.latency, kept.tags, kept.width) == (latency, tags, width))
+        {
+            self.latencies.push(OfLatency { latency, tags, width, cells: BTreeMap::new() });
         }
     }
 
-    /// A latency is known since `at`.
-    pub(in crate::measure) fn latency(
-        &mut self,
-        place: Place,
-        latency: Latency,
-        value: Nanos,
-        at: UnixNanos,
-    ) {
-        self.record(latency, value, at, |tags| place.matches(tags));
+    fn keep_counter(&mut self, counter: Counter, tags: Tags, length: Nanos) {
+        match self.counters.iter_mut().find(|kept| (kept.counter, kept.tags) == (counter, tags)) {
+            Some(kept) => kept.length = kept.length.max(length),
+            None => self.counters.push(OfCounter { counter, tags, length, readings: VecDeque::new() }),
+        }
+    }
+
+    /// A row of the measured phase was sent, or was to be: the first one sets where cells are counted from.
+    pub(super) fn row(&mut self, at: UnixNanos) {
+        self.origin.get_or_insert(at);
+    }
+
+    /// Where cells are counted from; nothing before the first row.
+    pub(in crate::measure) fn origin(&self) -> Option<UnixNanos> {
+        self.origin
+    }
+
+    /// A latency of a row is known.
+    pub(super) fn latency(&mut self, place: Place, latency: Latency, reading: Reading) {
+        self.record(latency, reading, place.at, |tags| place.matches(tags));
     }
 
     /// An iteration ended at `at`.
-    pub(in crate::measure) fn iteration(&mut self, scenario: u16, duration: Nanos, at: UnixNanos) {
+    pub(super) fn iteration(&mut self, scenario: u16, duration: Nanos, at: UnixNanos) {
         let is_of = |tags: Tags| tags.scenario.is_none_or(|named| named == scenario);
-        self.record(Latency::IterationDuration, duration, at, is_of);
+        self.record(Latency::IterationDuration, Reading::Measured(duration), at, is_of);
     }
 
-    fn record(&mut self, latency: Latency, value: Nanos, at: UnixNanos, wanted: impl Fn(Tags) -> bool) {
-        let metric = Metric::Latency(latency);
-        for series in
-            self.latencies.iter_mut().filter(|series| series.metric == metric && wanted(series.tags))
-        {
-            let cell = at.0 / series.cell().0;
-            series.kept.entry(cell).or_default().record(value);
-            // Beyond what the longest window needs, or from a clock that ran ahead: the oldest goes.
-            while i64::try_from(series.kept.len()).unwrap_or(i64::MAX) > CELLS_MAX + 2 {
-                series.kept.pop_first();
+    fn record(&mut self, latency: Latency, reading: Reading, at: UnixNanos, wanted: impl Fn(Tags) -> bool) {
+        let Some(origin) = self.origin else { return };
+        for kept in self.latencies.iter_mut().filter(|kept| kept.latency == latency && wanted(kept.tags)) {
+            let cell = kept.cells.entry(cell_index(at, origin, kept.width)).or_default();
+            match reading {
+                Reading::Measured(value) => cell.measured.record(value),
+                Reading::Between { at_least, at_most } => {
+                    cell.at_least.record(at_most.map_or(at_least, |most| at_least.min(most)));
+                    at_most.into_iter().for_each(|most| cell.at_most.record(most));
+                }
+            }
+            while i64::try_from(kept.cells.len()).unwrap_or(i64::MAX) > 2 * CELLS_MAX {
+                kept.cells.pop_first();
             }
         }
     }
 
-    /// The shares and counters whose sums [`Self::read`] wants, in its order.
-    pub(in crate::measure) fn counted(&self) -> impl Iterator<Item = (Metric, Tags)> {
-        self.counts.iter().map(|series| (series.metric, series.tags))
-    }
-
-    /// Takes the sums of all that is counted, once a second, and lets go what no window reaches back to.
-    pub(in crate::measure) fn read(&mut self, now: UnixNanos, sums: &[(u64, u64)]) {
-        for series in &mut self.latencies {
-            let first = (now - series.length).0 / series.cell().0;
-            series.kept = series.kept.split_off(&first);
-        }
-        for (series, sums) in self.counts.iter_mut().zip(sums) {
-            // Half a cell: the clock that calls is not exact, and may call once more at the end.
-            let due = Nanos(series.cell().0 / 2);
-            if series.kept.back().is_some_and(|last| now - last.at < due) {
-                continue;
-            }
-            series.kept.push_back(Reading { at: now, sums: *sums });
-            let start = now - series.length;
-            // The newest reading at or before the start is what the window is counted from.
-            while series.kept.get(1).is_some_and(|second| second.at <= start) {
-                series.kept.pop_front();
-            }
-        }
-    }
-
-    /// What arrived of a latency in the window of this length that ends at `now`.
-    pub(in crate::measure) fn arrived(
+    /// What is known of a latency of the rows in cells of this width, from one index to before another.
+    pub(in crate::measure) fn known(
         &self,
         latency: Latency,
         tags: Tags,
-        length: Nanos,
-        now: UnixNanos,
-    ) -> SignedHistogram {
+        width: Nanos,
+        (from, to): (i64, i64),
+    ) -> LatencyFigures {
+        let kept = self
+            .latencies
+            .iter()
+            .find(|kept| (kept.latency, kept.tags, kept.width) == (latency, tags, width));
         let mut arrived = SignedHistogram::default();
-        if let Some(series) = find(&self.latencies, Metric::Latency(latency), tags) {
-            let first = (now - length).0 / series.cell().0;
-            series.kept.range(first..).for_each(|(_, cell)| cell.add_to(&mut arrived));
+        let (mut at_least, mut at_most) = (SignedHistogram::default(), SignedHistogram::default());
+        for (_, cell) in kept.into_iter().flat_map(|kept| kept.cells.range(from..to)) {
+            cell.measured.add_to(&mut arrived);
+            cell.at_least.add_to(&mut at_least);
+            cell.at_most.add_to(&mut at_most);
         }
-        arrived
+        let unmeasured = Unmeasured::between(at_least, at_most);
+        LatencyFigures { arrived, unarrived: SignedHistogram::default(), unmeasured }
     }
 
-    /// By how much a share's or counter's sums, at present `sums`, grew in the window of this length that
-    /// ends at `now`. A sum that shrank (a row given up that arrived after all) did not grow.
+    /// No window will look at the cells of this width before an index any more.
+    pub(in crate::measure) fn let_go(&mut self, latency: Latency, tags: Tags, width: Nanos, before: i64) {
+        let kept = self
+            .latencies
+            .iter_mut()
+            .find(|kept| (kept.latency, kept.tags, kept.width) == (latency, tags, width));
+        if let Some(kept) = kept {
+            kept.cells = kept.cells.split_off(&before);
+        }
+    }
+
+    /// The counters that [`Self::read`] wants, in its order.
+    pub(in crate::measure) fn counted(&self) -> impl Iterator<Item = (Counter, Tags)> {
+        self.counters.iter().map(|kept| (kept.counter, kept.tags))
+    }
+
+    /// Takes the counters once a second, and lets go what no window reaches back to.
+    pub(in crate::measure) fn read(&mut self, now: UnixNanos, counts: &[u64]) {
+        for (kept, count) in self.counters.iter_mut().zip(counts) {
+            // Half a cell: the clock that calls is not exact, and may call once more at the end.
+            let due = Nanos(cell_of(kept.length).0 / 2);
+            if kept.readings.back().is_some_and(|(last, _)| now - *last < due) {
+                continue;
+            }
+            kept.readings.push_back((now, *count));
+            let start = now - kept.length - due;
+            while kept.readings.front().is_some_and(|(at, _)| *at < start) {
+                kept.readings.pop_front();
+            }
+        }
+    }
+
+    /// By how much a counter, at present `count`, grew in the window of this length that ends at `now`, and over which
+    /// time that was read: from the reading next to the window's start. Nothing where none is near it.
     pub(in crate::measure) fn growth(
         &self,
-        metric: Metric,
+        counter: Counter,
         tags: Tags,
         length: Nanos,
         now: UnixNanos,
-        sums: (u64, u64),
-    ) -> (u64, u64) {
-        let start = now - length;
-        let series = find(&self.counts, metric, tags);
-        let base = series.and_then(|series| series.kept.iter().rev().find(|reading| reading.at <= start));
-        let base = base.map_or((0, 0), |reading| reading.sums);
-        (sums.0.saturating_sub(base.0), sums.1.saturating_sub(base.1))
+        count: u64,
+    ) -> Option<(u64, Nanos)> {
+        let kept = self.counters.iter().find(|kept| (kept.counter, kept.tags) == (counter, tags))?;
+        let off = |at: UnixNanos| (at - (now - length)).0.abs();
+        let (at, before) = kept.readings.iter().min_by_key(|(at, _)| off(*at))?;
+        (off(*at) <= cell_of(kept.length).0).then(|| (count.saturating_sub(*before), now - *at))
     }
-}
-
-impl<T> Series<T> {
-    /// The distance of what is kept: a second, or more for a window of more than [`CELLS_MAX`] of them.
-    fn cell(&self) -> Nanos {
-        let seconds = self.length.0 / NANOS_PER_SECOND;
-        Nanos(NANOS_PER_SECOND * (1 + (seconds - 1).max(0) / CELLS_MAX))
-    }
-}
-
-fn declare<T: Default>(all: &mut Vec<Series<T>>, metric: Metric, tags: Tags, length: Nanos) {
-    match all.iter_mut().find(|series| series.metric == metric && series.tags == tags) {
-        Some(series) => series.length = series.length.max(length),
-        None => all.push(Series { metric, tags, length, kept: T::default() }),
-    }
-}
-
-fn find<T>(all: &[Series<T>], metric: Metric, tags: Tags) -> Option<&Series<T>> {
-    all.iter().find(|series| series.metric == metric && series.tags == tags)
 }
 
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
     use streamgauge_shared::account::Operation;
-    use streamgauge_shared::threshold::{Counter, Rate};
 
     use super::*;
     use crate::matcher::SeriesIndex;
 
-    const E2E: Metric = Metric::Latency(Latency::CdcE2eLatency);
-    const SUCCESS: Metric = Metric::Rate(Rate::CdcSuccessRate);
+    const E2E: Latency = Latency::CdcE2eLatency;
+    const SECOND: Nanos = Nanos::from_secs(1);
 
     fn at(millis: i64) -> UnixNanos {
         UnixNanos::from_millis(millis)
     }
 
-    fn place(group: u16) -> Place {
-        Place { series: SeriesIndex::new(1, 1).at(0, 0, Operation::Create), group: Some(group), stage: None }
+    fn place(group: u16, millis: i64) -> Place {
+        let series = SeriesIndex::new(1, 1).at(0, 0, Operation::Create);
+        Place { series, group: Some(group), stage: None, at: at(millis) }
+    }
+
+    /// Cells of a second for the headline, counted from 0.
+    fn windows(tags: Tags) -> Windows {
+        let mut windows = Windows::default();
+        windows.keep_latency(E2E, tags, SECOND);
+        windows.row(at(0));
+        windows
     }
 
     #[test]
-    fn a_window_holds_what_came_in_it_of_what_its_tags_name() {
-        let mut windows = Windows::default();
+    fn a_row_is_in_the_cell_in_which_it_was_sent_whenever_it_came() {
         let narrowed = Tags { group: Some(1), ..Tags::default() };
-        windows.declare(E2E, narrowed, Nanos::from_secs(5));
-        windows.declare(E2E, narrowed, Nanos::from_secs(20));
+        let mut windows = windows(narrowed);
         for second in 0..60 {
             for group in [1, 2] {
-                let value = Nanos::from_millis(second);
-                windows.latency(place(group), Latency::CdcE2eLatency, value, at(second * 1_000 + 500));
+                let reading = Reading::Measured(Nanos::from_millis(second));
+                windows.latency(place(group, second * 1_000 + 500), E2E, reading);
             }
-            windows.read(at(second * 1_000 + 999), &[]);
         }
-        let arrived = |length, now| {
-            windows.arrived(Latency::CdcE2eLatency, narrowed, Nanos::from_secs(length), at(now))
-        };
-        let five = arrived(5, 60_000);
+        let late = Reading::Between { at_least: Nanos::ZERO, at_most: Some(Nanos::from_secs(50)) };
+        windows.latency(place(1, 7_000), E2E, late);
+        let known = |from, to| windows.known(E2E, narrowed, SECOND, (from, to));
+        let five = known(55, 60).arrived;
         assert_eq!(
             (five.count(), five.min(), five.max()),
             (5, Some(Nanos::from_millis(55)), Some(Nanos::from_millis(59)))
         );
-        assert_eq!(arrived(20, 60_000).count(), 20);
-        assert_eq!(arrived(5, 70_000).count(), 0, "nothing came lately");
-        let whole = windows.arrived(Latency::CdcE2eLatency, Tags::default(), Nanos::from_secs(5), at(60_000));
-        assert_eq!(whole.count(), 0, "not declared");
+        assert_eq!((known(7, 8).arrived.count(), known(7, 8).unmeasured.count()), (1, 1));
+        assert_eq!(known(60, 70).count(), 0);
+        assert_eq!(windows.known(E2E, Tags::default(), SECOND, (0, 60)).count(), 0, "not asked for");
     }
 
     #[test]
-    fn a_share_is_of_what_was_settled_in_the_window() {
+    fn a_counters_growth_is_divided_by_the_time_it_was_read_over() {
         let mut windows = Windows::default();
-        windows.declare(SUCCESS, Tags::default(), Nanos::from_secs(10));
-        // All fails in seconds 20 to 29, otherwise all succeeds.
-        let sums = |second: u64| (second - (second.clamp(20, 30) - 20), second);
-        for second in 0..=60 {
-            let now = at(i64::try_from(second).expect("small") * 1_000);
-            windows.read(now, &[sums(second)]);
-            let growth = windows.growth(SUCCESS, Tags::default(), Nanos::from_secs(10), now, sums(second));
-            let expected = match second {
-                ..10 => (second, second),
-                10..20 => (10, 10),
-                20..30 => (30 - second, 10),
-                30..40 => (second - 30, 10),
-                _ => (10, 10),
-            };
-            assert_eq!(growth, expected, "at {second} s");
+        let (errors, tags, length) = (Counter::ObserverErrors, Tags::default(), Nanos::from_secs(10));
+        windows.keep_counter(errors, tags, length);
+        // Five a second, read every 1,020 ms.
+        for reading in 0..40_i64 {
+            let now = reading * 1_020;
+            windows.read(at(now), &[u64::try_from(now / 200).expect("positive")]);
         }
+        let (growth, over) =
+            windows.growth(errors, tags, length, at(39 * 1_020), 39 * 1_020 / 200).expect("read");
+        assert_eq!((growth, over), (51, Nanos::from_millis(10_200)));
+        let young = windows.growth(errors, tags, Nanos::from_secs(60), at(39 * 1_020), 198);
+        assert_eq!(young, None, "the window begins before the first reading");
     }
 
     #[test]
     fn two_days_stay_bounded() {
         let mut windows = Windows::default();
-        let (errors, length) = (Metric::Counter(Counter::ObserverErrors), Nanos::from_secs(48 * 3_600));
-        windows.declare(E2E, Tags::default(), length);
-        windows.declare(errors, Tags::default(), length);
+        let (errors, length) = (Counter::ObserverErrors, Nanos::from_secs(48 * 3_600));
+        let width = cell_of(length);
+        windows.keep_latency(E2E, Tags::default(), width);
+        windows.keep_counter(errors, Tags::default(), length);
+        windows.row(at(0));
         for second in 0..3 * 48 * 3_600_i64 {
-            let now = at(second * 1_000);
-            windows.latency(place(0), Latency::CdcE2eLatency, Nanos(7), now);
-            windows.read(now, &[(u64::try_from(second).expect("positive"), 0)]);
+            windows.latency(place(0, second * 1_000), E2E, Reading::Measured(Nanos(7)));
+            windows.read(at(second * 1_000), &[u64::try_from(second).expect("positive")]);
         }
-        assert!(windows.latencies[0].kept.len() <= 3_603, "{}", windows.latencies[0].kept.len());
-        assert!(windows.counts[0].kept.len() <= 7_206, "{}", windows.counts[0].kept.len());
-        let now = at(3 * 48 * 3_600 * 1_000);
-        let arrived = windows.arrived(Latency::CdcE2eLatency, Tags::default(), length, now).count();
-        assert!((48 * 3_600 - 100..=48 * 3_600 + 100).contains(&arrived), "{arrived}");
+        assert!(windows.latencies[0].cells.len() <= 7_200, "{}", windows.latencies[0].cells.len());
+        assert!(windows.counters[0].readings.len() <= 7_206, "{}", windows.counters[0].readings.len());
+        let last = 3 * 48 * 3_600 / (width.0 / SECOND.0);
+        let known =
+            windows.known(E2E, Tags::default(), width, (last - 48 * 3_600 / (width.0 / SECOND.0), last));
+        assert_eq!(known.count(), 48 * 3_600);
     }
 
     proptest! {
         #[test]
-        fn a_window_is_the_values_of_its_seconds(values in prop::collection::vec((0..40_000_i64, -5_000_000_i64..5_000_000_000), 0..200), length in 1..40_i64, end in 0..40_i64) {
-            let mut windows = Windows::default();
-            windows.declare(E2E, Tags::default(), Nanos::from_secs(40));
-            for (millis, value) in &values {
-                windows.latency(place(0), Latency::CdcE2eLatency, Nanos(*value), at(*millis));
+        fn a_window_is_the_rows_that_were_sent_in_it(rows in prop::collection::vec((0..40_000_i64, -5_000_000_i64..5_000_000_000), 0..200), from in 0..40_i64, length in 1..40_i64) {
+            let mut windows = windows(Tags::default());
+            for (millis, value) in &rows {
+                windows.latency(place(0, *millis), E2E, Reading::Measured(Nanos(*value)));
             }
-            let arrived = windows.arrived(Latency::CdcE2eLatency, Tags::default(), Nanos::from_secs(length), at(end * 1_000));
-            // What came later is there too: the recorder is never asked about the past.
-            let inside = values.iter().filter(|(millis, _)| millis / 1_000 >= end - length);
-            prop_assert_eq!(arrived.count(), inside.count() as u64);
+            let known = windows.known(E2E, Tags::default(), SECOND, (from, from + length));
+            let inside = rows.iter().filter(|(millis, _)| (from..from + length).contains(&(millis / 1_000)));
+            prop_assert_eq!(known.count(), inside.count() as u64);
         }
     }
 }
