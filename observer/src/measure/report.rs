@@ -5,8 +5,9 @@ use std::collections::BTreeMap;
 use streamgauge_shared::account::{EventKind, Operation, Outcome, Phase, as_f64};
 use streamgauge_shared::ledger::Process;
 use streamgauge_shared::report::{
-    AccountReport, EventReport, Findings, LatencyBy, LatencyReport, Load, PhaseReport, ProcessReport,
-    RateReport, Report, Run, SCHEMA, Second, Stats, ThresholdResult, UndecodableReport, Validity, Verdict,
+    AccountReport, CauseReport, EventReport, Findings, LatencyBy, LatencyReport, Load, PhaseReport,
+    ProcessReport, RateReport, Report, Run, SCHEMA, Second, Stats, ThresholdResult, UndecodableReport,
+    Validity, Verdict,
 };
 use streamgauge_shared::test_file::{Count, Deletes, Plan, ScenarioPlan, Test};
 use streamgauge_shared::threshold::{Counter, Figures, Rate, Tags};
@@ -109,6 +110,8 @@ fn run(test: &Test, moment: &Moment<'_>) -> Run {
 fn account(moment: &Moment<'_>, phase: Phase) -> AccountReport {
     let total = moment.matcher.total(phase);
     let count = |outcome| total.count(outcome);
+    let caused =
+        |cause| moment.matcher.series().all().map(|series| moment.matcher.cause(series, phase, cause)).sum();
     AccountReport {
         entries: total.entries(),
         delivered: count(Outcome::Delivered),
@@ -118,12 +121,12 @@ fn account(moment: &Moment<'_>, phase: Phase) -> AccountReport {
         rejected: count(Outcome::Rejected),
         unknown: count(Outcome::Unknown),
         pending: count(Outcome::Pending),
-        lost_no_row: moment
-            .matcher
-            .series()
-            .all()
-            .map(|part| moment.matcher.cause(part, phase, Cause::NoRow))
-            .sum(),
+        lost_no_row: caused(Cause::NoRow),
+        causes: CauseReport {
+            no_row: caused(Cause::NoRow),
+            not_connected: caused(Cause::NotConnected),
+            cut: caused(Cause::Cut),
+        },
         recovered: if phase == Phase::Run { moment.matcher.recovered() } else { 0 },
     }
 }

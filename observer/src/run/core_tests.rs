@@ -78,6 +78,8 @@ fn a_run_whose_writers_do_not_come_together_is_given_up() {
     let (snapshot, _) = run.core.close(&run.reading());
     assert_eq!(snapshot.report.verdict.state, VerdictState::Error);
     assert_eq!((snapshot.report.account.entries, snapshot.report.account.rejected), (1, 1));
+    let account = serde_json::to_value(snapshot.report.account).expect("an object");
+    assert_eq!(account["causes"], serde_json::json!({ "not_connected": 1 }));
 }
 
 #[test]

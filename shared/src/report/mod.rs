@@ -190,6 +190,26 @@ impl VerdictState {
     }
 }
 
+/// Entries whose outcome has a cause beside it, by cause; in JSON those above zero.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CauseReport {
+    /// Lost: the row that it deletes never arrived.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub no_row: u64,
+    /// Rejected: never sent, for want of a session with PostgreSQL.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub not_connected: u64,
+    /// Rejected: never sent, because the load ended while it waited for a session.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub cut: u64,
+}
+
+impl CauseReport {
+    fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
 /// Entries by outcome.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[expect(missing_docs, reason = "the outcomes of account::Outcome, by name")]
@@ -205,6 +225,9 @@ pub struct AccountReport {
     /// Of the lost: deletes whose row never arrived, so that there was nothing to delete.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub lost_no_row: u64,
+    /// Causes beside the outcomes.
+    #[serde(default, skip_serializing_if = "CauseReport::is_empty")]
+    pub causes: CauseReport,
     /// Of the entries: those that the ledger does not hold and an event revealed.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub recovered: u64,

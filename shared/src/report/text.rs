@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::{AccountReport, Figure, LatencyReport, Report, Stats, ValidityState, VerdictState};
+use super::{AccountReport, CauseReport, Figure, LatencyReport, Report, Stats, ValidityState, VerdictState};
 use crate::time::Nanos;
 use crate::timeline::Latency;
 
@@ -237,6 +237,17 @@ impl AccountReport {
             notes.push(format!(
                 "{} of the lost are deletes of rows that never arrived (no_row)",
                 self.lost_no_row
+            ));
+        }
+        let CauseReport { not_connected, cut, .. } = self.causes;
+        if not_connected > 0 {
+            notes.push(format!(
+                "{not_connected} of the rejected were never sent, for want of a session with PostgreSQL (not_connected)"
+            ));
+        }
+        if cut > 0 {
+            notes.push(format!(
+                "{cut} of the rejected were never sent, because the load ended while they waited for a session (cut)"
             ));
         }
         if self.recovered > 0 {
