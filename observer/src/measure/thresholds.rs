@@ -52,6 +52,11 @@ pub(super) fn thresholds(
             });
         }
         let is_exact = judgement.low == judgement.high;
+        // A windowed threshold is decided window by window.
+        let is_open = threshold.over.is_none()
+            && judgement.low.is_some()
+            && !judgement.holds
+            && !judgement.fails;
         ThresholdResult {
             metric: threshold.key.clone(),
             expression: threshold.expression.text.clone(),
@@ -60,7 +65,7 @@ pub(super) fn thresholds(
             observed: judgement.low,
             at_least: !is_exact,
             at_most: judgement.high.filter(|_| !is_exact),
-            undecided: moment.facts.closed && !passed && !judgement.fails && judgement.low.is_some(),
+            undecided: is_open && (moment.facts.closed || judgement.high.is_some_and(|_| !is_exact)),
             is_time: matches!(threshold.metric, Metric::Latency(_)),
             per_second: matches!(threshold.metric, Metric::Counter(_))
                 && threshold.expression.aggregate == Aggregate::Rate,

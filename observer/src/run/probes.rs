@@ -21,7 +21,8 @@ impl Core {
         }
         // Nothing is on its way any more, so every threshold is decided.
         let report = self.snapshot(reading, false).report;
-        let crossed = report.thresholds.iter().filter(|threshold| !threshold.passed);
+        // One that unmeasured rows leave open does not hold.
+        let crossed = report.thresholds.iter().filter(|threshold| !threshold.passed || threshold.undecided);
         let crossed: Vec<String> = crossed.map(|threshold| threshold.sentence()).collect();
         let judged = self.probing.as_mut().and_then(|probing| probing.judge(&crossed, totals, drain));
         if let Some((number, probe)) = judged {

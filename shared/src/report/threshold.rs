@@ -26,7 +26,7 @@ pub struct ThresholdResult {
     /// What it is at most, where it is only known to lie between `observed` and this.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub at_most: Option<f64>,
-    /// Set where the run is over and the bounds of the value leave open whether it holds: it fails.
+    /// Set where the bounds of the value leave open whether it holds. If that is so at the end, it fails.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub undecided: bool,
     /// Whether the value is a time in milliseconds.
