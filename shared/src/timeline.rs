@@ -74,6 +74,23 @@ impl Latency {
         }
     }
 
+    /// How it is computed, in words; the help text of its family in Prometheus.
+    #[must_use]
+    pub const fn formula(self) -> &'static str {
+        match self {
+            Self::CdcE2eLatency => "observed minus sent",
+            Self::CdcE2eLatencyIntended => "observed minus intended: free of coordinated omission",
+            Self::CdcPropagation => {
+                "observed minus committed, where the event came after the acknowledgement"
+            }
+            Self::PgWriteDuration => "committed minus sent",
+            Self::MongoVisibility => "observed minus the event's wallTime",
+            Self::ScheduleLag => "sent minus intended",
+            Self::ConnectionWait => "The part of sent minus intended spent waiting for a connection",
+            Self::IterationDuration => "From the start of an iteration to its end, where it ran to its end",
+        }
+    }
+
     /// Whether it ends at the arrival in MongoDB: then operations that have not arrived count in its percentiles.
     #[must_use]
     pub const fn ends_at_arrival(self) -> bool {

@@ -4,6 +4,7 @@
 //! | --- | --- |
 //! | `/metrics` | OpenMetrics of the run that goes on or went on last |
 //! | `/api/snapshot` | the report as of the last second, JSON |
+//! | `/api/rows/<writer>/<sequence>` | one row of that run as far as it is known, JSON |
 //! | `/livez` | 200 while the process serves |
 //! | `/readyz` | 200 once the change stream can be opened, run or no run |
 //! | `/ledger` | upgrade to the ledger link |

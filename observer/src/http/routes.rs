@@ -40,7 +40,7 @@ pub(super) async fn answer(request: Request<Incoming>, observer: Arc<Observer>) 
             None => text(StatusCode::OK, "ready\n"),
             Some(reason) => text(StatusCode::SERVICE_UNAVAILABLE, &format!("not ready: {reason}\n")),
         },
-        "/metrics" => match metrics::render(observer.snapshot().as_deref()) {
+        "/metrics" => match metrics::render(observer.snapshot()) {
             Ok(page) => with_type(StatusCode::OK, OPEN_METRICS, page),
             Err(error) => {
                 text(StatusCode::INTERNAL_SERVER_ERROR, &format!("the metrics cannot be written: {error}\n"))

@@ -42,17 +42,15 @@ pub struct Snapshot {
     pub abort: Option<Failure>,
 }
 
-/// One latency of one part.
+/// One latency of one series, or of all iterations of a scenario.
 #[derive(Clone, Debug)]
 pub struct LatencySeries {
     /// Which latency.
     pub latency: Latency,
     /// The scenario's name.
     pub scenario: String,
-    /// The entity's name.
-    pub entity: String,
-    /// What was done.
-    pub operation: Operation,
+    /// The entity's name and what was done; absent for the duration of iterations, which have neither.
+    pub of: Option<(String, Operation)>,
     /// What was measured.
     pub histogram: SignedHistogram,
 }
@@ -162,12 +160,18 @@ fn latency_series(test: &Test, moment: &Moment<'_>) -> Vec<LatencySeries> {
             series.push(LatencySeries {
                 latency,
                 scenario: scenario.to_owned(),
-                entity: entity.to_owned(),
-                operation: part.operation,
+                of: Some((entity.to_owned(), part.operation)),
                 histogram: moment.recorder.latency(latency)[part.index].histogram.clone(),
             });
         }
     }
+    let iterations = test.scenarios.iter().zip(moment.recorder.iterations());
+    series.extend(iterations.map(|(scenario, durations)| LatencySeries {
+        latency: Latency::IterationDuration,
+        scenario: scenario.name.clone(),
+        of: None,
+        histogram: durations.clone(),
+    }));
     series
 }
 

@@ -1,6 +1,7 @@
 //! Encodes a snapshot through prometheus-client's collector interface.
 
 use std::fmt;
+use std::sync::Arc;
 
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::{DescriptorEncoder, NoLabelSet};
@@ -23,9 +24,9 @@ type Labels<'a> = Vec<(&'static str, &'a str)>;
 ///
 /// # Errors
 /// Only if the encoder itself fails.
-pub fn render(snapshot: Option<&Snapshot>) -> Result<String, fmt::Error> {
+pub fn render(snapshot: Option<Arc<Snapshot>>) -> Result<String, fmt::Error> {
     let mut registry = Registry::with_prefix("streamgauge");
-    registry.register_collector(Box::new(Page { snapshot: snapshot.cloned() }));
+    registry.register_collector(Box::new(Page { snapshot }));
     let mut page = String::new();
     prometheus_client::encoding::text::encode(&mut page, &registry)?;
     Ok(page)
@@ -33,7 +34,7 @@ pub fn render(snapshot: Option<&Snapshot>) -> Result<String, fmt::Error> {
 
 #[derive(Debug)]
 struct Page {
-    snapshot: Option<Snapshot>,
+    snapshot: Option<Arc<Snapshot>>,
 }
 
 impl Collector for Page {
@@ -55,45 +56,25 @@ fn info(encoder: &mut DescriptorEncoder<'_>, name: &str, help: &str, labels: &[(
     metric.encode_info(&labels)
 }
 
-/// A family of histograms over a latency's magnitudes on one side of zero.
+/// A family for each latency that a threshold can name, and one for the magnitudes of negative propagations.
 fn latencies(encoder: &mut DescriptorEncoder<'_>, series: &[LatencySeries]) -> fmt::Result {
-    let families = [
-        (Latency::CdcE2eLatency, false, "cdc_e2e_latency", "observed minus sent"),
-        (
-            Latency::CdcE2eLatencyIntended,
-            false,
-            "cdc_e2e_latency_intended",
-            "observed minus intended: free of coordinated omission",
-        ),
-        (
-            Latency::CdcPropagation,
-            false,
-            "cdc_propagation",
-            "observed minus committed, where the event came after the acknowledgement",
-        ),
-        (
-            Latency::CdcPropagation,
-            true,
-            "cdc_early",
-            "committed minus observed, where the event beat the acknowledgement",
-        ),
-        (Latency::PgWriteDuration, false, "pg_write_duration", "committed minus sent"),
-        (Latency::MongoVisibility, false, "mongo_visibility", "observed minus the event's wallTime"),
-        (Latency::ScheduleLag, false, "schedule_lag", "sent minus intended"),
-    ];
-    for (latency, negative, name, help) in families {
-        let of_latency = series.iter().filter(|series| series.latency == latency);
-        let labelled = of_latency.map(|series| {
-            let labels = vec![
-                ("scenario", series.scenario.as_str()),
-                ("entity", &series.entity),
-                ("operation", series.operation.name()),
-            ];
-            (labels, &series.histogram)
-        });
-        histograms(encoder, name, help, negative, labelled)?;
+    for latency in Latency::ALL {
+        let of_latency = || series.iter().filter(move |series| series.latency == latency).map(labelled);
+        histograms(encoder, latency.name(), latency.formula(), false, of_latency())?;
+        if latency == Latency::CdcPropagation {
+            let help = "committed minus observed, where the event beat the acknowledgement";
+            histograms(encoder, "cdc_early", help, true, of_latency())?;
+        }
     }
     Ok(())
+}
+
+fn labelled(series: &LatencySeries) -> (Labels<'_>, &SignedHistogram) {
+    let mut labels = vec![("scenario", series.scenario.as_str())];
+    if let Some((entity, operation)) = &series.of {
+        labels.extend([("entity", entity.as_str()), ("operation", operation.name())]);
+    }
+    (labels, &series.histogram)
 }
 
 /// The stages between marks; no family where no model names any.

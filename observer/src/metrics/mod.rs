@@ -12,7 +12,8 @@ use streamgauge_shared::time::Nanos;
 pub use collector::render;
 
 /// Bucket bounds asked for; each is moved to the upper edge of the bucket it falls into (at most 0.1 % up).
-/// 100 µs to 10 min in steps of about 2: a schedule lag of microseconds and an outage of minutes both show.
+/// 10 µs to 10 min, from 100 µs to 5 s in steps of about 2: a schedule lag of microseconds and an outage of minutes
+/// both show.
 const BOUNDS: [Nanos; 25] = [
     Nanos(10_000),
     Nanos(100_000),

@@ -1,6 +1,7 @@
 //! The page against its catalogue, and the histograms against what was recorded.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use streamgauge_shared::marks::{Found, MarkTime, Marks};
 use streamgauge_shared::report::{BreakingPoint, Broken, Findings, HighestLoad, LoadThere};
@@ -63,7 +64,7 @@ fn the_page_and_the_catalogue_name_the_same_metrics_with_the_same_types_and_labe
     let mut snapshot = run.snapshot();
     snapshot.scenarios[0].stage = Some("2".to_owned());
     snapshot.report.findings = Some(broken());
-    let page = render(Some(&snapshot)).expect("a page");
+    let page = render(Some(Arc::new(snapshot))).expect("a page");
     let mut served = BTreeSet::new();
     for (name, kind) in page.lines().filter_map(|line| line.strip_prefix("# TYPE ")?.split_once(' ')) {
         let sample = match kind {
@@ -95,7 +96,7 @@ fn the_page_and_the_catalogue_name_the_same_metrics_with_the_same_types_and_labe
 fn bounds_and_values_of_thresholds_are_in_base_units() {
     let mut snapshot = run();
     snapshot.report.findings = Some(broken());
-    let page = render(Some(&snapshot)).expect("a page");
+    let page = render(Some(Arc::new(snapshot))).expect("a page");
     for line in [
         "streamgauge_threshold_bound{metric=\"cdc_e2e_latency\",expression=\"p(95)<2000\"} 2.0",
         "streamgauge_threshold_bound{metric=\"cdc_success_rate\",expression=\"rate>0.99\"} 0.99",
@@ -111,13 +112,13 @@ fn bounds_and_values_of_thresholds_are_in_base_units() {
         "{page}"
     );
     // Nothing broke, no stage runs: no series.
-    let page = render(Some(&run())).expect("a page");
+    let page = render(Some(Arc::new(run()))).expect("a page");
     assert!(!page.contains("breaking_point") && !page.contains("scenario_stage"), "{page}");
 }
 
 #[test]
 fn early_events_have_a_histogram_of_their_own_and_nothing_is_clamped() {
-    let page = render(Some(&run())).expect("a page");
+    let page = render(Some(Arc::new(run()))).expect("a page");
     let value = |start: &str| -> f64 {
         let line = page.lines().find(|line| line.starts_with(start)).unwrap_or_else(|| panic!("no {start}"));
         line.rsplit(' ').next().and_then(|value| value.parse().ok()).expect("a number")
