@@ -53,10 +53,8 @@ pub(super) fn thresholds(
         }
         let is_exact = judgement.low == judgement.high;
         // A windowed threshold is decided window by window.
-        let is_open = threshold.over.is_none()
-            && judgement.low.is_some()
-            && !judgement.holds
-            && !judgement.fails;
+        let is_open =
+            threshold.over.is_none() && judgement.low.is_some() && !judgement.holds && !judgement.fails;
         ThresholdResult {
             metric: threshold.key.clone(),
             expression: threshold.expression.text.clone(),
