@@ -17,6 +17,8 @@ const STEP_DOWN_SECS: i32 = 1;
 const FILLER_BYTES: usize = 1 << 20;
 /// Documents in one batch of filler.
 const FILLER_DOCUMENTS: usize = 8;
+/// Documents in one command of writes that nobody watches.
+const UNRELATED_BATCH: usize = 10_000;
 /// The collection for filler, in a database of its own so that nobody's change stream on `shop` sees it.
 const FILLER_DATABASE: &str = "filler";
 
@@ -84,6 +86,19 @@ impl Testbed {
         let rename = doc! { "renameCollection": name(from), "to": name(to) };
         let admin = self.mongo_client().await?.database("admin");
         admin.run_command(rename).await.with_context(|| format!("cannot rename {from}"))?;
+        Ok(())
+    }
+
+    /// Writes so many small documents that no change stream on the relay's database shows, but that each must read past.
+    ///
+    /// # Errors
+    /// When MongoDB refuses.
+    pub async fn unrelated_writes(&self, documents: usize) -> Result<()> {
+        let rows = self.mongo_client().await?.database(FILLER_DATABASE).collection::<Document>("small");
+        for written in (0..documents).step_by(UNRELATED_BATCH) {
+            let batch = vec![doc! { "n": 1 }; UNRELATED_BATCH.min(documents - written)];
+            rows.insert_many(batch).await.context("cannot write what nobody watches")?;
+        }
         Ok(())
     }
 

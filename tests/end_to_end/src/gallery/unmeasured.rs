@@ -20,9 +20,10 @@ const SHORT: Duration = Duration::from_millis(25);
 /// The histogram's buckets are 4 ms wide there, so that all rows of an even load are in a few of them.
 const DELAY: Duration = Duration::from_millis(4_600);
 const FEW: Load = Load { seconds: 10, ..Load::CREATES };
-/// A backlog of several replies of 1,000 events.
-const BACKLOG: Load = Load { rate: 1_200, ..Load::CREATES };
-const BACKLOG_FOR: Duration = Duration::from_secs(3);
+/// A backlog of several replies, and as much again in the oplog that must be read past: reading it takes a while.
+const BACKLOG: Load = Load { rate: 1_000, seconds: 9, ..Load::CREATES };
+const BACKLOG_FOR: Duration = Duration::from_secs(5);
+const UNRELATED: usize = 200_000;
 /// How long a measured row may have waited for the reader.
 const WAIT_MAX_MS: f64 = 10.0;
 /// What the relay's own reading of the clock is off by on a busy machine, beyond that.
@@ -97,9 +98,14 @@ async fn reopened() -> Result<Ran> {
     let live = Live::start(Testbed::builder(), BACKLOG).await?;
     live.arrivals(u64::from(BACKLOG.rate)).await?;
     live.observer.process.signal(Signal::Stop)?;
-    tokio::time::sleep(BACKLOG_FOR).await;
+    let waiting = async {
+        tokio::time::sleep(BACKLOG_FOR).await;
+        anyhow::Ok(())
+    };
+    let disturbed = tokio::try_join!(waiting, live.bed.unrelated_writes(UNRELATED));
     let killed = live.bed.kill_stream_cursor("streamgauge-observer").await;
     live.observer.process.signal(Signal::Continue)?;
+    disturbed?;
     killed?;
     live.end().await
 }
