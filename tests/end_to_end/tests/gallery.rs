@@ -27,3 +27,23 @@ async fn every_reordered_row_is_reported_out_of_order() -> Result<()> {
 async fn every_corrupted_row_is_a_failed_check() -> Result<()> {
     right("corrupt").await
 }
+
+#[tokio::test]
+async fn a_lost_row_crosses_no_window_in_which_it_was_not_sent() -> Result<()> {
+    right("one-lost-row").await
+}
+
+#[tokio::test]
+async fn a_run_of_which_most_rows_were_not_timed_is_invalid() -> Result<()> {
+    right("most-unmeasured").await
+}
+
+#[tokio::test]
+async fn no_row_that_waited_behind_a_backlog_counts_as_timed() -> Result<()> {
+    right("reopened-with-backlog").await
+}
+
+#[tokio::test]
+async fn a_column_that_cannot_be_read_leaves_the_others_compared() -> Result<()> {
+    right("content-base64-decimal").await
+}
