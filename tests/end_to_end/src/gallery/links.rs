@@ -13,9 +13,9 @@ use super::{Line, Verdict};
 use crate::wire::Wire;
 use crate::{Observer, finish, get, start_run};
 
-/// How long a silent writer's run may take to close: 15 s until its silence counts, 40 s in which it may come back, and
-/// some for the report.
-const CLOSES_WITHIN: Duration = Duration::from_secs(65);
+/// How long a silent writer's run may take to close: 10 s until its silence ends its connection, 40 s in which it may come
+/// back, and some for the report.
+const CLOSES_WITHIN: Duration = Duration::from_secs(60);
 /// The first pieces of an answer: the upgrade, and the first questions for the writer's clock.
 const CLOCK_ANSWERS: u32 = 3;
 /// Rows before a writer falls silent.
@@ -24,6 +24,8 @@ const ROWS_BEFORE: u64 = 100;
 const RUN_LIMIT: Duration = Duration::from_secs(90);
 /// The runs' ids: the one that is disturbed, and the next.
 const IDS: [&str; 2] = ["00000000000a", "00000000000b"];
+/// Fewer sessions than a writer opens by itself: a stopped one keeps them, and the next needs some too.
+const FEW_SESSIONS: [&str; 2] = ["--connections", "20"];
 /// The run after the disturbed one.
 const NEXT: Load = Load { seconds: 2, drain_s: 5, ..Load::CREATES };
 
@@ -62,7 +64,7 @@ impl Silence {
             Self::Stopped | Self::Swallowed => Wire::start(&observer.address).await?,
         };
         let path = Load { seconds: 20, ..Load::CREATES }.write(&bed, "silent")?;
-        let extra = [&KEEPING[..], &["--run-id", IDS[0]]].concat();
+        let extra = [&KEEPING[..], &FEW_SESSIONS, &["--run-id", IDS[0]]].concat();
         let run = start_run(&bed, &observer.behind(&wire), &path, &extra).await?;
         let live = Live { bed, observer, run };
         let clock = Clock::start();
@@ -128,7 +130,7 @@ async fn closed(observer: &Observer) -> Result<Report> {
 /// What is wrong with the run after it, if anything is.
 async fn next_run(bed: &Testbed, observer: &Observer) -> Result<Option<String>> {
     let path = NEXT.write(bed, "next")?;
-    let extra = [&KEEPING[..], &["--run-id", IDS[1]]].concat();
+    let extra = [&KEEPING[..], &FEW_SESSIONS, &["--run-id", IDS[1]]].concat();
     let run: Process = start_run(bed, observer, &path, &extra).await?;
     let finished = finish(&run, RUN_LIMIT).await?;
     let folders = observer.run_folders()?;
