@@ -69,11 +69,6 @@ pub const EARLY_DELETES_BYTES_MAX: usize = 128 << 20;
 /// Matched deletes remembered, so that a replay of one is a duplicate and not foreign.
 pub const DELETES_KEPT_MAX: usize = 100_000;
 
-/// Resident memory of one entry that has not arrived, pending or lost, in bytes: about, with a key of 36 characters.
-/// Entry and place in the store about 260, its key and a few verified columns on the heap 64, the row 64 to 128, two places
-/// in heaps 32 to 64, its sequence 4 to 32. A row that arrived and was answered takes nothing.
-pub const ENTRY_BYTES: usize = 544;
-
 /// What the matcher tells as it goes; the recorder listens.
 pub trait Sink {
     /// A latency of the measured phase is known since `at`, or known to lie between two bounds.

@@ -2,6 +2,7 @@
 
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
+use streamgauge_shared::test_file::ENTRY_BYTES;
 use streamgauge_shared::threshold::Tags;
 
 use super::*;
@@ -53,7 +54,10 @@ fn one_lost_row_of_a_hundred_holds_nothing_that_was_sent_after_it() {
     assert!(most < lost + 1_750, "{most} entries are held, of {lost} that are lost");
     assert!((holding.lost + 3_100).abs_diff(lost) < 200, "{holding:?}: a minute's worth is not given up yet");
     // Fixed: blocks and tables grow in steps.
-    assert!(most_bytes < most * ENTRY_BYTES + (1 << 20), "{most_bytes} bytes for {most} entries");
+    assert!(
+        (most_bytes as u64) < most as u64 * ENTRY_BYTES + (1 << 20),
+        "{most_bytes} bytes for {most} entries"
+    );
     let each = holding.steps / u64::try_from(seconds * PER_SECOND).expect("positive");
     assert!(each < 12, "{each} steps for each row, its answer and its event");
     assert!(most_steps < 60_000, "{most_steps} steps at once: no more than a queue is made anew");
@@ -68,7 +72,7 @@ fn what_is_pending_takes_as_many_bytes_as_is_said() {
     for sequence in 0..200_000 {
         matcher.opened(0, opened(sequence, CREATE, &key(sequence), 10), &mut heard);
     }
-    let each = matcher.holding().bytes / 200_000;
+    let each = matcher.holding().bytes as u64 / 200_000;
     assert!((ENTRY_BYTES / 2..ENTRY_BYTES).contains(&each), "{each} bytes each, said to be {ENTRY_BYTES}");
 }
 

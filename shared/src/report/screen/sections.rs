@@ -205,6 +205,9 @@ fn load(report: &Report) -> Vec<Block> {
         let said = format!("{count}{}", per_second(report, name));
         blocks.push(Block::wrapped(rank, &named(name), &said));
     }
+    for said in report.load.written.iter().filter_map(crate::report::WrittenLoad::line) {
+        blocks.push(noted(Rank::Fault, &said));
+    }
     let users = format!("{}{}", named("vus_active_max"), report.load.peak_users);
     blocks.push(Block::line(Rank::Beside, users));
     headed("  █ EXECUTION", blocks)
