@@ -52,9 +52,8 @@ async fn four_writers_are_one_run_with_the_load_of_one() -> Result<()> {
         assert_eq!(&writer.stdout, shown, "one report for all");
     }
     let headline = report.thresholds.iter().find(|threshold| threshold.metric.starts_with("cdc_e2e_latency"));
-    // What a busy machine left unmeasured is in no latency.
-    let measured = 400 - report.latency["cdc_e2e_latency"].all.unmeasured;
-    assert_eq!(headline.context("the scenario has one")?.samples, measured, "a threshold is over the whole");
+    // Also with what a busy machine left unmeasured: it is in the bounds.
+    assert_eq!(headline.context("the scenario has one")?.samples, 400, "a threshold is over the whole");
 
     // Each did its part, and the parts together are the schedule of one writer: a tick every 25 ms, exactly.
     let rows = observer.rows()?;
