@@ -21,7 +21,7 @@ use hdrhistogram::Histogram;
 use hdrhistogram::serialization::Deserializer;
 use hdrhistogram::serialization::interval_log::{IntervalLogIterator, LogEntry};
 use serde_json::Value;
-use streamgauge_shared::report::Report;
+use streamgauge_shared::report::{Figure, Report};
 use streamgauge_testbed::{Process, Program, Signal, State, Testbed, find_program, wait_for};
 
 /// How long a program may take to start, or to refuse to.
@@ -38,6 +38,18 @@ pub const MARKS: &str = r#"committed = { path = "__source_ts_us", unit = "us" }
 connector = { path = "__ts_us", unit = "us" }
 kafka = { path = "kafka_ts", unit = "ms" }
 "#;
+
+/// From where to where a figure of a report lies, milliseconds: one value, or what a row that was not timed leaves open.
+///
+/// # Errors
+/// When it has no value, or is not bounded from above.
+pub fn range(figure: Figure) -> Result<(f64, f64)> {
+    match figure {
+        Figure::Value(value) => Ok((value, value)),
+        Figure::Between(low, high) => Ok((low, high)),
+        Figure::Absent | Figure::AtLeast(_) => bail!("not a figure: {figure:?}"),
+    }
+}
 
 /// A running observer.
 pub struct Observer {

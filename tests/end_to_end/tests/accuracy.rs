@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 use hdrhistogram::Histogram;
 use serde_json::Value;
 use streamgauge_end_to_end::gallery::Acks;
-use streamgauge_end_to_end::{Observer, finish, get, scenario, start_run};
-use streamgauge_shared::report::{Figure, Report};
+use streamgauge_end_to_end::{Observer, finish, get, range, scenario, start_run};
+use streamgauge_shared::report::Report;
 use streamgauge_testbed::{Testbed, wait_for};
 
 /// What the headline may differ from the relay's own figure, milliseconds.
@@ -59,14 +59,16 @@ async fn known_delay(delay_ms: u32) -> Result<()> {
     }
     assert_eq!(differences.len() as u64, expected, "each row is kept");
     let e2e = &report.latency["cdc_e2e_latency"].all;
-    let Figure::Value(reported) = e2e.p50 else { panic!("no median: {shown}") };
+    let (low, high) = range(e2e.p50).context(shown.clone())?;
     let (difference, relay) = (median(&mut differences), median(&mut from_relay));
     let min = e2e.min.context("no minimum")?;
     println!(
-        "delay {delay_ms} ms: p50 {reported:.3} ms, relay's {relay:.3} ms, median of observed - ack {difference:.3} ms, min {min:.3} ms"
+        "delay {delay_ms} ms: p50 {low:.3} to {high:.3} ms, relay's {relay:.3} ms, median of observed - ack {difference:.3} ms, min {min:.3} ms"
     );
     assert!(difference.abs() <= ACCURACY_MS, "median of observed - ack: {difference} ms");
-    assert!((reported - relay).abs() <= ACCURACY_MS, "reported {reported} ms, the relay's {relay} ms");
+    for reported in [low, high] {
+        assert!((reported - relay).abs() <= ACCURACY_MS, "reported {reported} ms, the relay's {relay} ms");
+    }
     assert!(min >= f64::from(delay_ms), "{min} ms is below the delay");
     assert_eq!(finished.code, i32::from(report.verdict.exit_code));
     interval_log(&observer, &report)?;
@@ -107,7 +109,11 @@ fn interval_log(observer: &Observer, report: &Report) -> Result<()> {
     // The test has one entity; nothing of its values is below zero.
     let by = report.latency["cdc_e2e_latency"].by.iter().find(|by| by.operation == "create");
     let (sum, by) = (&sums["cdc_e2e_latency.create"], by.context("no creates")?);
-    let Figure::Value(p99) = by.stats.p99 else { bail!("no p99 of creates") };
+    if by.stats.unmeasured > 0 {
+        // The log has those that were timed alone, the report bounds the others.
+        return Ok(());
+    }
+    let (p99, _) = range(by.stats.p99).context("no p99 of creates")?;
     let logged = millis(i64::try_from(sum.value_at_quantile(0.99))?);
     assert!((logged - p99).abs() <= p99 * 0.002, "p99 {logged} ms in the log, {p99} ms in the report");
     Ok(())

@@ -4,9 +4,8 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 use serde_json::Value;
-use streamgauge_end_to_end::{Observer, finish, get, scenario, start_run};
+use streamgauge_end_to_end::{Observer, finish, get, range, scenario, start_run};
 use streamgauge_shared::clock::Clock;
-use streamgauge_shared::report::Figure;
 use streamgauge_testbed::{Testbed, wait_for};
 
 const LIMIT: Duration = Duration::from_secs(30);
@@ -53,7 +52,7 @@ async fn a_killed_relay_delays_rows_and_loses_none() -> Result<()> {
         events.first + events.out_of_order + events.duplicate + events.foreign,
         "{shown}"
     );
-    let Figure::Value(max) = report.latency["cdc_e2e_latency"].all.max else { panic!("no maximum: {shown}") };
+    let (max, _) = range(report.latency["cdc_e2e_latency"].all.max).context(shown.clone())?;
     println!(
         "outage of {:.0} ms: longest latency {max:.0} ms, {} duplicates",
         (restarted - killed).as_millis_f64(),

@@ -7,11 +7,12 @@
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
-use streamgauge_shared::report::{Figure, ValidityState};
+use streamgauge_shared::report::ValidityState;
 use streamgauge_testbed::{Builder, Testbed};
 
 use super::live::{Live, Load, Ran};
 use super::{Acks, Line, Verdict};
+use crate::range;
 
 /// The least that a time may be off, milliseconds.
 const TOLERANCE_MS: f64 = 3.0;
@@ -156,20 +157,25 @@ impl Timed {
 
     fn compared(self, ran: &Ran, times: &Times) -> Result<Compared> {
         let e2e = &ran.report.latency["cdc_e2e_latency"].all;
-        let value = |figure| match figure {
-            Figure::Value(value) => Ok(value),
-            other => bail!("not a figure: {other:?}"),
+        // Of a figure that a row left open the end that is farther off.
+        let farther = |figure, relay: f64| -> Result<f64> {
+            let (low, high) = range(figure)?;
+            Ok(if (low - relay).abs() > (high - relay).abs() { low } else { high })
         };
         Ok(match self {
             Self::Stall => {
-                Compared { what: "largest", reported: value(e2e.max)?, relay: greatest(&times.relay) }
+                let relay = greatest(&times.relay);
+                Compared { what: "largest", reported: farther(e2e.max, relay)?, relay }
             }
             Self::RateLimit => Compared {
                 what: "first to last",
                 reported: greatest(&times.observed) - least(&times.observed),
                 relay: greatest(&times.acked) - least(&times.acked),
             },
-            _ => Compared { what: "p50", reported: value(e2e.p50)?, relay: median(&times.relay) },
+            _ => {
+                let relay = median(&times.relay);
+                Compared { what: "p50", reported: farther(e2e.p50, relay)?, relay }
+            }
         })
     }
 }

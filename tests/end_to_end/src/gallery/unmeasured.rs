@@ -16,10 +16,10 @@ const ROWS_BEFORE: u64 = 100;
 /// About 78 of 100 rows of the load.
 const LONG: Duration = Duration::from_millis(4_700);
 /// A few rows.
-const SHORT: Duration = Duration::from_millis(25);
+const SHORT: Duration = Duration::from_millis(15);
 /// The histogram's buckets are 4 ms wide there, so that all rows of an even load are in a few of them.
 const DELAY: Duration = Duration::from_millis(4_600);
-const FEW: Load = Load { seconds: 10, ..Load::CREATES };
+const FEW: Load = Load { rate: 200, seconds: 10, ..Load::CREATES };
 /// A backlog of several replies, and writes beside it that must be read past: reading it takes a while.
 const BACKLOG: Load = Load { rate: 1_000, seconds: 9, ..Load::CREATES };
 const BACKLOG_FOR: Duration = Duration::from_secs(5);
@@ -150,10 +150,7 @@ impl Rows {
         let measured = self.measured.iter().map(|(e2e, _)| *e2e);
         let low = histogram(measured.clone().chain(self.unmeasured.iter().map(|_| 0.0)));
         let high = histogram(measured.chain(self.unmeasured.iter().copied()));
-        PERCENTILES.iter().all(|(_, q)| {
-            let (low, high) = (low.value_at_quantile(*q), high.value_at_quantile(*q));
-            high.abs_diff(low) == 0
-        })
+        PERCENTILES.iter().all(|(_, q)| low.value_at_quantile(*q) == high.value_at_quantile(*q))
     }
 }
 
@@ -161,7 +158,7 @@ impl Rows {
 #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "milliseconds above zero")]
 fn histogram(millis: impl Iterator<Item = f64>) -> Histogram<u64> {
     let mut histogram = Histogram::new(3).expect("three digits");
-    millis.for_each(|value| histogram.saturating_record((value * 1e6) as u64));
+    millis.for_each(|value| histogram.record((value * 1e6) as u64).expect("it grows"));
     histogram
 }
 
@@ -209,7 +206,8 @@ fn bounds(ran: &Ran) -> Result<String> {
 /// What they could change decides, and nothing else.
 fn few(ran: &Ran, rows: &Rows) -> Option<String> {
     let told = ran.codes().contains("unmeasured_events");
-    let others: Vec<&str> = ran.codes().into_iter().filter(|code| *code != "unmeasured_events").collect();
+    // A program that had no CPU is the machine's doing, as in the clean runs.
+    let others: Vec<&str> = ran.codes().into_iter().filter(|code| !code.ends_with("_starved")).collect();
     if rows.unmeasured.is_empty() {
         return Some("no row was left unmeasured: not injected".to_owned());
     }
