@@ -51,6 +51,12 @@ pub fn range(figure: Figure) -> Result<(f64, f64)> {
     }
 }
 
+/// A summary as one line: the screen breaks its sentences where its lines are full.
+#[must_use]
+pub fn unbroken(summary: &str) -> String {
+    summary.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
 /// A running observer.
 pub struct Observer {
     /// Its process.

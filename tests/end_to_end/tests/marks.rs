@@ -35,7 +35,7 @@ async fn a_known_delay_lies_in_the_stage_where_it_was_injected() -> Result<()> {
     let bed = Testbed::builder().delay(Duration::from_millis(DELAY_MS.into())).marks(true).start().await?;
     let observer = Observer::start(&bed, &[]).await?;
     let path = with_marks(&bed)?;
-    let run = start_run(&bed, &observer, &path, &["--prepare"]).await?;
+    let run = start_run(&bed, &observer, &path, &["--prepare", "--summary", "full"]).await?;
     let finished = finish(&run, Duration::from_secs(90)).await?;
     let report = observer.report()?;
     let shown = format!("{}\n{}", finished.stdout, finished.stderr);
@@ -107,7 +107,7 @@ async fn marks_that_the_model_does_not_name_change_nothing() -> Result<()> {
     let bed = Testbed::builder().marks(true).start().await?;
     let observer = Observer::start(&bed, &[]).await?;
     let path = scenario(&bed, RATE, SECONDS)?;
-    let run = start_run(&bed, &observer, &path, &["--prepare"]).await?;
+    let run = start_run(&bed, &observer, &path, &["--prepare", "--summary", "full"]).await?;
     let finished = finish(&run, Duration::from_secs(90)).await?;
     let report = observer.report()?;
     assert_eq!(report.account.delivered, 2 * ROWS, "{}\n{}", finished.stdout, finished.stderr);

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use anyhow::Result;
 use streamgauge_end_to_end::{
-    Finished, Observer, finish, get, left_behind, nothing_left, scenarios, start_run,
+    Finished, Observer, finish, get, left_behind, nothing_left, scenarios, start_run, unbroken,
 };
 use streamgauge_shared::report::Report;
 use streamgauge_testbed::{Signal, Testbed, wait_for};
@@ -39,7 +39,7 @@ async fn a_setup_whose_rows_do_not_arrive_fails_the_run_and_leaves_nothing() -> 
     let Finished { code, stdout, stderr } = finish(&run, LIMIT).await?;
     assert_eq!(code, 107, "{stdout}\n{stderr}");
     assert!(
-        stdout.contains("setup: a row of 'customer' was not seen in MongoDB within"),
+        unbroken(&stdout).contains("setup: a row of 'customer' was not seen in MongoDB within"),
         "{stdout}\n{stderr}"
     );
     bed.relay().resume()?;
