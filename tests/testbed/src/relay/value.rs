@@ -16,7 +16,7 @@ use mongodb::bson::{Bson, DateTime, Decimal128};
 use serde_json::Value;
 use streamgauge_shared::time::days_from_civil;
 
-const MICROS_PER_SECOND: i64 = 1_000_000;
+const MILLIS_PER_SECOND: i64 = 1_000;
 const MICROS_PER_MILLI: i64 = 1_000;
 /// A BSON date has milliseconds, PostgreSQL at most six digits of a second.
 const FRACTION_DIGITS: usize = 6;
@@ -74,7 +74,8 @@ fn unix_millis(text: &str) -> Option<i64> {
     };
     let seconds = days_from_civil(year, month, day) * 86_400 + hour * 3_600 + minute * 60 + second
         - zone_seconds(zone)?;
-    Some((seconds * MICROS_PER_SECOND + micros).div_euclid(MICROS_PER_MILLI))
+    // The seconds first become milliseconds: as microseconds, years above 294276 overflow.
+    Some(seconds * MILLIS_PER_SECOND + micros.div_euclid(MICROS_PER_MILLI))
 }
 
 /// `+05`, `-03:30`, `+00:19:32` or nothing.
@@ -156,6 +157,7 @@ mod tests {
             ("0001-01-01 00:00:00", -62_135_596_800_000),
             ("2024-02-29 00:00:00", 1_709_164_800_000),
             ("10000-01-01 00:00:00", 253_402_300_800_000),
+            ("300000-01-01 00:00:00", 9_404_918_380_800_000),
         ];
         for (text, expected) in cases {
             assert_eq!(unix_millis(text), Some(expected), "{text}");
