@@ -100,6 +100,19 @@ impl Latency {
         )
     }
 
+    /// What values it can have at all: a threshold whose bound lies outside means nothing.
+    #[must_use]
+    pub const fn range(self) -> LatencyRange {
+        match self {
+            // An event may beat the acknowledgement, and `wallTime` is on mongod's clock.
+            Self::CdcPropagation | Self::MongoVisibility => LatencyRange::Signed,
+            Self::ScheduleLag | Self::ConnectionWait | Self::IterationDuration => LatencyRange::FromZero,
+            Self::CdcE2eLatency | Self::CdcE2eLatencyIntended | Self::PgWriteDuration => {
+                LatencyRange::AboveZero
+            }
+        }
+    }
+
     /// Whether it spans writer and observer, so that the bound on their clocks' offset is an error of it.
     #[must_use]
     pub const fn is_between_programs(self) -> bool {
@@ -118,6 +131,17 @@ impl FromStr for Latency {
     fn from_str(name: &str) -> Result<Self, ()> {
         Self::ALL.into_iter().find(|latency| latency.name() == name).ok_or(())
     }
+}
+
+/// What values a latency can have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LatencyRange {
+    /// Any number: its two ends are events of which either may come first.
+    Signed,
+    /// 0 or more.
+    FromZero,
+    /// More than 0: something is sent over a network in between.
+    AboveZero,
 }
 
 /// What is known of one latency of one operation.

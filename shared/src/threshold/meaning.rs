@@ -3,7 +3,7 @@
 use std::fmt;
 
 use super::{Aggregate, Expression, Metric, Operator};
-use crate::timeline::Latency;
+use crate::timeline::LatencyRange;
 
 /// Why an expression cannot mean what it says.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
@@ -160,14 +160,13 @@ impl Range {
                 Self { whole: true, ..from_zero("a counter is a whole number from 0 on") }
             }
             Metric::Counter(_) => from_zero("a counter's rate is 0 or more a second"),
-            // An event may beat the acknowledgement, and `wallTime` is on mongod's clock.
-            Metric::Latency(Latency::CdcPropagation | Latency::MongoVisibility) => {
-                Self { low: f64::NEG_INFINITY, ..from_zero("any number of milliseconds") }
-            }
-            Metric::Latency(Latency::ScheduleLag | Latency::ConnectionWait | Latency::IterationDuration) => {
-                from_zero("this time is 0 or more")
-            }
-            Metric::Latency(_) => Self { low_taken: false, ..from_zero("a latency is above 0") },
+            Metric::Latency(latency) => match latency.range() {
+                LatencyRange::Signed => {
+                    Self { low: f64::NEG_INFINITY, ..from_zero("any number of milliseconds") }
+                }
+                LatencyRange::FromZero => from_zero("this time is 0 or more"),
+                LatencyRange::AboveZero => Self { low_taken: false, ..from_zero("a latency is above 0") },
+            },
         }
     }
 

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use streamgauge_end_to_end::{Finished, Observer, finish, left_behind, scenario, start_run};
+use streamgauge_end_to_end::{Finished, Observer, finish, left_behind, scenario, scenarios, start_run};
 use streamgauge_shared::report::VerdictState;
 use streamgauge_testbed::{Process, Signal, Testbed, wait_for};
 
@@ -97,6 +97,65 @@ async fn one_interrupted_writer_ends_the_run_of_all() -> Result<()> {
     let account = &report.account;
     assert_eq!((account.pending, account.lost), (0, 0), "{}", finished[0].stdout);
     assert_eq!(left_behind(&bed).await?, (0, 0));
+    bed.stop()
+}
+
+/// A writer that is done first hears the verdict of the whole run, however much longer the others load: it does not
+/// give up once its own drain is over, and its rows stay until then.
+#[tokio::test]
+async fn a_writer_that_is_done_first_waits_for_the_verdict_of_all() -> Result<()> {
+    let bed = Testbed::builder().start().await?;
+    let observer = Observer::start(&bed, &["--once"]).await?;
+    let path = bed.folder().join("uneven.toml");
+    let model = scenarios().join("models/shop.toml");
+    // Each writer has 12 iterations; the first has two users for them, the second has one.
+    let text = format!(
+        r#"
+model = "{}"
+
+[defaults]
+drain = "1s"
+
+[scenarios.uneven]
+executor = "shared-iterations"
+vus = 3
+iterations = 24
+max_duration = "2m"
+flow = [
+  {{ create = "customer", set = {{ status = "active" }} }},
+  {{ pause = "3s" }},
+]
+
+[thresholds]
+cdc_success_rate = ["rate>0.99"]
+"#,
+        model.display()
+    );
+    std::fs::write(&path, text)?;
+    let mut writers = Vec::new();
+    for index in ["0", "1"] {
+        let args = ["--run-id", RUN, "--shard-count", "2", "--shard-index", index, "--prepare"];
+        writers.push(start_run(&bed, &observer, &path, &args).await?);
+    }
+    let finished = finish_all(&writers).await?;
+    let report = observer.report()?;
+    assert_eq!((report.account.entries, report.account.delivered), (24, 24), "{}", finished[0].stdout);
+    for writer in &finished {
+        assert_eq!(writer.code, i32::from(report.verdict.exit_code), "{}", writer.stderr);
+        assert_eq!(writer.stdout, finished[0].stdout, "one report for all");
+    }
+    let mut last = BTreeMap::new();
+    for row in observer.rows()? {
+        let at = row["intended_ns"].as_i64().context("no intended time")?;
+        let latest = last.entry(row["writer"].as_u64().context("no writer")?).or_insert(at);
+        *latest = at.max(*latest);
+    }
+    let apart_s = (last[&1] - last[&0]) / 1_000_000_000;
+    assert!(
+        apart_s >= 16,
+        "the writers' last rows are {apart_s} s apart, no more than a drain and its slack"
+    );
+    assert_eq!(left_behind(&bed).await?, (0, 0), "each cleaned up after itself");
     bed.stop()
 }
 

@@ -51,16 +51,16 @@ impl Unmeasured {
     }
 
     pub(super) async fn line(self) -> Result<Line> {
-        let ran = match self {
-            Self::Most => stopped(Testbed::builder(), Load::CREATES, LONG).await?,
-            Self::Few => stopped(Testbed::builder().delay(DELAY), FEW, SHORT).await?,
+        let (ran, before) = match self {
+            Self::Most => (stopped(Testbed::builder(), Load::CREATES, LONG).await?, 0),
+            Self::Few => (stopped(Testbed::builder().delay(DELAY), FEW, SHORT).await?, 0),
             Self::Backlog => reopened().await?,
         };
         let rows = Rows::of(&ran)?;
         let (wrong, reported) = match self {
             Self::Most => (most(&ran, &rows)?, bounds(&ran)?),
             Self::Few => (few(&ran, &rows), ran.validity()),
-            Self::Backlog => (backlog(&ran, &rows), ran.validity()),
+            Self::Backlog => (backlog(&ran, &rows, before), ran.validity()),
         };
         let account = &ran.report.account;
         let complete = account.delivered == account.entries && ran.closes();
@@ -94,9 +94,11 @@ async fn stopped(builder: streamgauge_testbed::Builder, load: Load, length: Dura
 }
 
 /// The stream is opened anew when some thousand events wait, and more come while those are read.
-async fn reopened() -> Result<Ran> {
+/// Returns, beside what the run left, the relay's time of the last row that it had written before.
+async fn reopened() -> Result<(Ran, i64)> {
     let live = Live::start(Testbed::builder(), BACKLOG).await?;
     live.arrivals(u64::from(BACKLOG.rate)).await?;
+    let before = live.bed.relay().acks()?.last().context("the relay wrote nothing")?.acked.0;
     live.observer.process.signal(Signal::Stop)?;
     let waiting = async {
         tokio::time::sleep(BACKLOG_FOR).await;
@@ -107,16 +109,25 @@ async fn reopened() -> Result<Ran> {
     live.observer.process.signal(Signal::Continue)?;
     disturbed?;
     killed?;
-    live.end().await
+    Ok((live.end().await?, before))
 }
 
-/// The rows of a run, milliseconds.
+/// A row that was measured.
+struct Measured {
+    /// observed − sent, milliseconds.
+    e2e_ms: f64,
+    /// By how much it was observed after the relay's own time, milliseconds.
+    behind_ms: f64,
+    /// The relay's own time, nanoseconds.
+    acked_ns: i64,
+}
+
+/// The rows of a run.
 struct Rows {
-    /// observed − sent of those that were measured, and by how much they were observed after the relay's own time.
-    measured: Vec<(f64, f64)>,
-    /// observed − sent of the others: what they took at most.
+    measured: Vec<Measured>,
+    /// observed − sent of the others: what they took at most, milliseconds.
     unmeasured: Vec<f64>,
-    /// What each took by the relay's clock.
+    /// What each took by the relay's clock, milliseconds.
     relay: Vec<f64>,
 }
 
@@ -129,7 +140,11 @@ impl Rows {
             let (sent, observed, acked) = (number("sent_ns")?, number("observed_ns")?, acks.of_row(row)?);
             rows.relay.push(millis(acked - sent));
             if row["measured"] == Value::Bool(true) {
-                rows.measured.push((millis(observed - sent), millis(observed - acked)));
+                rows.measured.push(Measured {
+                    e2e_ms: millis(observed - sent),
+                    behind_ms: millis(observed - acked),
+                    acked_ns: acked,
+                });
             } else {
                 rows.unmeasured.push(millis(observed - sent));
             }
@@ -142,12 +157,12 @@ impl Rows {
 
     /// The most by which a measured row was observed after the relay's own time.
     fn worst_ms(&self) -> f64 {
-        self.measured.iter().map(|(_, behind)| *behind).fold(f64::NEG_INFINITY, f64::max)
+        self.measured.iter().map(|row| row.behind_ms).fold(f64::NEG_INFINITY, f64::max)
     }
 
     /// Whether the rows that were not measured leave the headline's percentiles where they are.
     fn leave_percentiles(&self) -> bool {
-        let measured = self.measured.iter().map(|(e2e, _)| *e2e);
+        let measured = self.measured.iter().map(|row| row.e2e_ms);
         let low = histogram(measured.clone().chain(self.unmeasured.iter().map(|_| 0.0)));
         let high = histogram(measured.chain(self.unmeasured.iter().copied()));
         PERCENTILES.iter().all(|(_, q)| low.value_at_quantile(*q) == high.value_at_quantile(*q))
@@ -219,8 +234,9 @@ fn few(ran: &Ran, rows: &Rows) -> Option<String> {
     }
 }
 
-/// No measured row waited for the reader longer than it says.
-fn backlog(ran: &Ran, rows: &Rows) -> Option<String> {
+/// No measured row of the backlog, or of what came after it, waited for the reader longer than it says. Rows that the
+/// relay had written `before` the fault cannot have waited in it.
+fn backlog(ran: &Ran, rows: &Rows, before: i64) -> Option<String> {
     let state = ran.report.validity.state;
     if (rows.unmeasured.len() as u64) < u64::from(BACKLOG.rate) {
         return Some("hardly a row waited: not injected".to_owned());
@@ -228,8 +244,16 @@ fn backlog(ran: &Ran, rows: &Rows) -> Option<String> {
     if state == ValidityState::Valid || !ran.codes().contains("stream_interrupted") {
         return Some("stream_interrupted expected".to_owned());
     }
-    let off = rows.measured.iter().filter(|(_, behind)| *behind > WAIT_MAX_MS + RELAY_MS).count();
-    (off > 0).then(|| format!("{off} measured rows off by up to {:.1} ms", rows.worst_ms()))
+    let since = |row: &&Measured| row.acked_ns > before;
+    let off: Vec<&Measured> =
+        rows.measured.iter().filter(since).filter(|row| row.behind_ms > WAIT_MAX_MS + RELAY_MS).collect();
+    let worst = off.iter().max_by(|a, b| a.behind_ms.total_cmp(&b.behind_ms))?;
+    Some(format!(
+        "{} measured rows off by up to {:.1} ms, {:.0} ms after the fault began",
+        off.len(),
+        worst.behind_ms,
+        millis(worst.acked_ns - before)
+    ))
 }
 
 /// Of sorted values, of which there is at least one.
