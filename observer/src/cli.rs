@@ -50,39 +50,49 @@ pub struct Health {
     pub ready: bool,
 }
 
-/// Options of `doctor`.
+/// Which MongoDB is watched.
 #[derive(Args, Clone)]
-pub struct Doctor {
-    /// MongoDB's URI.
-    #[arg(long, value_name = "URI", env = "STREAMGAUGE_MONGO", hide_env_values = true)]
-    pub mongo: String,
-    /// The database that runs watch [default: the one in the URI].
+pub struct Mongo {
+    /// MongoDB's URI; its replica set may have a single node.
+    ///
+    /// A password in it can be read in the list of processes: give it by --mongo-file or STREAMGAUGE_MONGO.
+    #[arg(long = "mongo", value_name = "URI", env = "STREAMGAUGE_MONGO", hide_env_values = true)]
+    pub uri: Option<String>,
+    /// A file that holds the URI.
+    #[arg(long = "mongo-file", value_name = "FILE", env = "STREAMGAUGE_MONGO_FILE")]
+    pub file: Option<PathBuf>,
+    /// The database to watch [default: the one in the URI].
     #[arg(long, value_name = "NAME", env = "STREAMGAUGE_DATABASE")]
     pub database: Option<String>,
+}
+
+impl std::fmt::Debug for Mongo {
+    /// Without the URI, which may hold a password.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Mongo")
+            .field("file", &self.file)
+            .field("database", &self.database)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Options of `doctor`.
+#[derive(Args, Clone, Debug)]
+pub struct Doctor {
+    /// Where MongoDB is.
+    #[command(flatten)]
+    pub mongo: Mongo,
     /// Print the findings as JSON.
     #[arg(long)]
     pub json: bool,
 }
 
-impl std::fmt::Debug for Doctor {
-    /// Without the URI, which may hold a password.
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Doctor")
-            .field("database", &self.database)
-            .field("json", &self.json)
-            .finish_non_exhaustive()
-    }
-}
-
 /// Options of `serve`.
 #[derive(Args, Clone, Debug)]
 pub struct Serve {
-    /// MongoDB's URI; its replica set may have a single node.
-    #[arg(long, value_name = "URI", env = "STREAMGAUGE_MONGO", hide_env_values = true)]
-    pub mongo: String,
-    /// The database to watch [default: the one in the URI].
-    #[arg(long, value_name = "NAME", env = "STREAMGAUGE_DATABASE")]
-    pub database: Option<String>,
+    /// Where MongoDB is.
+    #[command(flatten)]
+    pub mongo: Mongo,
     /// The address of the one port; 0 takes a free port. Beyond loopback a token file is needed.
     #[arg(long, value_name = "ADDR", env = "STREAMGAUGE_LISTEN", default_value = "127.0.0.1:9464")]
     pub listen: SocketAddr,

@@ -29,7 +29,7 @@ const FAREWELL_MAX: Duration = Duration::from_secs(2);
 /// Why the observer cannot serve.
 pub async fn serve(options: Serve) -> Result<ExitCode, Failure> {
     let token = read_token(&options)?;
-    let address = MongoAddress::parse(&options.mongo, options.database.as_deref()).await?;
+    let address = MongoAddress::read(&options.mongo).await?;
     let listener = TcpListener::bind(options.listen).await.map_err(|error| {
         Failure::run(format!(
             "--listen {} cannot be bound: {error}; give another address or end what holds it",

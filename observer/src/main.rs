@@ -5,6 +5,7 @@ use std::process::ExitCode;
 use clap::Parser;
 use streamgauge_observer::cli::{Cli, Command};
 use streamgauge_observer::{doctor, health, lifecycle};
+use streamgauge_shared::process::forbid_core_files;
 
 fn main() -> ExitCode {
     let cli = match Cli::try_parse() {
@@ -23,6 +24,9 @@ fn main() -> ExitCode {
         .with_ansi(std::io::IsTerminal::is_terminal(&std::io::stderr()))
         .with_target(false)
         .init();
+    if !forbid_core_files() {
+        tracing::warn!("a crash may leave a core file with passwords in it: run with 'ulimit -c 0'");
+    }
     let runtime = match tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => {

@@ -2,6 +2,8 @@
 
 use std::fs;
 
+use rustix::process::{Resource, Rlimit, setrlimit};
+
 use crate::clock;
 use crate::ledger::Process;
 use crate::time::{Nanos, UnixNanos};
@@ -29,6 +31,14 @@ impl Heartbeat {
         }
         self.longest_pause
     }
+}
+
+/// Makes sure that the process leaves no core file: there would be passwords in it.
+///
+/// Returns whether that could be done; lowering one's own limit needs no privilege.
+pub fn forbid_core_files() -> bool {
+    let none = Rlimit { current: Some(0), maximum: Some(0) };
+    setrlimit(Resource::Core, none).is_ok()
 }
 
 /// What the process has used until now: CPU time of all threads, the resident size and the largest it has been, and
@@ -82,6 +92,14 @@ mod tests {
         assert_eq!(waited("7432110 81234 213\n"), Some(Nanos(81_234)));
         assert_eq!(waited(""), None);
         assert!(usage.run_queue_wait.is_none_or(|wait| wait >= Nanos::ZERO), "{usage:?}");
+    }
+
+    #[test]
+    fn no_core_file_is_left() {
+        assert!(forbid_core_files());
+        let limits = fs::read_to_string("/proc/self/limits").expect("the kernel tells");
+        let line = limits.lines().find(|line| line.starts_with("Max core file size")).expect("it has a line");
+        assert_eq!(line.split_whitespace().skip(4).take(2).collect::<Vec<_>>(), ["0", "0"], "{line}");
     }
 
     #[test]

@@ -157,9 +157,16 @@ pub struct Doctor {
 /// Where PostgreSQL is.
 #[derive(Args)]
 pub struct Postgres {
-    /// PostgreSQL's URL: postgresql://USER:PASSWORD@HOST:PORT/DATABASE.
+    /// PostgreSQL's connection string, as libpq takes it: postgresql://USER@HOST:PORT/DATABASE?sslmode=…, or host=… user=….
+    ///
+    /// PGHOST, PGUSER, PGPASSWORD, PGSSLMODE and libpq's other variables, ~/.pgpass and ~/.pg_service.conf fill what it
+    /// leaves out. A password in it can be read in the list of processes: give it by PGPASSWORD, PGPASSFILE or
+    /// --postgres-file.
     #[arg(long = "postgres", value_name = "URL", env = "STREAMGAUGE_POSTGRES", hide_env_values = true)]
-    pub url: String,
+    pub url: Option<String>,
+    /// A file that holds the connection string.
+    #[arg(long = "postgres-file", value_name = "FILE", env = "STREAMGAUGE_POSTGRES_FILE")]
+    pub file: Option<PathBuf>,
 }
 
 impl std::fmt::Debug for Postgres {

@@ -6,6 +6,7 @@ use std::process::ExitCode;
 use anyhow::Context as _;
 use clap::Parser;
 use streamgauge_shared::exit_code::{ExitCode as Code, Failure};
+use streamgauge_shared::process::forbid_core_files;
 use streamgauge_writer::cli::{self, Cli};
 use streamgauge_writer::{lifecycle, terminal};
 
@@ -27,6 +28,9 @@ fn main() -> ExitCode {
     let log =
         tracing_subscriber::fmt().with_env_filter(level).with_writer(std::io::stderr).with_target(false);
     log.with_ansi(std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none()).init();
+    if !forbid_core_files() {
+        tracing::warn!("a crash may leave a core file with passwords in it: run with 'ulimit -c 0'");
+    }
     match live(cli) {
         Ok(code) => ExitCode::from(code),
         Err(error) => {

@@ -150,6 +150,7 @@ fn client(endpoint: Endpoint, token: Option<Token>, limits: Limits, length: usiz
         shard_count: 1,
         clock: Clock::start().identity(),
         postgres_version: "15".to_owned(),
+        postgres_tls: "none".to_owned(),
     };
     let clock = Clock::start();
     let (handle, life) = Session { endpoint, token, hello, clock, queue: waiting, lost, limits }.start();

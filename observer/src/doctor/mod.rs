@@ -17,7 +17,7 @@ use crate::stream::MongoAddress;
 /// # Errors
 /// MongoDB cannot be reached (107), or the options are wrong (104).
 pub async fn examine(options: &Doctor) -> Result<u8, Failure> {
-    let address = MongoAddress::parse(&options.mongo, options.database.as_deref()).await?;
+    let address = MongoAddress::read(&options.mongo).await?;
     let inspected = inspected::ask(&address, Clock::start()).await?;
     let mut findings = findings::judge(&inspected);
     findings.extend(Host::read().judge());

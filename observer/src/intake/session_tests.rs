@@ -38,6 +38,7 @@ fn hello() -> ToObserver {
         shard_count: 1,
         clock: Clock::start().identity(),
         postgres_version: "15".into(),
+        postgres_tls: "none".into(),
     }))
 }
 

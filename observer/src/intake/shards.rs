@@ -128,6 +128,7 @@ mod tests {
             shard_count: count,
             clock: Clock::start().identity(),
             postgres_version: "15".into(),
+            postgres_tls: "none".into(),
         }
     }
 

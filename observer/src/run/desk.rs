@@ -155,6 +155,7 @@ impl Observer {
         let versions = [
             ("streamgauge", env!("CARGO_PKG_VERSION")),
             ("postgres", &hello.postgres_version),
+            ("postgres_tls", &hello.postgres_tls),
             ("mongodb", &mongodb),
         ];
         let (intervals, logged) = mpsc::channel(INTERVALS_MAX);

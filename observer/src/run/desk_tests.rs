@@ -21,6 +21,7 @@ fn hello(run: u64, index: u16, count: u16) -> Hello {
         shard_count: count,
         clock: Clock::start().identity(),
         postgres_version: "15".into(),
+        postgres_tls: "none".into(),
     }
 }
 

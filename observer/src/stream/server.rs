@@ -1,6 +1,8 @@
 //! The MongoDB that is watched: its address without a password, and what must be true of it.
 
 use std::fmt;
+use std::fs;
+use std::path::Path;
 use std::time::Duration;
 
 use mongodb::bson::{Document, doc};
@@ -8,6 +10,8 @@ use mongodb::error::{Error, ErrorKind};
 use mongodb::options::ClientOptions;
 use mongodb::{Client, Database};
 use streamgauge_shared::exit_code::Failure;
+
+use crate::cli::Mongo;
 
 /// How long the driver looks for a server; its own default of 30 s is longer than a person waits.
 const SERVER_SELECTION_MAX: Duration = Duration::from_secs(5);
@@ -48,7 +52,29 @@ impl fmt::Display for MongoAddress {
 }
 
 impl MongoAddress {
-    /// Reads `--mongo` and `--database`.
+    /// Reads what the command line says: `--mongo` or the file of `--mongo-file`, and `--database`.
+    ///
+    /// # Errors
+    /// Neither or both of the two, a file that cannot be read, or as [`MongoAddress::parse`]: 104.
+    pub async fn read(options: &Mongo) -> Result<Self, Failure> {
+        let uri = match (&options.uri, &options.file) {
+            (Some(uri), None) => uri.clone(),
+            (None, Some(file)) => of_file(file)?,
+            (None, None) => {
+                return Err(Failure::configuration(
+                    "no MongoDB is given: give --mongo mongodb://HOST:27017/DATABASE, or --mongo-file FILE with such a line",
+                ));
+            }
+            (Some(_), Some(_)) => {
+                return Err(Failure::configuration(
+                    "both --mongo and --mongo-file are given (or STREAMGAUGE_MONGO and STREAMGAUGE_MONGO_FILE): leave one of them out",
+                ));
+            }
+        };
+        Self::parse(&uri, options.database.as_deref()).await
+    }
+
+    /// Reads a URI and the name of a database.
     ///
     /// # Errors
     /// A URI that the driver does not take, or no database in either: 104.
@@ -152,6 +178,22 @@ impl MongoAddress {
     }
 }
 
+/// The URI of a file: all of it but the white space around.
+fn of_file(path: &Path) -> Result<String, Failure> {
+    let shown = path.display();
+    let text = fs::read_to_string(path).map_err(|error| {
+        Failure::configuration(format!(
+            "--mongo-file '{shown}' cannot be read: {error}; correct its name or its permissions"
+        ))
+    })?;
+    match text.trim() {
+        "" => Err(Failure::configuration(format!(
+            "--mongo-file '{shown}' is empty: write mongodb://HOST:27017/DATABASE into it"
+        ))),
+        text => Ok(text.to_owned()),
+    }
+}
+
 /// The password part of a URI, if it has one.
 fn password(uri: &str) -> Option<&str> {
     let authority = uri.split_once("://")?.1;
@@ -189,6 +231,26 @@ mod tests {
             assert_eq!(without_password(uri), shown);
         }
         assert_eq!(without_secret("bad s3cret here", "mongodb://u:s3cret@h"), "bad *** here");
+    }
+
+    #[tokio::test]
+    async fn a_uri_may_stand_in_a_file() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("mongo");
+        let read = async |uri: Option<&str>, file: &Path| {
+            let uri = uri.map(str::to_owned);
+            MongoAddress::read(&Mongo { uri, file: Some(file.to_owned()), database: None }).await
+        };
+        fs::write(&path, "mongodb://u:s3cret@127.0.0.1:1/shop\n").expect("written");
+        assert_eq!(read(None, &path).await.expect("good").to_string(), "mongodb://u:***@127.0.0.1:1/shop");
+        let both = read(Some("mongodb://u:s3cret@h/shop"), &path).await.expect_err("both");
+        assert!(both.sentence.contains("--mongo-file") && !both.sentence.contains("s3cret"), "{both}");
+        fs::write(&path, "\n").expect("written");
+        assert!(read(None, &path).await.expect_err("empty").sentence.contains("is empty"));
+        let gone = read(None, Path::new("/nowhere/s")).await.expect_err("no file");
+        assert!(gone.sentence.contains("cannot be read"), "{gone}");
+        let neither = MongoAddress::read(&Mongo { uri: None, file: None, database: None }).await;
+        assert!(neither.expect_err("neither").sentence.contains("--mongo-file FILE"));
     }
 
     #[tokio::test]

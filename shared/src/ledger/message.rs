@@ -68,6 +68,8 @@ pub struct Hello {
     pub clock: ClockIdentity,
     /// The version that PostgreSQL gave.
     pub postgres_version: String,
+    /// The version of TLS between writer and PostgreSQL, such as `TLSv1.3`, or `none`.
+    pub postgres_tls: String,
 }
 
 /// One numbered entry.

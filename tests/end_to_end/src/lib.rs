@@ -2,6 +2,7 @@
 //!
 //! Every program belongs to its testbed: it ends with it, however the test ends.
 
+pub mod certificates;
 pub mod cores;
 pub mod databases;
 pub mod gallery;

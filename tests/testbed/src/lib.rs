@@ -51,6 +51,7 @@ pub use guard::{Process, Program, Signal, State};
 pub use relay::{Faults, RowFaults, Shape};
 pub use relay_process::RelayProcess;
 pub use servers::find::Places;
+pub use servers::postgres::ServerTls;
 pub use testbed::{Builder, Testbed};
 pub use wait::wait_for;
 

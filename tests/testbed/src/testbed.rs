@@ -12,7 +12,7 @@ use crate::relay::{Decimal, Faults, Rate, RowFaults, Shape};
 use crate::relay_process::{RelayOptions, RelayProcess};
 use crate::servers::find::Places;
 use crate::servers::mongo::{self, Mongo};
-use crate::servers::postgres::{self, Postgres};
+use crate::servers::postgres::{self, Postgres, ServerTls};
 use crate::wait::span;
 
 /// The database on both sides.
@@ -29,6 +29,7 @@ const SHORT_CHECKPOINT_S: u32 = 1;
 pub struct Builder {
     places: Places,
     settings: Vec<(String, String)>,
+    tls: Option<ServerTls>,
     mongo: mongo::Options,
     faults: Faults,
     relay: bool,
@@ -139,6 +140,13 @@ impl Builder {
         self
     }
 
+    /// A PostgreSQL that speaks TLS, and still takes sessions without.
+    #[must_use]
+    pub fn postgres_tls(mut self, tls: ServerTls) -> Self {
+        self.tls = Some(tls);
+        self
+    }
+
     /// A plain mongod without a replica set, which has no change streams.
     #[must_use]
     pub fn mongo_standalone(mut self) -> Self {
@@ -188,7 +196,13 @@ impl Builder {
     /// # Errors
     /// When a server cannot be found or started; what had been started by then is gone again.
     pub async fn start(self) -> Result<Testbed> {
-        let (bin, mongod) = tokio::try_join!(self.places.postgres_bin(), self.places.mongod())?;
+        let postgres = async {
+            match &self.tls {
+                None => self.places.postgres_bin().await,
+                Some(_) => self.places.postgres_bin_with_tls().await,
+            }
+        };
+        let (bin, mongod) = tokio::try_join!(postgres, self.places.mongod())?;
         let temporary = tempfile::Builder::new().prefix("streamgauge-testbed-").tempdir();
         let temporary = temporary.context("cannot make a temporary folder")?;
         // PostgreSQL may run as another user, who must be able to pass, but need not see.
@@ -197,7 +211,7 @@ impl Builder {
         // From here on the guard removes it, also when this process is killed.
         let folder = temporary.keep();
         let (postgres, mongo) = tokio::try_join!(
-            Box::pin(postgres::start(&guard, &folder, bin, DATABASE, &self.settings)),
+            Box::pin(postgres::start(&guard, &folder, bin, DATABASE, &self.settings, self.tls.as_ref())),
             Box::pin(mongo::start(&guard, &folder, &mongod, DATABASE, &self.mongo)),
         )?;
         let mut bed = Testbed { postgres, mongo, relay: None, folder, guard };
@@ -223,6 +237,7 @@ impl Testbed {
         Builder {
             places: Places::of_this_machine(),
             settings: Vec::new(),
+            tls: None,
             mongo: mongo::Options {
                 replica_set: true,
                 auth: false,

@@ -5,11 +5,16 @@ use streamgauge_shared::exit_code::Failure;
 use streamgauge_shared::test_file::Entity;
 use streamgauge_shared::time::{Nanos, UnixNanos};
 
-use crate::postgres::{Connection, describe, quoted};
+use crate::postgres::tls::Checked;
+use crate::postgres::{Connection, Peer, describe, quoted};
 
 /// What is known of a PostgreSQL.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Inspected {
+    /// Which PostgreSQL it is, and whether the way to it is encrypted.
+    pub(super) peer: Peer,
+    /// How far its certificate is looked at, where the way is encrypted.
+    pub(super) checked: Checked,
     pub(super) version: String,
     /// `server_version_num`, as in 160002.
     pub(super) version_number: u32,
@@ -74,7 +79,11 @@ pub(super) struct Identity {
 ///
 /// # Errors
 /// PostgreSQL does not answer; 107.
-pub(super) async fn ask(connection: &Connection, clock: Clock) -> Result<Inspected, Failure> {
+pub(super) async fn ask(
+    connection: &Connection,
+    checked: Checked,
+    clock: Clock,
+) -> Result<Inspected, Failure> {
     const SERVER: &str = "SELECT current_setting('server_version'), current_setting('server_version_num')::int8, \
         pg_is_in_recovery(), current_setting('wal_level'), current_setting('synchronous_commit'), \
         current_setting('wal_writer_delay'), current_setting('fsync') = 'on', \
@@ -101,6 +110,8 @@ pub(super) async fn ask(connection: &Connection, clock: Clock) -> Result<Inspect
         held_bytes: row.get::<_, Option<i64>>(1).and_then(|bytes| u64::try_from(bytes).ok()),
     });
     Ok(Inspected {
+        peer: connection.peer().clone(),
+        checked,
         version: row.get(0),
         version_number: u32::try_from(count(1)).unwrap_or(0),
         in_recovery: row.get(2),

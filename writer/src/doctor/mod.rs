@@ -12,7 +12,7 @@ use streamgauge_shared::test_file::Scale;
 
 use self::inspected::InspectedTest;
 use crate::cli::Doctor;
-use crate::postgres::{ConnectError, Session, Writes, schema};
+use crate::postgres::{Address, ConnectError, Session, Writes, schema};
 use crate::terminal;
 use crate::test_source::TestSource;
 
@@ -24,11 +24,12 @@ pub async fn examine(options: &Doctor) -> Result<u8, Failure> {
     let source =
         options.test.as_deref().map(|path| TestSource::read(path, Scale::default(), Scale::default()));
     let source = source.transpose()?;
-    let address = options.postgres.url.parse()?;
+    let address = Address::read(options.postgres.url.as_deref(), options.postgres.file.as_deref())?;
+    address.notes().iter().for_each(|note| terminal::note(note));
     let session = Session { address, synchronous_commit: None, entities: [].into() };
     let connected = session.connect().await;
     let connection = connected.map_err(|error: ConnectError| error.failure(&session.address))?;
-    let mut inspected = inspected::ask(&connection, Clock::start()).await?;
+    let mut inspected = inspected::ask(&connection, session.address.tls().checked(), Clock::start()).await?;
     if let Some(source) = &source {
         let name = options.test.as_deref().map(|path| path.display().to_string()).unwrap_or_default();
         let server = schema::server(&connection).await?;
@@ -43,7 +44,7 @@ pub async fn examine(options: &Doctor) -> Result<u8, Failure> {
     let mut findings = findings::judge(&inspected);
     connection.close().await;
     findings.extend(Host::read().judge());
-    let subject = format!("PostgreSQL {} at {}", inspected.version, session.address);
+    let subject = format!("PostgreSQL {} at {}", inspected.version, inspected.peer);
     let found = Examination { subject, findings };
     terminal::print(&if options.json { format!("{:#}\n", found.json()) } else { found.text() });
     Ok(found.exit_code())

@@ -57,8 +57,14 @@ async fn clean_up(options: &Clean) -> Result<u8, Failure> {
 
 /// A session that looks at tables; nothing is prepared for writing.
 fn session(postgres: &Postgres) -> Result<Session, Failure> {
-    let address: Address = postgres.url.parse()?;
-    Ok(Session { address, synchronous_commit: None, entities: [].into() })
+    Ok(Session { address: address(postgres)?, synchronous_commit: None, entities: [].into() })
+}
+
+/// Where PostgreSQL is; tells what the user should know of it.
+fn address(postgres: &Postgres) -> Result<Address, Failure> {
+    let address = Address::read(postgres.url.as_deref(), postgres.file.as_deref())?;
+    address.notes().iter().for_each(|note| tracing::warn!("{note}"));
+    Ok(address)
 }
 
 async fn connect(session: &Session) -> Result<(Connection, Server), Failure> {
@@ -67,7 +73,7 @@ async fn connect(session: &Session) -> Result<(Connection, Server), Failure> {
     if server.wal_level != "logical" {
         tracing::warn!(
             "wal_level of PostgreSQL at {} is '{}': a pipeline that decodes its changes needs 'logical', unless it decodes elsewhere",
-            session.address,
+            connection.peer(),
             server.wal_level
         );
     }

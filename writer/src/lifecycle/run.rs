@@ -18,13 +18,13 @@ use tokio::task::JoinHandle;
 use tokio::time::{sleep, timeout};
 
 use super::verdict::{self, Closing};
-use super::{connect, setup, shard, with_causes};
+use super::{address, connect, setup, shard, with_causes};
 use crate::cli::Run;
 use crate::entity::{self, Domain};
 use crate::halt::{Halt, How};
 use crate::ledger_client::{Endpoint, LEDGER_QUEUE_MAX, Limits, SessionHandle, queue, read_token};
 use crate::load::Load;
-use crate::postgres::{Address, Pool, Session, Writes, clean, schema};
+use crate::postgres::{Peer, Pool, Session, Writes, clean, schema};
 use crate::rows::Rows;
 use crate::schedule::Shard;
 use crate::signals::Signals;
@@ -97,7 +97,7 @@ pub(super) async fn run(options: Run) -> Result<u8, Failure> {
 impl Plan {
     fn new(options: Run) -> Result<Self, Failure> {
         let source = TestSource::read(&options.test, options.scales.time_scale, options.scales.load_scale)?;
-        let address: Address = options.postgres.url.parse()?;
+        let address = address(&options.postgres)?;
         let endpoint = options.observer.parse()?;
         let token = options.token_file.as_deref().map(read_token).transpose()?;
         let entities = Writes::of(&source.test);
@@ -123,7 +123,7 @@ impl Plan {
                 "this writer runs with a TEST CLOCK ({skewed}): the figures of this run are of a test"
             );
         }
-        let version = self.prepare().await?;
+        let (version, peer) = self.prepare().await?;
         let test = self.source.test.clone();
         // Of the run: PostgreSQL has to have room for the sessions of all writers.
         let most = test.peak_users().min(streamgauge_shared::test_file::CONNECTIONS_MAX);
@@ -133,7 +133,7 @@ impl Plan {
         let session = crate::ledger_client::Session {
             endpoint: self.endpoint.clone(),
             token: self.token.clone(),
-            hello: self.hello(&clock, version),
+            hello: self.hello(&clock, version, &peer),
             clock,
             queue: waiting,
             lost,
@@ -168,8 +168,8 @@ impl Plan {
         Ok((Arc::new(context), link, ledger))
     }
 
-    /// Checks the tables, or makes what is missing; returns PostgreSQL's version.
-    async fn prepare(&self) -> Result<String, Failure> {
+    /// Checks the tables, or makes what is missing; returns PostgreSQL's version, and which PostgreSQL it is.
+    async fn prepare(&self) -> Result<(String, Peer), Failure> {
         // A session that prepares no statement: the tables may not be there yet.
         let session = Session { entities: [].into(), ..self.session.clone() };
         let (connection, server) = connect(&session).await?;
@@ -181,11 +181,12 @@ impl Plan {
         } else {
             schema::check(&connection, entities, &server, &name).await?;
         }
+        let peer = connection.peer().clone();
         connection.close().await;
-        Ok(server.version)
+        Ok((server.version, peer))
     }
 
-    fn hello(&self, clock: &Clock, postgres_version: String) -> Hello {
+    fn hello(&self, clock: &Clock, postgres_version: String, peer: &Peer) -> Hello {
         Hello {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             process: random(),
@@ -199,6 +200,7 @@ impl Plan {
             shard_count: self.shard.count(),
             clock: clock.identity(),
             postgres_version,
+            postgres_tls: peer.protocol().to_owned(),
         }
     }
 

@@ -7,7 +7,7 @@ use streamgauge_shared::stamp::RunId;
 use streamgauge_shared::test_file::Entity;
 use tokio_postgres::types::Type;
 
-use super::connection::describe;
+use super::describe;
 use super::{ConnectError, Session, sql};
 
 /// Rows deleted by one statement.

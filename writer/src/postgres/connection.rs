@@ -1,23 +1,18 @@
 //! One session: connected, set up, with the test's statements prepared.
 
-use std::error::Error as _;
 use std::sync::Arc;
 use std::time::Duration;
 
-use streamgauge_shared::exit_code::Failure;
 use streamgauge_shared::stamp::Stamp;
 use streamgauge_shared::test_file::{Action, Entity, Setting, Step, Test};
 use tokio::task::JoinHandle;
 use tokio_postgres::types::{ToSql, Type};
-use tokio_postgres::{Client, Error, NoTls, Statement};
+use tokio_postgres::{Client, Error, Statement};
 
-use super::{Address, sql};
+use super::reach::{Peer, longest, reach};
+use super::{Address, ConnectError, describe, sql};
 use crate::entity::Value;
 
-/// The name under which sessions stand in `pg_stat_activity`.
-const APPLICATION_NAME: &str = "streamgauge-writer";
-/// How long one attempt to connect may take, with authentication and preparing.
-const CONNECT_MAX: Duration = Duration::from_secs(5);
 /// How long a session may take to say goodbye.
 const CLOSE_MAX: Duration = Duration::from_secs(1);
 
@@ -41,20 +36,10 @@ pub struct Writes {
     pub updates: Vec<Vec<usize>>,
 }
 
-/// Why there is no session.
-#[derive(Debug, thiserror::Error)]
-pub enum ConnectError {
-    /// No answer in time.
-    #[error("no answer within {} s", CONNECT_MAX.as_secs())]
-    Timeout,
-    /// PostgreSQL, or the network, says no.
-    #[error("{}", describe(.0))]
-    Refused(Error),
-}
-
 /// A session. Ends when it is dropped; [`Connection::close`] says goodbye first.
 pub struct Connection {
     client: Client,
+    peer: Peer,
     /// One for each entity of the session.
     statements: Vec<Statements>,
     driver: Driver,
@@ -114,30 +99,34 @@ impl Session {
     /// Connects and prepares.
     ///
     /// # Errors
-    /// [`ConnectError`] after five seconds at most.
+    /// [`ConnectError`], after five seconds for each place of the address at most, or its `connect_timeout`.
     pub async fn connect(&self) -> Result<Connection, ConnectError> {
-        let connected = tokio::time::timeout(CONNECT_MAX, self.connect_and_prepare()).await;
-        connected.map_err(|_| ConnectError::Timeout)?.map_err(ConnectError::Refused)
+        let longest = longest(&self.address);
+        let connected = tokio::time::timeout(longest, self.connect_and_prepare()).await;
+        connected.map_err(|_| ConnectError::Timeout(longest))?
     }
 
-    async fn connect_and_prepare(&self) -> Result<Connection, Error> {
-        let mut config = self.address.config().clone();
-        config.application_name(APPLICATION_NAME).connect_timeout(CONNECT_MAX);
-        let (client, connection) = config.connect(NoTls).await?;
+    async fn connect_and_prepare(&self) -> Result<Connection, ConnectError> {
+        let (client, driver, peer) = reach(&self.address).await?;
         let driver = Driver(tokio::spawn(async move {
-            if let Err(error) = connection.await {
+            if let Err(error) = driver.await {
                 tracing::debug!("a session with PostgreSQL ended: {}", describe(&error));
             }
         }));
+        let statements = self.set_up(&client).await.map_err(ConnectError::of_session)?;
+        Ok(Connection { client, peer, statements, driver })
+    }
+
+    async fn set_up(&self, client: &Client) -> Result<Vec<Statements>, Error> {
         if let Some(on) = self.synchronous_commit {
             let value = if on { "on" } else { "off" };
             client.batch_execute(&format!("SET synchronous_commit = {value}")).await?;
         }
         let mut statements = Vec::with_capacity(self.entities.len());
         for writes in self.entities.iter() {
-            statements.push(Statements::prepare(&client, writes).await?);
+            statements.push(Statements::prepare(client, writes).await?);
         }
-        Ok(Connection { client, statements, driver })
+        Ok(statements)
     }
 }
 
@@ -223,6 +212,12 @@ impl Connection {
         &self.client
     }
 
+    /// Whom it is with, and how.
+    #[must_use]
+    pub fn peer(&self) -> &Peer {
+        &self.peer
+    }
+
     /// Whether the session has ended.
     #[must_use]
     pub fn is_closed(&self) -> bool {
@@ -231,7 +226,7 @@ impl Connection {
 
     /// Says goodbye, so that the server does not log a lost connection.
     pub async fn close(self) {
-        let Self { client, statements, mut driver } = self;
+        let Self { client, statements, mut driver, .. } = self;
         drop((client, statements));
         if tokio::time::timeout(CLOSE_MAX, &mut driver.0).await.is_err() {
             tracing::debug!("a session with PostgreSQL did not end in time");
@@ -265,41 +260,4 @@ impl<'a> Sent<'a> {
             Self::Written(text) => text,
         }
     }
-}
-
-impl ConnectError {
-    /// The sentence for a run that cannot start, or go on, without a session; exit code 107.
-    #[must_use]
-    pub fn failure(&self, address: &Address) -> Failure {
-        let state = match self {
-            Self::Refused(error) => error.code().map_or("", |state| state.code()),
-            Self::Timeout => "",
-        };
-        let next = match (state, state.get(..2).unwrap_or_default()) {
-            ("53300", _) => "give fewer --connections, or raise max_connections",
-            ("3D000", _) => "create the database, or correct its name in --postgres",
-            (_, "28") => "check user and password in --postgres, and pg_hba.conf",
-            ("57P03", _) => "wait until it has started",
-            _ => "start it, or correct --postgres",
-        };
-        Failure::run(format!("PostgreSQL at {address} takes no session: {self}; {next}"))
-    }
-}
-
-/// What PostgreSQL said, or the whole chain of what went wrong on the way to it.
-#[must_use]
-pub fn describe(error: &Error) -> String {
-    if let Some(database) = error.as_db_error() {
-        return format!("{} ({})", database.message(), database.code().code());
-    }
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        let cause_text = cause.to_string();
-        if !text.contains(&cause_text) {
-            text = format!("{text}: {cause_text}");
-        }
-        source = cause.source();
-    }
-    text
 }

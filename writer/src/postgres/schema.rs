@@ -9,7 +9,7 @@ use streamgauge_shared::exit_code::{ExitCode, Failure};
 use streamgauge_shared::test_file::{ColumnType, Entity};
 use tokio_postgres::error::SqlState;
 
-use super::connection::describe;
+use super::describe;
 use super::{Connection, Writes, sql};
 
 /// The advisory lock that `prepare` holds: any number will do that is always the same.

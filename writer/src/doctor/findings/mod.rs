@@ -14,6 +14,7 @@ mod replication_slots;
 mod server_clock;
 mod synchronous_commit;
 mod tables;
+mod tls;
 mod version;
 mod wal_level;
 mod wal_senders;
@@ -23,8 +24,9 @@ use streamgauge_shared::doctor::Finding;
 use super::inspected::Inspected;
 
 /// All of them, in the order in which they are read best. One may be said of several things, or of none.
-const ALL: [fn(&Inspected) -> Vec<Finding>; 13] = [
+const ALL: [fn(&Inspected) -> Vec<Finding>; 14] = [
     version::judge,
+    tls::judge,
     wal_level::judge,
     synchronous_commit::judge,
     fsync::judge,
@@ -51,10 +53,14 @@ mod tests {
 
     use super::*;
     use crate::doctor::inspected::Limit;
+    use crate::postgres::Peer;
+    use crate::postgres::tls::Checked;
 
     pub(super) fn healthy() -> Inspected {
         let limit = |used, max| Limit { used, max };
         Inspected {
+            peer: Peer { address: "shop@127.0.0.1:5432/shop".into(), tls: None, local: true },
+            checked: Checked::Nothing,
             version: "16.2".into(),
             version_number: 160_002,
             in_recovery: false,
