@@ -67,7 +67,7 @@ pub(crate) mod tests {
 
     #[test]
     fn the_model_is_found_beside_the_test() {
-        assert_eq!(shop().model.entities[0].table, "customers");
+        assert_eq!(shop().model.entities[0].table.name, "customers");
     }
 
     #[test]

@@ -7,6 +7,7 @@ mod executor;
 mod flow;
 mod mistake;
 mod model;
+mod name;
 mod parse;
 mod plan;
 mod ramp;
@@ -22,6 +23,7 @@ pub use executor::{
 pub use flow::{Action, Alternative, Check, Pick, Pool, RowFrom, Scope, Setting, Step, Timeout};
 pub use mistake::{Mistake, Mistakes};
 pub use model::{Column, ColumnType, DELETED_MARK, Deletes, Entity, Generator, Landing, Literal, Model};
+pub use name::{NAME_BYTES_MAX, NameError, QualifiedName, quoted};
 pub use parse::parse;
 pub use plan::{CONNECTIONS_MAX, Count, ENTRY_BYTES, Memory, MemoryPart, Operations, Plan, ScenarioPlan};
 pub use ramp::RampStage;

@@ -1,5 +1,6 @@
 //! The model: which tables are written, how their columns are filled, and where they land in MongoDB.
 
+use super::name::QualifiedName;
 use super::template::Template;
 use crate::marks::Mark;
 use crate::time::UnixNanos;
@@ -16,8 +17,8 @@ pub struct Model {
 pub struct Entity {
     /// The name that steps, reports and labels use.
     pub name: String,
-    /// The table, with its schema where it is not on the search path: `customers`, `shop.customers`.
-    pub table: String,
+    /// The table, named as in the catalogue.
+    pub table: QualifiedName,
     /// Indexes of the primary key's columns, at least one, in the key's order.
     pub key: Vec<usize>,
     /// The column that takes the stamp, of type TEXT.
@@ -31,7 +32,7 @@ pub struct Entity {
 /// One column.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Column {
-    /// Its name in PostgreSQL.
+    /// Its name in PostgreSQL, as in the catalogue.
     pub name: String,
     /// Its type.
     pub kind: ColumnType,

@@ -6,7 +6,7 @@ use streamgauge_shared::test_file::Entity;
 use streamgauge_shared::time::{Nanos, UnixNanos};
 
 use crate::postgres::tls::Checked;
-use crate::postgres::{Connection, Peer, describe, quoted};
+use crate::postgres::{Connection, Peer, describe};
 
 /// What is known of a PostgreSQL.
 #[derive(Clone, Debug, PartialEq)]
@@ -138,10 +138,10 @@ pub(super) async fn identities(connection: &Connection, model: &[Entity]) -> Res
         FROM pg_class c WHERE c.oid = to_regclass($1)";
     let mut identities = Vec::new();
     for entity in model {
-        let found = connection.client().query_opt(IDENTITY, &[&quoted(&entity.table)]).await;
+        let found = connection.client().query_opt(IDENTITY, &[&entity.table.quoted()]).await;
         if let Some(row) = found.map_err(|error| unanswered(&error))? {
             identities.push(Identity {
-                table: entity.table.clone(),
+                table: entity.table.to_string(),
                 kind: row.get::<_, &str>(0).chars().next().unwrap_or('d'),
                 has_primary_key: row.get(1),
             });

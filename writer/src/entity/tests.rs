@@ -20,7 +20,7 @@ fn maker(seed: u64, run: u64, sequence: u64) -> Maker<'static> {
 pub(crate) fn entity(name: &str, key: &[usize], columns: Vec<Column>) -> Entity {
     Entity {
         name: name.to_owned(),
-        table: format!("{name}s"),
+        table: format!("{name}s").parse().expect("a name"),
         key: key.to_vec(),
         stamp: "cdc_stamp".to_owned(),
         columns,

@@ -43,7 +43,7 @@ pub async fn clean(
     let connection = session.connect().await?;
     let mut counts = Vec::new();
     for entity in entities.iter().rev() {
-        let failed = |error| CleanError::Delete { table: entity.table.clone(), reason: describe(&error) };
+        let failed = |error| CleanError::Delete { table: entity.table.to_string(), reason: describe(&error) };
         let client = connection.client();
         let statement =
             client.prepare_typed(&sql::delete_stamped(entity, BATCH), &[Type::TEXT]).await.map_err(failed)?;
@@ -56,7 +56,7 @@ pub async fn clean(
                 break;
             }
         }
-        counts.push((entity.table.clone(), deleted));
+        counts.push((entity.table.to_string(), deleted));
     }
     connection.close().await;
     counts.reverse();

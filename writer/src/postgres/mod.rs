@@ -17,4 +17,3 @@ pub use connection::{Connection, Session, Writes, changed};
 pub use outcome::Fate;
 pub use pool::{Lease, Pool};
 pub use reach::Peer;
-pub(crate) use sql::quoted;

@@ -1,16 +1,10 @@
-//! The statements' texts. Names come from the model, which allows letters, digits and `_` only.
+//! The statements' texts. Names come from the model, as they are in the catalogue, and are always quoted.
 //!
 //! Numbers with a point, timestamps and JSON go as text with a cast: PostgreSQL's own reading of them, and no
 //! type of ours between the value and the row.
 
-use streamgauge_shared::test_file::{ColumnType, Entity, Generator};
+use streamgauge_shared::test_file::{ColumnType, Entity, Generator, quoted};
 use tokio_postgres::types::Type;
-
-/// A name as PostgreSQL reads it unquoted (folded to lower case), but quoted, so that `order` and `user` work.
-pub(crate) fn quoted(name: &str) -> String {
-    let parts: Vec<String> = name.split('.').map(|part| format!("\"{}\"", part.to_lowercase())).collect();
-    parts.join(".")
-}
 
 /// The type as which a column's values are sent.
 pub(super) fn sent_as(kind: ColumnType) -> Type {
@@ -44,7 +38,7 @@ pub(super) fn insert(entity: &Entity) -> String {
     let columns = entity.columns.iter().zip(1..);
     let mut places: Vec<String> = columns.map(|(column, number)| place(column.kind, number)).collect();
     places.push(format!("${}", names.len()));
-    format!("INSERT INTO {} ({}) VALUES ({})", quoted(&entity.table), names.join(", "), places.join(", "))
+    format!("INSERT INTO {} ({}) VALUES ({})", entity.table.quoted(), names.join(", "), places.join(", "))
 }
 
 /// Updates these columns, then the stamp, where the key's columns are what follows.
@@ -55,11 +49,11 @@ pub(super) fn update(entity: &Entity, changed: &[usize]) -> String {
         .collect();
     let stamp = changed.len() + 1;
     set.push(format!("{} = ${stamp}", quoted(&entity.stamp)));
-    format!("UPDATE {} SET {} WHERE {}", quoted(&entity.table), set.join(", "), by_key(entity, stamp + 1))
+    format!("UPDATE {} SET {} WHERE {}", entity.table.quoted(), set.join(", "), by_key(entity, stamp + 1))
 }
 
 pub(super) fn delete(entity: &Entity) -> String {
-    format!("DELETE FROM {} WHERE {}", quoted(&entity.table), by_key(entity, 1))
+    format!("DELETE FROM {} WHERE {}", entity.table.quoted(), by_key(entity, 1))
 }
 
 /// The condition that a row has a key whose columns' values stand at `first` and after it.
@@ -79,7 +73,7 @@ pub(super) fn create_table(entity: &Entity, entities: &[Entity]) -> String {
         };
         let refers_to = match column.generator {
             Generator::Reference { entity } => {
-                format!(" REFERENCES {}", quoted(&entities[entity].table))
+                format!(" REFERENCES {}", entities[entity].table.quoted())
             }
             _ => String::new(),
         };
@@ -89,16 +83,16 @@ pub(super) fn create_table(entity: &Entity, entities: &[Entity]) -> String {
     parts.push(format!("{} text", quoted(&entity.stamp)));
     let key: Vec<String> = entity.key_columns().map(|column| quoted(&column.name)).collect();
     parts.push(format!("PRIMARY KEY ({})", key.join(", ")));
-    format!("CREATE TABLE IF NOT EXISTS {} ({})", quoted(&entity.table), parts.join(", "))
+    format!("CREATE TABLE IF NOT EXISTS {} ({})", entity.table.quoted(), parts.join(", "))
 }
 
 pub(super) fn add_stamp(entity: &Entity) -> String {
-    format!("ALTER TABLE {} ADD COLUMN IF NOT EXISTS {} text", quoted(&entity.table), quoted(&entity.stamp))
+    format!("ALTER TABLE {} ADD COLUMN IF NOT EXISTS {} text", entity.table.quoted(), quoted(&entity.stamp))
 }
 
 /// Deletes one batch of the rows whose stamp is like `$1`.
 pub(super) fn delete_stamped(entity: &Entity, batch: u32) -> String {
-    let (table, stamp) = (quoted(&entity.table), quoted(&entity.stamp));
+    let (table, stamp) = (entity.table.quoted(), quoted(&entity.stamp));
     format!(
         "DELETE FROM {table} WHERE ctid = ANY (ARRAY(SELECT ctid FROM {table} WHERE {stamp} LIKE $1 LIMIT {batch})) AND {stamp} LIKE $1"
     )
@@ -127,7 +121,23 @@ mod tests {
             create_table(customer, &test.model.entities),
             r#"CREATE TABLE IF NOT EXISTS "customers" ("id" uuid NOT NULL, "email" text NOT NULL, "status" text NOT NULL, "cdc_stamp" text, PRIMARY KEY ("id"))"#
         );
-        assert_eq!(quoted("Shop.order"), r#""shop"."order""#);
+    }
+
+    #[test]
+    fn names_stay_as_the_catalogue_has_them() {
+        let mut customer = shop().model.entities[0].clone();
+        customer.table = "Sales.Customers".parse().expect("a name");
+        customer.columns[1].name = r#"E "mail".to"#.to_owned();
+        customer.stamp = "CdcStamp".to_owned();
+        assert_eq!(
+            insert(&customer),
+            r#"INSERT INTO "Sales"."Customers" ("id", "E ""mail"".to", "status", "CdcStamp") VALUES ($1, $2, $3, $4)"#
+        );
+        assert_eq!(delete(&customer), r#"DELETE FROM "Sales"."Customers" WHERE "id" = $1"#);
+        assert_eq!(
+            add_stamp(&customer),
+            r#"ALTER TABLE "Sales"."Customers" ADD COLUMN IF NOT EXISTS "CdcStamp" text"#
+        );
     }
 
     #[test]

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use super::{generator, marks};
 use crate::test_file::mistake::unknown;
+use crate::test_file::name::{NameError, QualifiedName, check_identifier};
 use crate::test_file::reader::{Document, Value};
 use crate::test_file::{Column, ColumnType, Deletes, Entity, Generator, Landing, Model};
 
@@ -49,9 +50,9 @@ fn check_landings(document: &Document<'_>, entities: &[Option<Entity>]) {
 
 fn entity(name: &str, value: &Value<'_, '_>, names: &[&str], before: &[Option<Entity>]) -> Option<Entity> {
     let table = value.table()?;
-    let sql_name = table.require("table", "\"customers\"").and_then(|value| identifier(&value, true));
+    let sql_name = table.require("table", "\"customers\"").and_then(|value| qualified(&value));
     let key_names = table.require("key", "\"id\"");
-    let stamp = table.get("stamp").map_or(Some("cdc_stamp".to_owned()), |value| identifier(&value, false));
+    let stamp = table.get("stamp").map_or(Some("cdc_stamp".to_owned()), |value| identifier(&value));
     let columns = table
         .require("columns", "{ id = { type = \"uuid\", generate = \"uuid\" } }")
         .and_then(|value| value.table());
@@ -73,7 +74,7 @@ fn entity(name: &str, value: &Value<'_, '_>, names: &[&str], before: &[Option<En
     table.finish();
     let (table, stamp, columns, key, mut landing) = (sql_name?, stamp?, columns?, key?, landing?);
     if landing.collection.is_empty() {
-        landing.collection = table.rsplit('.').next().unwrap_or(&table).to_owned();
+        landing.collection.clone_from(&table.name);
     }
     if landing.stamp_path.is_empty() {
         landing.stamp_path.clone_from(&stamp);
@@ -127,8 +128,8 @@ fn column(name: &str, value: &Value<'_, '_>, names: &[&str], before: &[Option<En
     if kind_read.is_some() {
         table.finish();
     }
-    if !is_identifier(name) {
-        value.mistake(format!("'{name}' is not a column name: letters, digits and _ only"));
+    if let Err(error) = check_identifier(name) {
+        value.mistake(error.to_string());
     }
     let (kind, is_verified) = (kind_read?, is_verified?);
     if let (true, false, Some(verified)) = (is_verified, kind.is_verifiable(), verified) {
@@ -223,22 +224,13 @@ fn read_landing(value: Option<&Value<'_, '_>>, key: Option<&[String]>) -> Option
     Some(Landing { collection, key_paths, stamp_path, deletes, marks })
 }
 
-fn is_identifier(text: &str) -> bool {
-    let legal = |c: char| c.is_ascii_alphanumeric() || c == '_';
-    !text.is_empty()
-        && text.len() <= 63
-        && text.chars().all(legal)
-        && !text.starts_with(|c: char| c.is_ascii_digit())
+fn qualified(value: &Value<'_, '_>) -> Option<QualifiedName> {
+    let name = value.text()?.parse();
+    name.map_err(|error: NameError| value.mistake(error.to_string())).ok()
 }
 
-fn identifier(value: &Value<'_, '_>, with_schema: bool) -> Option<String> {
+fn identifier(value: &Value<'_, '_>) -> Option<String> {
     let text = value.text()?;
-    let parts: Vec<&str> = text.split('.').collect();
-    if parts.len() <= 1 + usize::from(with_schema) && parts.iter().all(|part| is_identifier(part)) {
-        return Some(text.to_owned());
-    }
-    value.mistake(format!(
-        "'{text}' is not a name PostgreSQL takes unquoted: letters, digits and _ only, at most 63"
-    ));
-    None
+    check_identifier(text).map_err(|error| value.mistake(error.to_string())).ok()?;
+    Some(text.to_owned())
 }

@@ -157,7 +157,8 @@ async fn create(client: &Client, publication: &str, slot: &str) -> Result<()> {
         client.query_opt("SELECT FROM pg_publication WHERE pubname = $1", &[&publication]).await?;
     if published.is_none() {
         let name = publication.replace('"', "\"\"");
-        let create = format!("CREATE PUBLICATION \"{name}\" FOR ALL TABLES");
+        let create =
+            format!("CREATE PUBLICATION \"{name}\" FOR ALL TABLES WITH (publish_via_partition_root = true)");
         client.batch_execute(&create).await.context("cannot create the publication")?;
     }
     let known = client.query_opt("SELECT FROM pg_replication_slots WHERE slot_name = $1", &[&slot]).await?;

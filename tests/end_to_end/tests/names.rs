@@ -1,0 +1,132 @@
+//! Tables are found by the names that the catalogue has, whatever these look like; what is none is refused by name, and
+//! nothing is made beside what is there.
+
+use std::fs;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use anyhow::Result;
+use streamgauge_end_to_end::{Finished, Observer, finish, nothing_left, start_run, writer};
+use streamgauge_testbed::Testbed;
+use tokio_postgres::NoTls;
+
+const LIMIT: Duration = Duration::from_secs(60);
+
+/// Two tables that need their quotes, one of them partitioned; a view, a materialized view, a foreign table; and a table
+/// that the model below names in another letter case.
+const TABLES: &str = r#"
+CREATE SCHEMA "Sales";
+CREATE TABLE "Sales"."Customers" ("Id" uuid PRIMARY KEY, "E-Mail" text NOT NULL, "order" integer NOT NULL, "Stamp" text);
+CREATE TABLE "a.b" (id uuid, region text, total numeric(10,2) NOT NULL, cdc_stamp text, PRIMARY KEY (region, id))
+    PARTITION BY LIST (region);
+CREATE TABLE part_north PARTITION OF "a.b" FOR VALUES IN ('north');
+CREATE TABLE part_south PARTITION OF "a.b" FOR VALUES IN ('south');
+CREATE VIEW a_view AS SELECT * FROM "a.b";
+CREATE MATERIALIZED VIEW a_copy AS SELECT * FROM "a.b";
+CREATE FOREIGN DATA WRAPPER elsewhere;
+CREATE SERVER far FOREIGN DATA WRAPPER elsewhere;
+CREATE FOREIGN TABLE a_far_table (id uuid) SERVER far;
+CREATE TABLE "Orders" (id uuid PRIMARY KEY);
+"#;
+
+const MODEL: &str = r#"
+[entities.customer]
+table = "Sales.Customers"
+key = "Id"
+stamp = "Stamp"
+[entities.customer.columns]
+Id = { type = "uuid", generate = "uuid" }
+"E-Mail" = { type = "text", generate = "template", template = "{id}@latency.test", verified = true }
+order = { type = "integer", generate = "int", min = 1, max = 9, verified = true }
+
+[entities.total]
+table = '"a.b"'
+key = ["region", "id"]
+[entities.total.columns]
+id = { type = "uuid", generate = "uuid" }
+region = { type = "text", generate = "choice", choices = ["north", "south"], verified = true }
+total = { type = "numeric(10,2)", generate = "decimal", min = 1, max = 2, verified = true }
+"#;
+
+const TEST: &str = r#"
+model = "model.toml"
+[scenarios.names]
+executor = "constant-arrival-rate"
+rate = 10
+duration = "2s"
+pre_allocated_vus = 20
+flow = [
+  { create = "customer" }, { await = "10s" },
+  { update = "customer", set = { order = 7 } }, { await = "10s" }, { check = { order = 7 } }, { delete = "customer" },
+  { create = "total" }, { await = "10s" }, { check = ["total", "region"] }, { delete = "total" },
+]
+[thresholds]
+cdc_success_rate = ["rate>0.999"]
+checks = ["rate>0.999"]
+"#;
+
+/// A testbed with the tables, and the test with this model.
+async fn bed_with(tables: &str, model: &str, test: &str, relay: bool) -> Result<(Testbed, PathBuf)> {
+    let builder = Testbed::builder();
+    let bed = if relay { builder } else { builder.without_relay() }.start().await?;
+    let (client, connection) = tokio_postgres::connect(bed.postgres_url(), NoTls).await?;
+    let connection = tokio::spawn(connection);
+    client.batch_execute(tables).await?;
+    drop(client);
+    connection.await??;
+    fs::write(bed.folder().join("model.toml"), model)?;
+    let path = bed.folder().join("test.toml");
+    fs::write(&path, test)?;
+    Ok((bed, path))
+}
+
+#[tokio::test]
+async fn names_that_need_quotes_and_partitions_are_measured() -> Result<()> {
+    let (bed, path) = bed_with(TABLES, MODEL, TEST, true).await?;
+    let observer = Observer::start(&bed, &[]).await?;
+    let run = start_run(&bed, &observer, &path, &[]).await?;
+    let Finished { code, stdout, stderr } = finish(&run, LIMIT).await?;
+    assert_eq!(code, 0, "{stdout}\n{stderr}");
+    let report = observer.report()?;
+    // Twenty iterations, each with five operations.
+    assert_eq!((report.account.entries, report.account.delivered), (100, 100), "{stdout}");
+    let content = report.content.expect("verified columns");
+    assert_eq!((content.written, content.matched), (60, 60), "{stdout}");
+    nothing_left(&bed, LIMIT).await?;
+    bed.stop()
+}
+
+#[tokio::test]
+async fn what_is_no_table_or_named_in_another_case_is_refused_and_nothing_is_made_beside_it() -> Result<()> {
+    let entity = |name: &str, table: &str| {
+        format!(
+            "[entities.{name}]\ntable = \"{table}\"\nkey = \"id\"\ncolumns = {{ id = {{ type = \"uuid\", generate = \"uuid\" }} }}\n"
+        )
+    };
+    let entities =
+        [("v", "a_view"), ("m", "a_copy"), ("f", "a_far_table"), ("o", "orders"), ("s", "sales.customers")];
+    let model: String = entities.iter().map(|(name, table)| entity(name, table)).collect();
+    let test =
+        TEST.split_once("flow =").map_or("", |(head, _)| head).to_owned() + "flow = [ { create = \"v\" } ]\n";
+    let (bed, path) = bed_with(TABLES, &model, &test, false).await?;
+    let prepare = bed.run(writer(bed.postgres_url(), &["prepare", &path.display().to_string()])?).await?;
+    let Finished { code, stderr, .. } = finish(&prepare, LIMIT).await?;
+    assert_eq!(code, 104, "{stderr}");
+    for sentence in [
+        "'a_view' is a view, ",
+        "'a_copy' is a materialized view, ",
+        "'a_far_table' is a foreign table, ",
+        "table 'orders' does not exist, 'Orders' does, which differs in letter case",
+        "table 'sales.customers' does not exist, 'Sales.Customers' does, which differs in letter case",
+    ] {
+        assert!(stderr.contains(sentence), "'{sentence}' is missing: {stderr}");
+    }
+    let (client, connection) = tokio_postgres::connect(bed.postgres_url(), NoTls).await?;
+    let connection = tokio::spawn(connection);
+    let made = "SELECT count(*) FROM pg_class WHERE relname IN ('orders', 'customers') OR relnamespace = to_regnamespace('sales')";
+    let count: i64 = client.query_one(made, &[]).await?.get(0);
+    assert_eq!(count, 0);
+    drop(client);
+    connection.await??;
+    bed.stop()
+}
