@@ -2,17 +2,22 @@
 //!
 //! | path | answer |
 //! | --- | --- |
-//! | `/metrics` | OpenMetrics of the run that goes on or went on last |
+//! | `/metrics` | the run that goes on or went on last, in OpenMetrics or Prometheus' text format, with gzip if asked |
 //! | `/api/snapshot` | the report as of the last second, JSON |
 //! | `/api/rows/<writer>/<sequence>` | one row of that run as far as it is known, JSON |
 //! | `/livez` | 200 while the process serves |
 //! | `/readyz` | 200 once the change stream can be opened, run or no run |
 //! | `/ledger` | upgrade to the ledger link |
 //!
+//! HEAD answers like GET, without the body; `/ledger` knows GET alone.
+//!
 //! Limits: connections at a time ([`CONNECTIONS_MAX`]), time for a request's head ([`HEAD_MAX`]), no bodies.
 
+mod negotiation;
 mod routes;
 mod rows;
+#[cfg(test)]
+mod tests;
 
 use std::convert::Infallible;
 use std::sync::Arc;

@@ -1,15 +1,22 @@
 //! What each path answers.
 
+use std::io::{self, Write};
 use std::sync::Arc;
 
 use bytes::Bytes;
+use flate2::Compression;
+use flate2::write::GzEncoder;
 use http_body_util::Full;
 use hyper::body::Incoming;
-use hyper::header::{ALLOW, AUTHORIZATION, CACHE_CONTROL, CONNECTION, CONTENT_TYPE, UPGRADE};
-use hyper::{Method, Request, Response, StatusCode};
+use hyper::header::{
+    ACCEPT, ACCEPT_ENCODING, ALLOW, AUTHORIZATION, CACHE_CONTROL, CONNECTION, CONTENT_ENCODING, CONTENT_TYPE,
+    HeaderMap, HeaderName, HeaderValue, UPGRADE, VARY,
+};
+use hyper::{Request, Response, StatusCode};
 use hyper_util::rt::TokioIo;
 use streamgauge_shared::ledger;
 
+use super::negotiation;
 use super::rows::{self, NoRow};
 use crate::run::Observer;
 use crate::{intake, metrics};
@@ -18,9 +25,8 @@ type Answer = Response<Full<Bytes>>;
 
 const TEXT: &str = "text/plain; charset=utf-8";
 const JSON: &str = "application/json";
-const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
-/// Answers one request.
+/// Answers one request. The answer to HEAD is that to GET: the server leaves its body out and keeps its length.
 pub(super) async fn answer(request: Request<Incoming>, observer: Arc<Observer>) -> Answer {
     let path = request.uri().path().to_owned();
     if path != "/livez" && path != "/readyz" && !allowed(&request, &observer) {
@@ -29,9 +35,11 @@ pub(super) async fn answer(request: Request<Incoming>, observer: Arc<Observer>) 
             "a token is needed: send 'Authorization: Bearer <content of the token file>'\n",
         );
     }
-    if request.method() != Method::GET {
-        let mut answer = text(StatusCode::METHOD_NOT_ALLOWED, "only GET\n");
-        answer.headers_mut().insert(ALLOW, hyper::header::HeaderValue::from_static("GET"));
+    // A link is nothing to look at the head of.
+    let allowed = if path == ledger::PATH { "GET" } else { "GET, HEAD" };
+    if !allowed.split(", ").any(|method| method == request.method().as_str()) {
+        let mut answer = text(StatusCode::METHOD_NOT_ALLOWED, &format!("only {allowed}\n"));
+        answer.headers_mut().insert(ALLOW, HeaderValue::from_static(allowed));
         return answer;
     }
     match path.as_str() {
@@ -40,12 +48,7 @@ pub(super) async fn answer(request: Request<Incoming>, observer: Arc<Observer>) 
             None => text(StatusCode::OK, "ready\n"),
             Some(reason) => text(StatusCode::SERVICE_UNAVAILABLE, &format!("not ready: {reason}\n")),
         },
-        "/metrics" => match metrics::render(observer.snapshot()) {
-            Ok(page) => with_type(StatusCode::OK, OPEN_METRICS, page),
-            Err(error) => {
-                text(StatusCode::INTERNAL_SERVER_ERROR, &format!("the metrics cannot be written: {error}\n"))
-            }
-        },
+        "/metrics" => page(request.headers(), &observer),
         "/api/snapshot" => match observer.snapshot() {
             None => with_type(
                 StatusCode::NOT_FOUND,
@@ -67,6 +70,40 @@ pub(super) async fn answer(request: Request<Incoming>, observer: Arc<Observer>) 
             "there is: /metrics /api/snapshot /api/rows/<writer>/<sequence> /livez /readyz /ledger\n",
         ),
     }
+}
+
+/// The metrics in the format and the encoding that the client asks for.
+fn page(headers: &HeaderMap, observer: &Observer) -> Answer {
+    let format = negotiation::format(&header(headers, &ACCEPT));
+    let page = match metrics::render(observer.snapshot(), format) {
+        Ok(page) => page,
+        Err(error) => {
+            let sentence = format!("the metrics cannot be written: {error}\n");
+            return text(StatusCode::INTERNAL_SERVER_ERROR, &sentence);
+        }
+    };
+    let compressed =
+        if negotiation::gzip(&header(headers, &ACCEPT_ENCODING)) { gzip(&page).ok() } else { None };
+    let mut answer = with_type(StatusCode::OK, format.content_type(), page);
+    if let Some(compressed) = compressed {
+        *answer.body_mut() = Full::new(Bytes::from(compressed));
+        answer.headers_mut().insert(CONTENT_ENCODING, HeaderValue::from_static("gzip"));
+    }
+    answer.headers_mut().insert(VARY, HeaderValue::from_static("accept, accept-encoding"));
+    answer
+}
+
+/// A header with all of its lines; what is no text is left out.
+fn header(headers: &HeaderMap, name: &HeaderName) -> String {
+    let lines: Vec<&str> = headers.get_all(name).iter().filter_map(|line| line.to_str().ok()).collect();
+    lines.join(",")
+}
+
+/// Fast rather than small: bucket lines are so alike that it makes a tenth of them either way.
+fn gzip(page: &str) -> io::Result<Vec<u8>> {
+    let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
+    encoder.write_all(page.as_bytes())?;
+    encoder.finish()
 }
 
 /// One row, or a sentence that says why there is none.
@@ -117,8 +154,8 @@ fn upgrade(mut request: Request<Incoming>, observer: Arc<Observer>) -> Answer {
         }
     });
     let mut answer = text(StatusCode::SWITCHING_PROTOCOLS, "");
-    answer.headers_mut().insert(CONNECTION, hyper::header::HeaderValue::from_static("upgrade"));
-    answer.headers_mut().insert(UPGRADE, hyper::header::HeaderValue::from_static(ledger::PROTOCOL));
+    answer.headers_mut().insert(CONNECTION, HeaderValue::from_static("upgrade"));
+    answer.headers_mut().insert(UPGRADE, HeaderValue::from_static(ledger::PROTOCOL));
     answer
 }
 
@@ -129,7 +166,7 @@ fn text(status: StatusCode, body: &str) -> Answer {
 fn with_type(status: StatusCode, kind: &'static str, body: String) -> Answer {
     let mut answer = Response::new(Full::new(Bytes::from(body)));
     *answer.status_mut() = status;
-    answer.headers_mut().insert(CONTENT_TYPE, hyper::header::HeaderValue::from_static(kind));
-    answer.headers_mut().insert(CACHE_CONTROL, hyper::header::HeaderValue::from_static("no-store"));
+    answer.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(kind));
+    answer.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     answer
 }

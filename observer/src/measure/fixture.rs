@@ -38,12 +38,14 @@ impl Fixture {
 
     /// The shipped test, changed, before its first row.
     pub(crate) fn of(change: impl FnOnce(&mut Test)) -> Self {
-        let source = |name: &str, text: &str| Source { name: name.into(), text: text.into() };
-        let test = source("e2e-latency.toml", include_str!("../../../scenarios/e2e-latency.toml"));
-        let model = source("shop.toml", include_str!("../../../scenarios/models/shop.toml"));
-        let mut test =
-            parse(&test, Scale::default(), Scale::default(), |_| Ok(model)).expect("the shipped test").0;
+        let test = include_str!("../../../scenarios/e2e-latency.toml");
+        let mut test = read(test, include_str!("../../../scenarios/models/shop.toml"));
         change(&mut test);
+        Self::of_test(test)
+    }
+
+    /// Any test of one scenario, before its first row.
+    pub(crate) fn of_test(test: Test) -> Self {
         let (parts, slices) = (SeriesIndex::of(&test), Slices::of(&test));
         let matcher = Matcher::new(RunId::from_bits(1), parts, slices, 1, test.lost_after);
         let (recorder, watcher) = (Recorder::new(&test), Watcher::new(&test));
@@ -149,6 +151,13 @@ impl Fixture {
         watch(&self.test, &self.matcher, &mut self.recorder, &mut self.watcher, &self.facts);
         self.snapshot()
     }
+}
+
+/// A test file with its model.
+pub(crate) fn read(test: &str, model: &str) -> Test {
+    let source = |name: &str, text: &str| Source { name: name.into(), text: text.into() };
+    let (test, model) = (source("test.toml", test), source("model.toml", model));
+    parse(&test, Scale::default(), Scale::default(), |_| Ok(model)).expect("a test file that is right").0
 }
 
 /// A create sent at so many milliseconds.

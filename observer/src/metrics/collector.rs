@@ -14,17 +14,14 @@ use streamgauge_shared::report::{BreakingPoint, ThresholdResult, ValidityState};
 use streamgauge_shared::time::Nanos;
 use streamgauge_shared::timeline::Latency;
 
-use super::BOUNDS;
+use super::buckets::{self, COARSE, FINE};
 use crate::measure::{LatencySeries, ScenarioGauges, Snapshot, StageSeries};
 
 /// Labels as pairs of a fixed name and a value from a closed set of the test's.
 type Labels<'a> = Vec<(&'static str, &'a str)>;
 
-/// The page of a snapshot; without one only the build is known.
-///
-/// # Errors
-/// Only if the encoder itself fails.
-pub fn render(snapshot: Option<Arc<Snapshot>>) -> Result<String, fmt::Error> {
+/// The page of a snapshot in OpenMetrics; without one only the build is known.
+pub(super) fn render(snapshot: Option<Arc<Snapshot>>) -> Result<String, fmt::Error> {
     let mut registry = Registry::with_prefix("streamgauge");
     registry.register_collector(Box::new(Page { snapshot }));
     let mut page = String::new();
@@ -60,10 +57,11 @@ fn info(encoder: &mut DescriptorEncoder<'_>, name: &str, help: &str, labels: &[(
 fn latencies(encoder: &mut DescriptorEncoder<'_>, series: &[LatencySeries]) -> fmt::Result {
     for latency in Latency::ALL {
         let of_latency = || series.iter().filter(move |series| series.latency == latency).map(labelled);
-        histograms(encoder, latency.name(), latency.formula(), false, of_latency())?;
+        let bounds = buckets::of(latency);
+        histograms(encoder, latency.name(), latency.formula(), (false, bounds), of_latency())?;
         if latency == Latency::CdcPropagation {
             let help = "committed minus observed, where the event beat the acknowledgement";
-            histograms(encoder, "cdc_early", help, true, of_latency())?;
+            histograms(encoder, "cdc_early", help, (true, COARSE), of_latency())?;
         }
     }
     Ok(())
@@ -97,22 +95,23 @@ fn stages(encoder: &mut DescriptorEncoder<'_>, series: &[StageSeries]) -> fmt::R
             ];
             (labels, &series.histogram)
         });
-        histograms(encoder, name, help, negative, labelled)?;
+        histograms(encoder, name, help, (negative, COARSE), labelled)?;
     }
     Ok(())
 }
 
-/// A family of histograms in seconds: of what is not negative, or of the magnitudes of what is.
+/// A family of histograms in seconds: of what is not negative, or of the magnitudes of what is (`true`), with buckets
+/// that end at these bounds.
 fn histograms<'a>(
     encoder: &mut DescriptorEncoder<'_>,
     name: &str,
     help: &str,
-    negative: bool,
+    (negative, bounds): (bool, &[Nanos]),
     labelled: impl Iterator<Item = (Labels<'a>, &'a SignedHistogram)>,
 ) -> fmt::Result {
     let mut metric = encoder.encode_descriptor(name, help, Some(&Unit::Seconds), MetricType::Histogram)?;
     for (labels, signed) in labelled {
-        let (sum, count, buckets) = histogram(signed, negative);
+        let (sum, count, buckets) = histogram(signed, negative, bounds);
         let none: Option<&std::collections::HashMap<usize, Exemplar<NoLabelSet, f64>>> = None;
         metric.encode_family(&labels)?.encode_histogram(sum, count, &buckets, none)?;
     }
@@ -120,15 +119,15 @@ fn histograms<'a>(
 }
 
 /// Sum, count and the count of each bucket alone, as the encoder wants them.
-fn histogram(histogram: &SignedHistogram, negative: bool) -> (f64, u64, Vec<(f64, u64)>) {
+fn histogram(histogram: &SignedHistogram, negative: bool, bounds: &[Nanos]) -> (f64, u64, Vec<(f64, u64)>) {
     let (positive_sum, negative_sum) = histogram.sums_s();
     let negatives = histogram.negatives();
     let (sum, count) =
         if negative { (negative_sum, negatives) } else { (positive_sum, histogram.count() - negatives) };
     let mut below = 0;
-    let mut buckets = Vec::with_capacity(BOUNDS.len() + 1);
-    for bound in BOUNDS {
-        let (edge, cumulative) = histogram.cumulative(bound, negative);
+    let mut buckets = Vec::with_capacity(bounds.len() + 1);
+    for bound in bounds {
+        let (edge, cumulative) = histogram.cumulative(*bound, negative);
         buckets.push((edge.as_secs_f64(), cumulative - below));
         below = cumulative;
     }
@@ -243,7 +242,7 @@ fn whole_run(encoder: &mut DescriptorEncoder<'_>, snapshot: &Snapshot) -> fmt::R
             Some(&Unit::Seconds),
             MetricType::Histogram,
         )?;
-        let (sum, count, buckets) = histogram(floor, false);
+        let (sum, count, buckets) = histogram(floor, false, FINE);
         let none: Option<&std::collections::HashMap<usize, Exemplar<NoLabelSet, f64>>> = None;
         metric.encode_histogram(sum, count, &buckets, none)?;
     }

@@ -2,42 +2,49 @@
 //!
 //! Bucket bounds lie on the histogram's own bucket edges, so each count is exact. Every metric is listed in
 //! `docs/metrics.md`; a test compares.
+//!
+//! `collector` encodes, `buckets` says where each family's buckets end, `text_format` rewrites the page for scrapers
+//! that do not speak OpenMetrics.
 
+mod buckets;
 mod collector;
 #[cfg(test)]
 mod tests;
+mod text_format;
 
-use streamgauge_shared::time::Nanos;
+use std::fmt;
+use std::sync::Arc;
 
-pub use collector::render;
+use crate::measure::Snapshot;
 
-/// Bucket bounds asked for; each is moved to the upper edge of the bucket it falls into (at most 0.1 % up).
-/// 10 µs to 10 min, from 100 µs to 5 s in steps of about 2: a schedule lag of microseconds and an outage of minutes
-/// both show.
-const BOUNDS: [Nanos; 25] = [
-    Nanos(10_000),
-    Nanos(100_000),
-    Nanos(250_000),
-    Nanos(500_000),
-    Nanos(1_000_000),
-    Nanos(2_000_000),
-    Nanos(3_000_000),
-    Nanos(5_000_000),
-    Nanos(10_000_000),
-    Nanos(20_000_000),
-    Nanos(30_000_000),
-    Nanos(50_000_000),
-    Nanos(100_000_000),
-    Nanos(200_000_000),
-    Nanos(300_000_000),
-    Nanos(500_000_000),
-    Nanos(1_000_000_000),
-    Nanos(2_000_000_000),
-    Nanos(3_000_000_000),
-    Nanos(5_000_000_000),
-    Nanos(10_000_000_000),
-    Nanos(30_000_000_000),
-    Nanos(60_000_000_000),
-    Nanos(300_000_000_000),
-    Nanos(600_000_000_000),
-];
+/// The formats of the page.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Format {
+    /// OpenMetrics 1.0.
+    OpenMetrics,
+    /// Prometheus' own text format, version 0.0.4.
+    PrometheusText,
+}
+
+impl Format {
+    /// Its media type, with the version that is served.
+    #[must_use]
+    pub const fn content_type(self) -> &'static str {
+        match self {
+            Self::OpenMetrics => "application/openmetrics-text; version=1.0.0; charset=utf-8",
+            Self::PrometheusText => "text/plain; version=0.0.4; charset=utf-8",
+        }
+    }
+}
+
+/// The page of a snapshot in a format; without a snapshot only the build is known.
+///
+/// # Errors
+/// Only if the encoder itself fails.
+pub fn render(snapshot: Option<Arc<Snapshot>>, format: Format) -> Result<String, fmt::Error> {
+    let page = collector::render(snapshot)?;
+    Ok(match format {
+        Format::OpenMetrics => page,
+        Format::PrometheusText => text_format::rewrite(&page),
+    })
+}
