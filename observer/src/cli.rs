@@ -26,10 +26,11 @@ pub enum Command {
     Serve(Serve),
     /// Say what in this MongoDB, or on this machine, would spoil a measurement, and what to do about it.
     ///
-    /// Asks a few questions, and writes and drops the canary's collection as a run would. Ends with 1 if there
+    /// Asks a few questions, and writes and drops the canary's collection as a run would. With --model it looks for
+    /// stamped rows in all databases and collections that it may see, and says where they arrive. Ends with 1 if there
     /// is anything that would spoil a measurement.
     #[command(
-        after_help = "Example:\n  streamgauge-observer doctor --mongo 'mongodb://127.0.0.1:27017/shop?replicaSet=rs0'"
+        after_help = "Examples:\n  streamgauge-observer doctor --mongo 'mongodb://127.0.0.1:27017/shop?replicaSet=rs0'\n  streamgauge-observer doctor --model scenarios/models/shop.toml --mongo 'mongodb://127.0.0.1:27017/shop?replicaSet=rs0'"
     )]
     Doctor(Doctor),
     /// Ask the observer that runs beside this one whether it lives: the health check of its container.
@@ -82,6 +83,10 @@ pub struct Doctor {
     /// Where MongoDB is.
     #[command(flatten)]
     pub mongo: Mongo,
+    /// A model file: look up where the rows of its entities arrive, in the changes of the last ten minutes and in the
+    /// newest documents.
+    #[arg(long, value_name = "FILE")]
+    pub model: Option<PathBuf>,
     /// Print the findings as JSON.
     #[arg(long)]
     pub json: bool,

@@ -3,7 +3,7 @@
 //!
 //! Data flows one way: `intake` and `stream` bring in what happened, `matcher` decides what it means,
 //! `measure` counts, `run` puts them together and conducts a run, and `metrics`, `http` and `report` render
-//! snapshots. `lifecycle` starts and ends the process.
+//! snapshots. `landing` looks up where rows arrive that the stream does not see. `lifecycle` starts and ends the process.
 
 pub mod canary;
 pub mod cli;
@@ -11,6 +11,7 @@ pub mod doctor;
 pub mod health;
 pub mod http;
 pub mod intake;
+pub mod landing;
 pub mod lifecycle;
 pub mod matcher;
 pub mod measure;

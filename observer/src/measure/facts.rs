@@ -12,6 +12,7 @@ use super::clock::ClockFacts;
 use super::spans::Spans;
 use super::starvation::{PAUSE_MAX, Starved};
 use crate::canary::FloorFigures;
+use crate::landing::Landed;
 
 /// What a snapshot needs besides the matcher's and the recorder's state.
 #[derive(Clone, Debug)]
@@ -44,6 +45,8 @@ pub struct Facts {
     pub missing_entries: u64,
     /// What speaks against the measurement.
     pub evidence: Evidence,
+    /// Entities of which nothing has arrived, because their rows lie elsewhere.
+    pub landed: Vec<Landed>,
     /// What the canary found.
     pub floor: FloorFigures,
     /// What a capacity search knows by now; absent in other tests.

@@ -64,6 +64,7 @@ impl Fixture {
             observer_errors: 0,
             missing_entries: 0,
             evidence: Evidence::default(),
+            landed: Vec::new(),
             floor: FloorFigures::default(),
             capacity: None,
             cause: None,

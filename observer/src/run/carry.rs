@@ -6,17 +6,20 @@ use std::time::Duration;
 
 use streamgauge_shared::exit_code::ExitCode;
 use streamgauge_shared::ledger::{ToWriter, Verdict};
+use streamgauge_shared::stamp::RunId;
 use streamgauge_shared::test_file::Test;
 use streamgauge_shared::time::Nanos;
 use tokio::sync::{mpsc, oneshot};
+use tokio::task::JoinSet;
 use tokio::time::MissedTickBehavior;
 
 use super::thread::Closed;
 use super::{Input, Observer, Over};
 use crate::canary::Canary;
+use crate::landing::{self, Wanted};
 use crate::measure::{Interval, Snapshot};
 use crate::report::Folder;
-use crate::stream::{Reader, follow_mongod};
+use crate::stream::{MongoAddress, Reader, follow_mongod};
 
 /// How often time is told to a run: bounds how late a drain ends.
 const TICK: Duration = Duration::from_millis(100);
@@ -27,6 +30,8 @@ const REFRESH: Nanos = Nanos::from_secs(5);
 pub(super) struct Told {
     pub(super) closed: oneshot::Receiver<Closed>,
     pub(super) intervals: mpsc::Receiver<Interval>,
+    /// What is to be looked for: the run, and how far back, seconds.
+    pub(super) searches: mpsc::Receiver<(RunId, u32)>,
 }
 
 impl Observer {
@@ -45,6 +50,8 @@ impl Observer {
         // Ends with this loop.
         let mut following = pin!(follow_mongod(&self.address, self.clock, inputs.clone()));
         let mut follows = true;
+        // Empty but for the few searches of a run of which nothing arrives; ends with this function.
+        let mut searches = JoinSet::new();
         let mut ticks = tokio::time::interval(TICK);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let closed = loop {
@@ -53,6 +60,9 @@ impl Observer {
                 () = &mut following, if follows => {
                     follows = false;
                     continue;
+                }
+                Some((run, back_s)) = told.searches.recv() => {
+                    searches.spawn(look_for(self.address.clone(), run, back_s, inputs.clone()));
                 }
                 _ = ticks.tick() => {}
             }
@@ -146,6 +156,23 @@ impl Observer {
             }
         }
         snapshot.exit_code
+    }
+}
+
+/// Looks for the rows of a run outside of what its model names, and tells the run.
+async fn look_for(address: MongoAddress, run: RunId, back_s: u32, inputs: mpsc::Sender<Input>) {
+    tracing::info!("rows were written and none of an entity arrives: looking where they land");
+    match landing::search(&address, back_s, Wanted::Run(run)).await {
+        Ok(search) => {
+            let (changes, collections) = (search.changes, search.collections);
+            tracing::info!(
+                "stamped rows of this run in {} places, of {changes} changes and {collections} collections",
+                search.seen.len()
+            );
+            // A run that has ended meanwhile has nobody to hear it.
+            drop(inputs.send(Input::Looked(Box::new(search))).await);
+        }
+        Err(reason) => tracing::warn!("rows could not be looked for: {reason}"),
     }
 }
 

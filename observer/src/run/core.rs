@@ -14,6 +14,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::Input;
 use super::peers::{Peers, WRITER_AWAY_MAX};
+use super::silence::Silence;
 use crate::canary::Floor;
 use crate::matcher::{Bounds, Matcher, SeriesIndex, Slices};
 use crate::measure::{
@@ -93,6 +94,13 @@ pub enum Effect {
     },
     /// How the run stands, once a second.
     Publish(Arc<Snapshot>),
+    /// Nothing of an entity arrives: its rows are looked for elsewhere.
+    LookFor {
+        /// Whose stamps.
+        run: RunId,
+        /// How far back, seconds.
+        back_s: u32,
+    },
 }
 
 /// One run.
@@ -104,6 +112,7 @@ pub struct Core {
     pub(super) peers: Peers,
     pub(super) floor: Floor,
     pub(super) evidence: Evidence,
+    pub(super) silence: Silence,
     pub(super) started_at: UnixNanos,
     /// When the load begins: known once every writer is prepared.
     pub(super) begins_at: Option<UnixNanos>,
@@ -144,6 +153,7 @@ impl Core {
             peers: Peers::new(brief.writers),
             floor,
             evidence: Evidence::default(),
+            silence: Silence::new(brief.test.model.entities.len()),
             started_at: now,
             begins_at: None,
             next_snapshot: now,
@@ -191,6 +201,7 @@ impl Core {
                 let row = self.row(writer, sequence);
                 self.effects.push(Effect::Answer { answer, row });
             }
+            Input::Looked(search) => self.looked(&search),
             Input::Tick => self.tick(reading),
             Input::Shutdown(failure) => {
                 self.end_early(failure, now);
@@ -260,6 +271,7 @@ impl Core {
     fn look(&mut self, reading: &Reading) {
         self.matcher.advance(reading.now, &mut self.recorder);
         self.settle();
+        self.look_for_rows(reading.now);
         self.watch(reading, false);
         let snapshot = Arc::new(self.snapshot(reading, false));
         self.abort_if(snapshot.abort.as_ref());

@@ -176,8 +176,10 @@ impl Observer {
             bounds: Bounds::default(),
         };
         let (closed, over) = oneshot::channel();
-        let told = Told { closed: over, intervals: logged };
-        let (clock, outlets) = (self.clock, Outlets { snapshots: self.snapshots.clone(), intervals });
+        let (searches, asked) = mpsc::channel(1);
+        let told = Told { closed: over, intervals: logged, searches: asked };
+        let snapshots = self.snapshots.clone();
+        let (clock, outlets) = (self.clock, Outlets { snapshots, intervals, searches });
         let matcher = std::thread::Builder::new().name("matcher".to_owned()).spawn(move || {
             let outcome = thread::run(brief, clock, received, outlets);
             // Nobody to hear it: the process is ending.

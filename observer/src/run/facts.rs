@@ -37,6 +37,7 @@ impl Core {
             observer_errors: self.observer_errors,
             missing_entries: self.peers.missing_records() + if closed { missing.sum() } else { 0 },
             evidence: self.evidence,
+            landed: self.landed_elsewhere(),
             floor: self.floor.figures(reading.now),
             capacity: self.probing.as_ref().map(Probing::capacity),
             cause: self.cause.clone(),

@@ -5,6 +5,7 @@ use tokio::sync::oneshot;
 
 use crate::canary::News;
 use crate::intake::FromWriter;
+use crate::landing::Search;
 use crate::stream::FromStream;
 
 /// What reaches a run.
@@ -24,6 +25,8 @@ pub enum Input {
         /// Takes a line as in `rows.jsonl`, or the sentence that says why there is none.
         answer: oneshot::Sender<Result<serde_json::Value, String>>,
     },
+    /// Rows were looked for elsewhere.
+    Looked(Box<Search>),
     /// Time passes.
     Tick,
     /// The observer is to end.

@@ -2,7 +2,7 @@
 //!
 //! `desk` says who may begin, `carry` tells the time and keeps the folder, `thread` owns the `core`, which is pure and
 //! drives matcher and recorder: `writers` is what the writers say and `peers` what is known of them, `probes` follows a
-//! capacity search, `facts` is what a snapshot is told, and `lookup` finds single rows.
+//! capacity search, `silence` looks for rows that do not arrive, `facts` is what a snapshot is told, and `lookup` finds single rows.
 
 mod carry;
 pub mod core;
@@ -16,6 +16,7 @@ mod input;
 mod lookup;
 mod peers;
 mod probes;
+mod silence;
 mod thread;
 mod writers;
 

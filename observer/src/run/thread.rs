@@ -7,6 +7,7 @@ use std::sync::Arc;
 use streamgauge_shared::clock::Clock;
 use streamgauge_shared::ledger::{Process, ToWriter};
 use streamgauge_shared::process;
+use streamgauge_shared::stamp::RunId;
 use streamgauge_shared::time::UnixNanos;
 use tokio::sync::{mpsc, watch};
 
@@ -39,6 +40,8 @@ pub(super) struct Outlets {
     pub(super) snapshots: watch::Sender<Option<Arc<Snapshot>>>,
     /// Takes the intervals of the interval log.
     pub(super) intervals: mpsc::Sender<Interval>,
+    /// Takes what is to be looked for: the run, and how far back, seconds.
+    pub(super) searches: mpsc::Sender<(RunId, u32)>,
 }
 
 /// Runs until the account is closed.
@@ -99,6 +102,8 @@ impl Hands {
             Effect::Tell { writer, message } => send(&mut self.outboxes[usize::from(writer)], message),
             // Who asked may have gone.
             Effect::Answer { answer, row } => drop(answer.send(row)),
+            // One that goes on is enough.
+            Effect::LookFor { run, back_s } => drop(self.outlets.searches.try_send((run, back_s))),
             Effect::Publish(snapshot) => {
                 self.outlets.snapshots.send_replace(Some(snapshot));
                 // Into the interval log, if it has room.

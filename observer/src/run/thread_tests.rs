@@ -17,7 +17,8 @@ fn what_waits_behind_the_input_that_ends_a_run_is_taken() {
         assert!(inputs.try_send(input).is_ok());
     }
     let (intervals, _told) = mpsc::channel(INTERVALS_MAX);
-    let outlets = Outlets { snapshots: watch::Sender::new(None), intervals };
+    let (searches, _asked) = mpsc::channel(1);
+    let outlets = Outlets { snapshots: watch::Sender::new(None), intervals, searches };
     let closed = run(brief(1, |_| {}), Clock::start(), received, outlets);
     assert_eq!(closed.snapshot.report.account.entries, 2);
 }

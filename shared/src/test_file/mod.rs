@@ -24,7 +24,7 @@ pub use flow::{Action, Alternative, Check, Pick, Pool, RowFrom, Scope, Setting, 
 pub use mistake::{Mistake, Mistakes};
 pub use model::{Column, ColumnType, DELETED_MARK, Deletes, Entity, Generator, Landing, Literal, Model};
 pub use name::{NAME_BYTES_MAX, NameError, QualifiedName, quoted};
-pub use parse::parse;
+pub use parse::{parse, parse_model};
 pub use plan::{CONNECTIONS_MAX, Count, ENTRY_BYTES, Memory, MemoryPart, Operations, Plan, ScenarioPlan};
 pub use ramp::RampStage;
 pub use scale::{Scale, ScaleError};

@@ -99,6 +99,20 @@ pub fn parse(
     }
 }
 
+/// Reads a model file on its own, for commands that need no test.
+///
+/// # Errors
+/// [`Mistakes`]: all of the file, as [`parse`] has them.
+pub fn parse_model(source: &Source) -> Result<Model, Mistakes> {
+    let document = Document::new(&source.name, &source.text);
+    let model = model::read(&document);
+    let mistakes = document.into_mistakes();
+    match model {
+        Some(model) if mistakes.is_empty() => Ok(model),
+        _ => Err(Mistakes(mistakes)),
+    }
+}
+
 struct Reader<'a, 't> {
     document: &'a Document<'t>,
     /// Absent where the model itself is wrong: then what refers to it is not judged.

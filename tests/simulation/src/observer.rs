@@ -99,7 +99,11 @@ impl Observer {
                     truth.advances.push((truth.step, UnixNanos(now)));
                     self.published = Some(snapshot);
                 }
-                Effect::Attach { .. } | Effect::Detach { .. } | Effect::Answer { .. } => {}
+                // Where rows land is no part of this world: they always do where the model says.
+                Effect::LookFor { .. }
+                | Effect::Attach { .. }
+                | Effect::Detach { .. }
+                | Effect::Answer { .. } => {}
             }
         }
     }

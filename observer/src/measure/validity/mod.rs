@@ -12,6 +12,7 @@ mod collection_gone;
 mod dropped_iterations;
 mod events_let_go;
 mod floor_too_high;
+mod landed_elsewhere;
 mod ledger_incomplete;
 mod ledger_interrupted;
 mod ledger_overflow;
@@ -57,6 +58,10 @@ trait Doubt: Sized {
     fn cause(&self) -> &'static str;
     /// What to do next.
     fn next(&self) -> &'static str;
+    /// The same with what was found in the run, where that says more.
+    fn next_here(&self) -> Option<String> {
+        None
+    }
     /// When it held; empty where it is of the whole run.
     fn spans(&self) -> Spans {
         Spans::default()
@@ -105,6 +110,7 @@ reasons! {
     StreamInterrupted in stream_interrupted,
     UnmeasuredEvents in unmeasured_events,
     CollectionGone in collection_gone,
+    LandedElsewhere in landed_elsewhere,
     ObserverBacklog in observer_backlog,
     LoadMissed in load_missed,
     LoadNotWritten in load_not_written,
@@ -125,6 +131,7 @@ pub(super) fn judge(test: &Test, moment: &Moment<'_>) -> Validity {
 }
 
 fn told(code: &str, doubt: &impl Doubt, started_at: UnixNanos) -> Finding<ValidityState> {
-    let told = Finding::new(code, doubt.grade(), doubt.seen(), doubt.cause(), doubt.next());
+    let next = doubt.next_here().unwrap_or_else(|| doubt.next().to_owned());
+    let told = Finding::new(code, doubt.grade(), doubt.seen(), doubt.cause(), next);
     Finding { spans: doubt.spans().since(started_at), ..told }
 }

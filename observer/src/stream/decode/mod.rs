@@ -17,6 +17,7 @@ use streamgauge_shared::stamp::Stamp;
 use streamgauge_shared::test_file::{Entity, Test};
 use streamgauge_shared::time::UnixNanos;
 
+use super::content::RowKey;
 use super::event::{CANARY_COLLECTION, CANARY_STAMP_FIELD, Change, Event, Sighting};
 use super::reader::Reply;
 use landing::{Landed, Landing};
@@ -146,6 +147,15 @@ impl Decoder {
 /// The stamp of a canary's document; one without is nobody's canary.
 fn canary_stamp(document: &RawDocument) -> Option<Stamp> {
     document.get_document("fullDocument").ok()?.get_str(CANARY_STAMP_FIELD).ok()?.parse().ok()
+}
+
+/// The key of a row as `documentKey` has it; nothing where it is not at the paths that the model names.
+#[must_use]
+pub fn key_of(entity: &Entity, document_key: &RawDocument) -> Option<RowKey> {
+    let paths = entity.landing.key_paths.iter().cloned();
+    let columns: Vec<_> =
+        paths.zip(entity.key_columns()).map(|(path, column)| key::KeyColumn::of(path, column)).collect();
+    key::read(&columns, document_key)
 }
 
 impl Reply {
