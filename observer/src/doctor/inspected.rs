@@ -62,7 +62,15 @@ pub(super) async fn ask(address: &MongoAddress, clock: Clock) -> Result<Inspecte
         StartError::NotUp(reason) => Failure::run(reason),
     };
     let database = address.connect().await.map_err(|error| failed(&error))?;
-    let info = database.run_command(doc! { "buildInfo": 1 }).await.map_err(|error| failed(&error))?;
+    let info = match database.run_command(doc! { "buildInfo": 1 }).await {
+        Ok(info) => info,
+        Err(error) => {
+            return Err(match address.explain(&error).await {
+                StartError::Fatal(failure) => failure,
+                StartError::NotUp(reason) => Failure::run(reason),
+            });
+        }
+    };
     let mut hello = Document::new();
     let mut clock_offset: Option<(Nanos, Nanos)> = None;
     for _ in 0..CLOCK_READINGS {

@@ -1,7 +1,7 @@
 //! Where the buckets of each family end.
 //!
 //! A family has one series for each bucket and each scenario, entity and operation, so the bounds decide how large a page
-//! is: `docs/decisions/0019-buckets.md` has the sum.
+//! is: `docs/decisions/0016-buckets.md` has the sum.
 
 use streamgauge_shared::time::Nanos;
 use streamgauge_shared::timeline::Latency;

@@ -306,6 +306,10 @@ impl Core {
                 self.observer_errors += 1;
                 self.evidence.stream_error(now);
             }
+            FromStream::Silent(since) => {
+                self.observer_errors += 1;
+                self.evidence.stream_error(since);
+            }
             FromStream::Failed(failure) => {
                 self.observer_errors += 1;
                 self.stream_failed = true;

@@ -5,6 +5,9 @@
 //! 237 `CursorKilled`, 136 `CappedPositionLost` (the oplog rolled over an open cursor: the resume says whether the
 //! token is lost too), and whatever carries the label `ResumableChangeStreamError`. Lost history (286) is a
 //! gap, recorded once, after which the stream starts from now: never a loop with the same token.
+//!
+//! What a server says while it starts, stops or elects passes too, and so may refused credentials: they were right when the
+//! stream was opened. A server that says nothing at all is left after a while, see `await_limit`.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -23,7 +26,9 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::FromStream;
 use super::attention::{Attention, Fullness, LOOK_EVERY};
+use super::await_limit::AwaitLimit;
 use super::pipeline::{self, Watched};
+use super::refusal::{is_passing, refuses_credentials};
 use super::server::{MongoAddress, StartError};
 
 /// Events per reply at most; keeps a backlog's replies small enough for one time to hold for all of a reply.
@@ -34,7 +39,9 @@ const REPLY_BYTES_FULL: usize = 15 << 20;
 const LOOK: Duration = Duration::from_nanos(LOOK_EVERY.0.unsigned_abs());
 /// How long the server waits before it answers with an empty reply; also how soon the thread sees that it
 /// is to stop. Latencies do not depend on it.
-const AWAIT_MAX: Duration = Duration::from_millis(500);
+pub(super) const AWAIT_MAX: Duration = Duration::from_millis(500);
+/// How long an attempt to open the stream anew may take; the server may have to read far back for the first answer.
+const REOPEN_MAX: Duration = Duration::from_secs(60);
 /// Pauses between attempts to open the stream anew.
 const BACKOFF: [Duration; 4] =
     [Duration::from_millis(100), Duration::from_millis(300), Duration::from_secs(1), Duration::from_secs(2)];
@@ -70,6 +77,17 @@ struct Subscription<I> {
     reopened_at: Option<Timestamp>,
     /// The stream was opened anew and its first reply has not been read.
     reopening: bool,
+    limit: AwaitLimit,
+}
+
+/// What came of waiting for a reply.
+enum Heard {
+    /// It, or an error, and when it was here.
+    Reply(Result<RawBatch, Error>, UnixNanos),
+    /// Nothing, for too long: since it was asked for.
+    Silence(UnixNanos),
+    /// The server closed the cursor.
+    End,
 }
 
 /// Why reading ended.
@@ -80,6 +98,8 @@ enum Ending {
     Exhausted,
     /// An error.
     Failed(Error),
+    /// The server has not said a word since then.
+    Silent(UnixNanos),
 }
 
 impl Reader {
@@ -103,6 +123,7 @@ impl Reader {
             token: None,
             reopened_at: None,
             reopening: false,
+            limit: AwaitLimit::new(clock.now()),
         };
         let (opened, confirmed) = oneshot::channel();
         let thread = std::thread::Builder::new().name("change-stream".to_owned()).spawn(move || {
@@ -147,7 +168,7 @@ impl<I: From<FromStream> + Send + 'static> Subscription<I> {
         };
         let (database, mut cursor) = match first {
             Ok(first) => first,
-            Err(error) => return drop(opened.send(Err(self.address.start_error(&error)))),
+            Err(error) => return drop(opened.send(Err(self.address.explain(&error).await))),
         };
         if opened.send(Ok(())).is_err() {
             return;
@@ -159,6 +180,13 @@ impl<I: From<FromStream> + Send + 'static> Subscription<I> {
                 Ending::Exhausted => {
                     tracing::warn!("the server ended the change stream; opening it anew");
                     if !self.tell(FromStream::Error).await {
+                        return;
+                    }
+                }
+                Ending::Silent(since) => {
+                    let seconds = (self.clock.now() - since).as_secs_f64();
+                    tracing::warn!("the change stream has said nothing for {seconds:.0} s; opening it anew");
+                    if !self.tell(FromStream::Silent(since)).await {
                         return;
                     }
                 }
@@ -180,10 +208,12 @@ impl<I: From<FromStream> + Send + 'static> Subscription<I> {
 
     /// Reads replies until something ends it. The loop body is the whole of what happens between two replies.
     async fn read(&mut self, cursor: &mut RawBatchCursor, attention: &mut Attention) -> Ending {
-        while let Some((batch, observed)) = self.next(cursor, attention).await {
-            let batch = match batch {
-                Ok(batch) => batch,
-                Err(error) => return Ending::Failed(error),
+        loop {
+            let (batch, observed) = match self.next(cursor, attention).await {
+                Heard::Reply(Ok(batch), observed) => (batch, observed),
+                Heard::Reply(Err(error), _) => return Ending::Failed(error),
+                Heard::Silence(since) => return Ending::Silent(since),
+                Heard::End => return Ending::Exhausted,
             };
             let waited = attention.takes(observed, fullness(&batch));
             self.remember(&batch);
@@ -198,22 +228,29 @@ impl<I: From<FromStream> + Send + 'static> Subscription<I> {
             }
             attention.returns(self.clock.now());
         }
-        Ending::Exhausted
     }
 
     /// The next reply and the time at which it was here; looks at the clock while it waits.
-    async fn next(
-        &self,
-        cursor: &mut RawBatchCursor,
-        attention: &mut Attention,
-    ) -> Option<(Result<RawBatch, Error>, UnixNanos)> {
+    async fn next(&mut self, cursor: &mut RawBatchCursor, attention: &mut Attention) -> Heard {
+        let asked = self.clock.now();
+        self.limit.asks(asked);
         let mut reply = cursor.next();
         loop {
             tokio::select! {
                 // What is here is taken before the look that would deny it.
                 biased;
-                batch = &mut reply => return batch.map(|batch| (batch, self.clock.now())),
-                () = tokio::time::sleep(LOOK) => attention.looks(self.clock.now()),
+                batch = &mut reply => {
+                    let now = self.clock.now();
+                    self.limit.replied();
+                    return batch.map_or(Heard::End, |batch| Heard::Reply(batch, now));
+                }
+                () = tokio::time::sleep(LOOK) => {
+                    let now = self.clock.now();
+                    attention.looks(now);
+                    if self.limit.looks(now) {
+                        return Heard::Silence(asked);
+                    }
+                }
             }
         }
     }
@@ -252,13 +289,22 @@ impl<I: From<FromStream> + Send + 'static> Subscription<I> {
     async fn reopen(&mut self, database: &Database) -> Option<RawBatchCursor> {
         let mut pauses = BACKOFF.into_iter().chain(std::iter::repeat(BACKOFF[BACKOFF.len() - 1]));
         while !self.stop.load(Ordering::Relaxed) {
-            match self.open(database).await {
-                Ok(cursor) => {
+            match tokio::time::timeout(REOPEN_MAX, self.open(database)).await {
+                Ok(Ok(cursor)) => {
                     self.reopening = true;
                     return self.tell(FromStream::Resumed).await.then_some(cursor);
                 }
-                Err(error) if !self.may_resume(&error).await => return None,
-                Err(_) => tokio::time::sleep(pauses.next().unwrap_or_default()).await,
+                Ok(Err(error)) if !self.may_resume(&error).await => return None,
+                Ok(Err(_)) => tokio::time::sleep(pauses.next().unwrap_or_default()).await,
+                Err(_) => {
+                    let seconds = REOPEN_MAX.as_secs();
+                    tracing::warn!(
+                        "MongoDB has not opened the change stream within {seconds} s; asking again"
+                    );
+                    if !self.tell(FromStream::Error).await {
+                        return None;
+                    }
+                }
             }
         }
         None
@@ -302,5 +348,6 @@ fn resumable(error: &Error) -> bool {
     );
     let cursor =
         matches!(error.kind.as_ref(), ErrorKind::Command(command) if matches!(command.code, 43 | 136 | 237));
-    network || cursor || error.contains_label("ResumableChangeStreamError")
+    let server = is_passing(error) || refuses_credentials(error);
+    network || cursor || server || error.contains_label("ResumableChangeStreamError")
 }

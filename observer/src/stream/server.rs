@@ -109,11 +109,16 @@ impl MongoAddress {
     /// # Errors
     /// The driver's.
     pub async fn connect(&self) -> Result<Database, Error> {
+        Ok(Client::with_options(self.options().await?)?.database(&self.database))
+    }
+
+    /// What the URI says, with what it leaves to us.
+    pub(super) async fn options(&self) -> Result<ClientOptions, Error> {
         let mut options = ClientOptions::parse(&self.uri).await?;
         options.server_selection_timeout = Some(SERVER_SELECTION_MAX);
         options.connect_timeout.get_or_insert(SERVER_SELECTION_MAX);
         options.app_name.get_or_insert_with(|| "streamgauge-observer".to_owned());
-        Ok(Client::with_options(options)?.database(&self.database))
+        Ok(options)
     }
 
     /// Asks the server what it is: `hello`, `buildInfo`, and whether a change stream can be opened.
@@ -124,44 +129,28 @@ impl MongoAddress {
     /// replica set, no permission.
     pub async fn ask(&self) -> Result<Server, StartError> {
         let database = self.connect().await.map_err(|error| self.start_error(&error))?;
-        let hello =
-            database.run_command(doc! { "hello": 1 }).await.map_err(|error| self.start_error(&error))?;
+        let asked = self.ask_through(&database).await;
+        database.client().clone().shutdown().immediate(true).await;
+        asked
+    }
+
+    async fn ask_through(&self, database: &Database) -> Result<Server, StartError> {
+        let hello = match database.run_command(doc! { "hello": 1 }).await {
+            Ok(hello) => hello,
+            Err(error) => return Err(self.explain(&error).await),
+        };
+        if hello.get_bool("isreplicaset").unwrap_or(false) {
+            return Err(StartError::NotUp(self.not_initiated()));
+        }
         if !hello.contains_key("setName") && hello.get_str("msg").ok() != Some("isdbgrid") {
             return Err(StartError::Fatal(Failure::run(self.no_replica_set())));
         }
-        let info =
-            database.run_command(doc! { "buildInfo": 1 }).await.map_err(|error| self.start_error(&error))?;
+        let info = database.run_command(doc! { "buildInfo": 1 }).await;
+        let info = info.map_err(|error| self.start_error(&error))?;
         let stages: Vec<Document> = vec![doc! { "$changeStream": {} }];
         let probe = database.aggregate(stages).batch().await;
         drop(probe.map_err(|error| self.start_error(&error))?);
         Ok(Server { version: info.get_str("version").unwrap_or("unknown").to_owned() })
-    }
-
-    /// What an error at the start means for the user. Never holds the password.
-    pub(crate) fn start_error(&self, error: &Error) -> StartError {
-        let fatal = |sentence: String| StartError::Fatal(Failure::run(sentence));
-        match error.kind.as_ref() {
-            ErrorKind::Authentication { .. } => fatal(self.refused_credentials()),
-            ErrorKind::Command(command) if command.code == 18 => fatal(self.refused_credentials()),
-            ErrorKind::Command(command) if command.code == 13 => fatal(format!(
-                "the user of --mongo '{self}' may not open a change stream on database '{}': grant it the role read on that database",
-                self.database
-            )),
-            ErrorKind::Command(command) if command.code == 40573 => fatal(self.no_replica_set()),
-            _ => StartError::NotUp(format!("MongoDB at '{self}' cannot be reached: {}", self.reason(error))),
-        }
-    }
-
-    fn no_replica_set(&self) -> String {
-        format!(
-            "the MongoDB of --mongo '{self}' is a standalone server, and change streams need a replica set: start mongod with --replSet rs0 and run rs.initiate() once, a single node is enough"
-        )
-    }
-
-    fn refused_credentials(&self) -> String {
-        format!(
-            "MongoDB refused the user name or password of --mongo '{self}': correct them, and name the user's database with authSource if it is not admin"
-        )
     }
 
     /// The driver's words for an error, short and without the password.
