@@ -51,12 +51,14 @@ fn owner(model: &Model, seen: &Seen) -> Option<usize> {
 
 fn nothing(entity: &Entity, search: &Search) -> Finding {
     let seen = format!(
-        "no stamped row of '{}' in {} changes of the last ten minutes, nor among the newest documents of {} collections",
+        "not known: no stamped row of '{}' in {} changes of the last ten minutes, nor among the newest documents of {} collections",
         entity.name, search.changes, search.collections
     );
-    Finding::unknown(
+    Finding::new(
         CODE,
+        Severity::Info,
         seen,
+        "rows that were deleted again, or lie where the user may not read, are not found",
         "let streamgauge-writer run this model for some seconds, and ask again; a user who may read all databases sees more",
     )
 }

@@ -35,8 +35,7 @@ pub fn belongs(entity: &Entity, seen: &Seen) -> Option<usize> {
         // More than any count of columns.
         return Some(usize::MAX);
     }
-    let table = last(&entity.table);
-    let named = last(&seen.namespace.collection).eq_ignore_ascii_case(&table);
+    let named = last(&seen.namespace.collection).eq_ignore_ascii_case(&entity.table.name);
     // The key may have become `_id`.
     let is_like = there * 2 >= entity.columns.len();
     (named || is_like).then_some(there + if named { entity.columns.len() } else { 0 })

@@ -23,7 +23,7 @@ use crate::matcher::Bounds;
 use crate::stream::Decoder;
 
 /// The run.
-const RUN: RunId = RunId::from_bits(7);
+pub(super) const RUN: RunId = RunId::from_bits(7);
 
 /// A run of the shipped test with its text changed, and so many writers that may take 5 s to say hello.
 pub(super) fn brief(writers: u16, change: impl FnOnce(&mut String)) -> Brief {
@@ -91,6 +91,8 @@ pub(super) struct Conducted {
     pub(super) now: UnixNanos,
     /// What each writer was told, but for snapshots and acknowledgements.
     pub(super) told: Vec<(u16, ToWriter)>,
+    /// When rows were looked for elsewhere, and how far back, seconds.
+    pub(super) searches: Vec<(UnixNanos, u32)>,
     numbers: Vec<u64>,
 }
 
@@ -98,7 +100,7 @@ impl Conducted {
     pub(super) fn new(brief: Brief) -> Self {
         let numbers = vec![0; usize::from(brief.writers)];
         let now = UnixNanos::from_millis(1_000);
-        Self { core: Core::new(brief, now), now, told: Vec::new(), numbers }
+        Self { core: Core::new(brief, now), now, told: Vec::new(), searches: Vec::new(), numbers }
     }
 
     pub(super) fn reading(&self) -> Reading {
@@ -109,10 +111,11 @@ impl Conducted {
     pub(super) fn take(&mut self, input: impl Into<Input>) {
         let effects = self.core.take(input.into(), &self.reading());
         for effect in effects {
-            if let Effect::Tell { writer, message } = effect
-                && !matches!(message, ToWriter::Snapshot(_) | ToWriter::Ack { .. })
-            {
-                self.told.push((writer, message));
+            match effect {
+                Effect::Tell { message: ToWriter::Snapshot(_) | ToWriter::Ack { .. }, .. } => {}
+                Effect::Tell { writer, message } => self.told.push((writer, message)),
+                Effect::LookFor { back_s, .. } => self.searches.push((self.now, back_s)),
+                _ => {}
             }
         }
     }

@@ -99,7 +99,15 @@ impl Core {
 
 #[cfg(test)]
 mod tests {
+    use streamgauge_shared::ledger::Record;
+    use streamgauge_shared::report::ValidityState;
+    use streamgauge_shared::stamp::{RunId, Stamp};
+
     use super::*;
+    use crate::landing::{Namespace, Seen};
+    use crate::run::Input;
+    use crate::run::fixture::{Conducted, RUN, brief, committed, opened};
+    use crate::stream::{Change, Content, Decoded, Event};
 
     fn at(seconds: i64) -> UnixNanos {
         UnixNanos(Nanos::from_secs(seconds).0)
@@ -133,5 +141,65 @@ mod tests {
         let difference = crate::landing::Difference { seen: String::new(), next: String::new() };
         silence.landed.push(Landed { entity: 0, difference });
         assert_eq!((6..600).filter_map(|second| silence.see(|_| true, at(second))).count(), 0);
+    }
+
+    fn stamp(run: RunId) -> Stamp {
+        Stamp { run, writer: 0, sequence: 0, sent: UnixNanos::from_millis(1_000) }
+    }
+
+    /// A run whose only row was committed, after so many seconds in which nothing arrived.
+    fn silent_for(seconds: i64) -> Conducted {
+        let mut run = Conducted::new(brief(1, |_| {}));
+        run.attach(0);
+        let sent = run.now;
+        run.says(0, [Record::Prepared, opened(0, sent), committed(0, sent)]);
+        run.pass(Nanos::from_secs(seconds));
+        run
+    }
+
+    fn search(collection: &str, run: RunId) -> Input {
+        let seen = Seen {
+            namespace: Namespace { database: "shop".into(), collection: collection.into() },
+            path: vec!["cdc_stamp".into()],
+            stamp: stamp(run),
+            fields: Vec::new(),
+            document_key: None,
+            is_marked: false,
+            in_time_series: false,
+            arrived: true,
+        };
+        Input::Looked(Box::new(Search { watched: "shop".into(), seen: vec![seen], ..Search::default() }))
+    }
+
+    fn reasons(run: &Conducted) -> Vec<(String, ValidityState)> {
+        let validity = run.core.snapshot(&run.reading(), false).report.validity;
+        validity.reasons.into_iter().map(|reason| (reason.code, reason.grade)).collect()
+    }
+
+    #[test]
+    fn rows_that_are_found_elsewhere_make_the_run_invalid_until_one_arrives() {
+        let mut run = silent_for(8);
+        assert_eq!(run.searches.len(), 1, "{:?}", run.searches);
+        run.take(search("customers", RUN));
+        assert_eq!(reasons(&run), [], "where the model says: it is only slow");
+        run.take(search("shop.public.customers", RUN));
+        let expected = [("landed_elsewhere".to_owned(), ValidityState::Invalid)];
+        assert_eq!(reasons(&run), expected);
+
+        let change = Change::Stamped { entity: 0, stamp: stamp(RUN), content: Content::default() };
+        let event = Event { observed: run.now, measured: true, wall: None, marks: None, change };
+        let (decoded, reading) = (Decoded { events: vec![event], ..Decoded::default() }, run.reading());
+        drop(run.core.read(decoded, run.now, Nanos::ZERO, &reading));
+        assert_eq!(reasons(&run), [], "it has arrived after all");
+    }
+
+    #[test]
+    fn nothing_is_looked_for_before_a_row_was_written() {
+        let mut run = Conducted::new(brief(1, |_| {}));
+        run.attach(0);
+        run.says(0, [Record::Prepared]);
+        run.pass(Nanos::from_secs(100));
+        assert_eq!(run.searches, []);
+        assert!(silent_for(4).searches.is_empty(), "and not before it is silent for long enough");
     }
 }

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::env;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::process::Stdio;
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
@@ -12,6 +13,7 @@ use streamgauge_end_to_end::get;
 use streamgauge_shared::time::UnixNanos;
 use streamgauge_testbed::servers::port::free_port;
 use streamgauge_testbed::{Process, Program, Testbed, wait_for};
+use tokio::io::AsyncWriteExt;
 use tokio::process::Command;
 
 use crate::compose;
@@ -106,6 +108,28 @@ impl Prometheus {
         ensure!(output.status.success(), "{query}: {}", String::from_utf8_lossy(&output.stderr));
         let found: Value = serde_json::from_slice(&output.stdout).with_context(|| query.to_owned())?;
         Ok(found.as_array().into_iter().flatten().map(series).filter(|one| !one.values.is_empty()).collect())
+    }
+
+    /// Whether Prometheus' own parser of the text format 0.0.4 reads a page, and finds nothing wrong with its names.
+    ///
+    /// # Errors
+    /// When it does not, with what it says.
+    pub async fn reads(&self, page: &str) -> Result<()> {
+        let mut command = Command::new(&self.promtool);
+        command
+            .args(["check", "metrics"])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
+        let mut checking = command.spawn()?;
+        let mut input = checking.stdin.take().context("its input")?;
+        input.write_all(page.as_bytes()).await?;
+        drop(input);
+        let output = checking.wait_with_output().await?;
+        let said =
+            [output.stdout, output.stderr].map(|text| String::from_utf8_lossy(&text).into_owned()).concat();
+        ensure!(output.status.success(), "the page is not read: {said}\n{page}");
+        Ok(())
     }
 
     /// Its rules: those that record, and those that alert.

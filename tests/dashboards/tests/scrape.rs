@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use anyhow::{Result, ensure};
 use streamgauge_dashboards::{Prometheus, boards};
-use streamgauge_end_to_end::{MARKS, Observer, finish, model_with_marks, scenarios, start_run};
+use streamgauge_end_to_end::{MARKS, Observer, finish, get_as, model_with_marks, scenarios, start_run};
 use streamgauge_shared::clock::Clock;
 use streamgauge_shared::time::UnixNanos;
 use streamgauge_testbed::{Testbed, wait_for};
@@ -96,6 +96,11 @@ async fn every_rule_and_every_panel_finds_what_it_asks_for() -> Result<()> {
     }
     objective_counts_the_slow_rows(&prometheus).await?;
     every_query_finds_something(&prometheus, start, end).await?;
+    // Prometheus has asked for OpenMetrics; who asks for the older format gets one that it reads too.
+    let headers = "Authorization: Bearer a-token-of-this-test\r\nAccept: text/plain;version=0.0.4\r\n";
+    let page = get_as(&observer.address, "/metrics", headers).await?;
+    ensure!(page.status == 200 && page.body.contains("streamgauge_operations_total"), "{}", page.body);
+    prometheus.reads(&page.body).await?;
 
     observer.process.kill_9().await?;
     wait_for_alert(&prometheus, AT_THE_END).await?;
