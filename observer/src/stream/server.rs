@@ -83,7 +83,7 @@ impl MongoAddress {
         let options = ClientOptions::parse(uri).await.map_err(|error| {
             let reason = match error.kind.as_ref() {
                 // The driver quotes the whole text where it cannot read it: say what is allowed instead.
-                ErrorKind::InvalidArgument { message, .. } if !message.contains(uri) => message.clone(),
+                ErrorKind::InvalidArgument { message, .. } if !reveals(message, uri) => message.clone(),
                 ErrorKind::DnsResolve { .. } => "its host name cannot be resolved".to_owned(),
                 _ => "it cannot be read".to_owned(),
             };
@@ -190,6 +190,13 @@ fn password(uri: &str) -> Option<&str> {
     Some(credentials.split_once(':')?.1).filter(|password| !password.is_empty())
 }
 
+/// Whether a text has the URI in it, or a part of its password: one that is not percent-encoded is cut at its `/`, `:`
+/// or `@`, and the driver quotes what it takes for a host or a port.
+fn reveals(text: &str, uri: &str) -> bool {
+    let parts = password(uri).unwrap_or_default().split(['/', ':', '@', '?', '#', '%', ',']);
+    text.contains(uri) || parts.filter(|part| !part.is_empty()).any(|part| text.contains(part))
+}
+
 /// A URI that can be shown: `***` for the password, no options (they may hold secrets too).
 fn without_password(uri: &str) -> String {
     let shown = match password(uri) {
@@ -244,9 +251,15 @@ mod tests {
 
     #[tokio::test]
     async fn a_wrong_uri_says_what_is_allowed_and_hides_the_password() {
-        for uri in
-            ["postgres://u:s3cret@h/shop", "mongodb://u:s3cret@h:port/shop", "mongodb://u:s3:cret@h/shop"]
-        {
+        for uri in [
+            "postgres://u:s3cret@h/shop",
+            "mongodb://u:s3cret@h:port/shop",
+            "mongodb://u:s3:cret@h/shop",
+            "mongodb://u:s3/cret@h/shop",
+            "mongodb://u:12s3/cret@h/shop",
+            "mongodb://u:s3?cret@h/shop",
+            "mongodb://u:s3%zzcret@h/shop",
+        ] {
             let failure = MongoAddress::parse(uri, None).await.expect_err(uri);
             assert_eq!(failure.exit_code.number(), 104);
             assert!(

@@ -24,7 +24,7 @@ use crate::entity::{self, Domain};
 use crate::halt::{Halt, How};
 use crate::ledger_client::{Endpoint, LEDGER_QUEUE_MAX, Limits, SessionHandle, queue, read_token};
 use crate::load::Load;
-use crate::postgres::{Peer, Pool, Session, Writes, clean, schema};
+use crate::postgres::{ConnectError, Peer, Pool, Session, Writes, clean, schema};
 use crate::rows::Rows;
 use crate::schedule::Shard;
 use crate::signals::Signals;
@@ -173,6 +173,14 @@ impl Plan {
         // A session that prepares no statement: the tables may not be there yet.
         let session = Session { entities: [].into(), ..self.session.clone() };
         let (connection, server) = connect(&session).await?;
+        // Later it would be an outage, which is measured; at the start it is the wrong server.
+        let may_write = connection.may_write().await;
+        if !may_write.map_err(|error| ConnectError::of_session(error).failure(&self.session.address))? {
+            return Err(Failure::run(format!(
+                "PostgreSQL at {} takes no writes: it is a standby, or default_transaction_read_only is on; give the primary, or several hosts with target_session_attrs=read-write",
+                connection.peer()
+            )));
+        }
         let (entities, name) = (&self.session.entities, self.options.test.display().to_string());
         if self.options.prepare {
             for line in schema::prepare(&connection, entities, &server, &name).await? {

@@ -36,7 +36,7 @@ pub enum ConnectError {
 
 impl ConnectError {
     /// An error of a session, which may be TLS's.
-    pub(super) fn of_session(error: Error) -> Self {
+    pub(crate) fn of_session(error: Error) -> Self {
         match TlsFailure::behind(&error) {
             Some(failure) => Self::Tls(failure),
             None => Self::Refused(error),

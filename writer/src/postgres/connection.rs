@@ -212,6 +212,15 @@ impl Connection {
         &self.client
     }
 
+    /// Whether the server lets this session write: no standby, and not only for reading by its settings.
+    ///
+    /// # Errors
+    /// As [`Connection::insert`].
+    pub async fn may_write(&self) -> Result<bool, Error> {
+        let asked = "SELECT current_setting('transaction_read_only') = 'off'";
+        Ok(self.client.query_one(asked, &[]).await?.get(0))
+    }
+
     /// Whom it is with, and how.
     #[must_use]
     pub fn peer(&self) -> &Peer {

@@ -99,6 +99,19 @@ impl Lease<'_> {
         self.connection.as_ref().expect("a lease that was handed out has a session")
     }
 
+    /// Puts a new session in the place of this one.
+    ///
+    /// # Errors
+    /// There is none to be had; the lease has no session any more, and can only be given back.
+    pub async fn renew(&mut self) -> Result<(), ConnectError> {
+        if let Some(old) = self.connection.take() {
+            // Nobody waits for its goodbye.
+            tokio::spawn(old.close());
+        }
+        self.connection = Some(self.pool.session.connect().await?);
+        Ok(())
+    }
+
     /// Gives the place back without the session, on which a statement may still be in flight.
     pub fn discard(mut self) {
         self.connection = None;

@@ -152,6 +152,7 @@ async fn at_address(
                 Wire::Tcp(stream)
             }
             Err(NotEncrypted::NotOffered(_)) => return Err(ConnectError::Tls(address.tls().not_offered())),
+            Err(NotEncrypted::Broken(error)) => return Err(ConnectError::Unreachable(error)),
             Err(NotEncrypted::Failed(failure)) => return Err(ConnectError::Tls(failure)),
         };
         start(address, place, wire, local).await

@@ -7,6 +7,7 @@
 //! had: what refuses it now is an outage, which the run measures. A delete of which the model expects no event
 //! takes no sequence: it is written and counted, and the ledger does not know of it.
 
+use std::pin::pin;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
@@ -26,8 +27,8 @@ use crate::halt::How;
 use crate::postgres::{Connection, Fate, Lease, changed, describe};
 use crate::rows::Values;
 
-/// How often one operation is sent at most.
-const ATTEMPTS_MAX: u32 = 5;
+/// How long one operation is sent again and again at most, new sessions included.
+const RETRY_MAX: Duration = Duration::from_secs(1);
 /// The pause before the second attempt; doubled for each further one.
 const RETRY_PAUSE: Duration = Duration::from_millis(5);
 /// How long a statement in flight is waited for once its iteration was cut.
@@ -85,6 +86,8 @@ struct Payload {
 enum Attempt {
     Committed(UnixNanos),
     Retry,
+    /// In a new session.
+    Elsewhere,
     Rejected,
     Missing,
     Unknown,
@@ -144,7 +147,7 @@ impl<'a> Write<'a> {
             Attempt::Missing => (Written::Rejected, Ended::Missing),
             Attempt::Unknown => (Written::Unknown, Ended::Unknown),
             // The last attempt is known not to have committed.
-            Attempt::Rejected | Attempt::Retry => (Written::Rejected, Ended::Rejected),
+            Attempt::Rejected | Attempt::Retry | Attempt::Elsewhere => (Written::Rejected, Ended::Rejected),
         };
         match sequence {
             Some(sequence) => context.ledger.record(Record::Closed(Closed { sequence, written })),
@@ -243,36 +246,58 @@ fn narrow(index: usize) -> u16 {
     u16::try_from(index).expect("test files have fewer than 65536 tables")
 }
 
-/// Sends an operation until its fate is known.
+/// Sends an operation until its fate is known, for [`RETRY_MAX`] at most.
 async fn send(
     context: &Context,
     state: &mut watch::Receiver<LoadState>,
-    lease: Lease<'_>,
+    mut lease: Lease<'_>,
     payload: &Payload,
     mut opened: Opened,
 ) -> Attempt {
+    let mut over = pin!(sleep(RETRY_MAX));
     let mut pause = RETRY_PAUSE;
-    for attempt in 1..=ATTEMPTS_MAX {
+    loop {
         opened.sent = context.clock.now();
         opened.stamped = opened.sent;
         opened.deadline = opened.sent + context.test.arrival_timeout;
         if payload.is_expected {
             context.ledger.record(Record::Opened(opened.clone()));
         }
-        match attempt_once(context, state, lease.connection(), payload, &opened).await {
-            Attempt::Retry if attempt < ATTEMPTS_MAX => {}
+        let attempt = attempt_once(context, state, lease.connection(), payload, &opened).await;
+        let is_wrong_session = match attempt {
+            Attempt::Retry => false,
+            Attempt::Elsewhere => true,
             Attempt::Unknown => {
                 lease.discard();
                 return Attempt::Unknown;
             }
             ended => return ended,
+        };
+        // The pause, and the session if it is to be another one; the next attempt has to begin before the time is up.
+        let again = async {
+            sleep(pause).await;
+            if is_wrong_session { lease.renew().await } else { Ok(()) }
+        };
+        let ready = tokio::select! {
+            biased;
+            () = reached(state, LoadState::Cut) => false,
+            () = &mut over => false,
+            ready = again => match ready {
+                Ok(()) => true,
+                Err(error) => {
+                    context.write_failed(|| error.to_string());
+                    false
+                }
+            },
+        };
+        if !ready {
+            if is_wrong_session {
+                lease.discard();
+            }
+            return Attempt::Retry;
         }
-        tokio::select! {
-            () = reached(state, LoadState::Cut) => break,
-            () = sleep(pause) => pause *= 2,
-        }
+        pause *= 2;
     }
-    Attempt::Retry
 }
 
 async fn attempt_once(
@@ -314,6 +339,7 @@ async fn attempt_once(
     context.write_failed(|| describe(&error));
     match Fate::of(&error) {
         Fate::Retryable => Attempt::Retry,
+        Fate::Elsewhere => Attempt::Elsewhere,
         Fate::Rejected => Attempt::Rejected,
         Fate::Unknown => Attempt::Unknown,
         Fate::Fatal => {

@@ -82,7 +82,8 @@ impl Address {
     /// Neither, both, or one that cannot be understood; 104.
     pub fn read(url: Option<&str>, file: Option<&Path>) -> Result<Self, Failure> {
         let around = Surroundings::of_process();
-        match (url, file) {
+        // Where files are filled in by another program, an option that is not wanted is often left empty.
+        match (url.filter(|url| !url.is_empty()), file) {
             (Some(url), None) => Self::parse(url, "--postgres", &around),
             (None, Some(file)) => Self::parse(&of_file(file)?, "the file of --postgres-file", &around),
             (None, None) if around.names_a_place() => {

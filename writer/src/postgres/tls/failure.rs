@@ -62,7 +62,10 @@ impl TlsFailure {
                 CertificateError::NotValidForNameContext { expected, presented } => {
                     let names = match &presented[..] {
                         [] => "for no host by name".to_owned(),
-                        presented => format!("for {}", presented.join(", ")),
+                        presented => {
+                            let names: Vec<&str> = presented.iter().map(|name| plain(name)).collect();
+                            format!("for {}", names.join(", "))
+                        }
                     };
                     certificate(
                         &format!("is {names}, and not for {}", expected.to_str()),
@@ -125,6 +128,12 @@ impl TlsFailure {
         }
         None
     }
+}
+
+/// The name in what rustls writes as `DnsName("db.test")`.
+fn plain(name: &str) -> &str {
+    let inner = name.split_once('(').and_then(|(_, rest)| rest.strip_suffix(')'));
+    inner.map_or(name, |inner| inner.trim_matches('"'))
 }
 
 fn rustls_error(error: &io::Error) -> Option<&Error> {

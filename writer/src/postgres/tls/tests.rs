@@ -130,6 +130,7 @@ async fn meet(tls: &Tls, name: &str, answer: Answer<'_>) -> Result<String, Strin
                 }),
             },
             Err(NotEncrypted::NotOffered(_)) => Err("not offered".to_owned()),
+            Err(NotEncrypted::Broken(_)) => Err("broken".to_owned()),
             Err(NotEncrypted::Failed(failure)) => Err(format!("{failure}; {}", failure.next)),
         }
     };
@@ -281,6 +282,7 @@ async fn a_server_may_want_a_certificate_too() {
 async fn a_server_without_tls_and_one_that_is_none_are_told_apart() {
     let tls = of(TlsMode::Require, &TlsFiles::default()).expect("settings");
     assert_eq!(meet(&tls, "db.test", Answer::Bytes(b"N")).await, Err("not offered".to_owned()));
+    assert_eq!(meet(&tls, "db.test", Answer::Bytes(b"")).await, Err("broken".to_owned()));
     let met = meet(&tls, "db.test", Answer::Bytes(b"HTTP/1.0 400")).await.expect_err("no PostgreSQL");
     assert!(met.contains("does not speak PostgreSQL's protocol"), "{met}");
     let met = meet(&tls, "db.test", Answer::Bytes(b"S")).await.expect_err("it hangs up");

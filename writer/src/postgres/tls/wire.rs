@@ -32,6 +32,8 @@ pub(in crate::postgres) enum Wire {
 pub(in crate::postgres) enum NotEncrypted {
     /// The server has no TLS; the connection goes on without.
     NotOffered(TcpStream),
+    /// The connection broke before TLS began: nothing that TLS could be blamed for.
+    Broken(io::Error),
     /// It broke.
     Failed(TlsFailure),
 }
@@ -50,9 +52,9 @@ impl Tls {
         let broke = |error: io::Error| failed(TlsFailure::handshake(&error, &self.root));
         let Some(config) = &self.config else { return Err(NotEncrypted::NotOffered(stream)) };
         if self.negotiation == Negotiation::Postgres {
-            stream.write_all(&SSL_REQUEST).await.map_err(broke)?;
+            stream.write_all(&SSL_REQUEST).await.map_err(NotEncrypted::Broken)?;
             // One byte and no more: what a stranger put behind it is not taken for the server's.
-            match stream.read_u8().await.map_err(broke)? {
+            match stream.read_u8().await.map_err(NotEncrypted::Broken)? {
                 b'S' => {}
                 b'N' => return Err(NotEncrypted::NotOffered(stream)),
                 _ => return Err(failed(TlsFailure::no_postgres())),
