@@ -1,5 +1,6 @@
 //! What was seen against what the model says, in sentences. Pure.
 
+use mongodb::bson::{Document, RawDocumentBuf};
 use streamgauge_shared::test_file::{Deletes, Entity};
 
 use super::find::{Rename, Seen};
@@ -123,9 +124,10 @@ pub fn doubts(entity: &Entity, seen: &Seen) -> Vec<Difference> {
     {
         doubts.push(Difference {
             seen: format!(
-                "rows of '{}' in `{}` have documentKey {key:?}, in which the key is not at `{}`: their deletes cannot be matched",
+                "rows of '{}' in `{}` have the documentKey {}, in which the key is not at `{}`: their deletes cannot be matched",
                 entity.name,
                 seen.namespace,
+                shown(key),
                 entity.landing.key_paths.join("`, `")
             ),
             next: format!(
@@ -149,9 +151,14 @@ pub fn doubts(entity: &Entity, seen: &Seen) -> Vec<Difference> {
     doubts
 }
 
+/// A key as MongoDB's shell writes it.
+fn shown(key: &RawDocumentBuf) -> String {
+    Document::try_from(key).map_or_else(|_| "that cannot be read".to_owned(), |key| key.to_string())
+}
+
 #[cfg(test)]
 mod tests {
-    use mongodb::bson::{Bson, RawDocumentBuf, doc, oid::ObjectId};
+    use mongodb::bson::{Bson, doc, oid::ObjectId};
     use streamgauge_shared::stamp::{RunId, Stamp};
     use streamgauge_shared::test_file::Model;
     use streamgauge_shared::time::UnixNanos;
@@ -280,6 +287,7 @@ mod tests {
         }
         let chosen = doubts(customer, &with_id(ObjectId::new().into()));
         assert!(chosen.len() == 1 && chosen[0].seen.contains("cannot be matched"), "{chosen:?}");
+        assert!(chosen[0].seen.contains("documentKey { \"_id\": ObjectId(\""), "{chosen:?}");
         let enveloped =
             Seen { path: vec!["after".into(), "cdc_stamp".into()], ..with_id(ObjectId::new().into()) };
         assert_eq!(doubts(customer, &enveloped), [], "an envelope has its key in itself");
