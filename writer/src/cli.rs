@@ -25,7 +25,7 @@ pub enum Command {
         after_help = "Example:\n  streamgauge-writer run scenarios/e2e-latency.toml --prepare \\\n    --postgres postgresql://shop@127.0.0.1:5432/shop --observer http://127.0.0.1:9464"
     )]
     Run(Box<Run>),
-    /// Print all mistakes of test files at once, or their plans; touches no database.
+    /// Print all mistakes of test files at once, or their plans; touches no database unless one is given.
     #[command(after_help = "Example:\n  streamgauge-writer check scenarios/e2e-latency.toml")]
     Check(Check),
     /// Create what is missing in PostgreSQL (tables, stamp column), or say what is missing.
@@ -113,6 +113,30 @@ pub struct Check {
     /// Print the plans as one JSON array.
     #[arg(long)]
     pub json: bool,
+    /// Compare the models with the tables of this PostgreSQL too: a connection string, as libpq takes it.
+    #[arg(long = "postgres", value_name = "URL")]
+    pub postgres: Option<Secret>,
+    /// The same, of the connection string in this file.
+    #[arg(long, value_name = "FILE")]
+    pub postgres_file: Option<PathBuf>,
+}
+
+/// A text that may hold a password, and is not shown.
+#[derive(Clone)]
+pub struct Secret(pub String);
+
+impl std::str::FromStr for Secret {
+    type Err = std::convert::Infallible;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        Ok(Self(text.to_owned()))
+    }
+}
+
+impl std::fmt::Debug for Secret {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("***")
+    }
 }
 
 /// Options of `prepare`.

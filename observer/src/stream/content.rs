@@ -20,8 +20,8 @@ pub struct ColumnSeen {
 pub enum ColumnValue {
     /// A value: the digest of its canonical form.
     Value(u32),
-    /// A UUID whose order of bytes is not known: the digest of each reading.
-    UuidOneOf([u32; 3]),
+    /// A value that does not say how it is encoded: the digest of each reading.
+    OneOf([u32; 3]),
     /// A text that is a whole number and base64 too: the digest of each reading.
     NumberOrBase64 {
         /// Of the number.
@@ -66,8 +66,8 @@ impl ColumnValue {
     pub fn is(self, expected: u32) -> Result<bool, NotCompared> {
         match self {
             Self::Value(found) => Ok(found == expected),
-            // Two of a random UUID's three orders are other UUIDs: nobody wrote those.
-            Self::UuidOneOf(readings) => Ok(readings.contains(&expected)),
+            // The other readings are other values: nobody wrote those.
+            Self::OneOf(readings) => Ok(readings.contains(&expected)),
             Self::NumberOrBase64 { number, .. } if number == expected => Ok(true),
             Self::NumberOrBase64 { base64, .. } if base64 == expected => Err(NotCompared::Base64Decimal),
             Self::NumberOrBase64 { .. } => Ok(false),
@@ -133,7 +133,7 @@ mod tests {
             [1, 2, 3].map(|expected| found.is(expected)),
             [Ok(true), Err(NotCompared::Base64Decimal), Ok(false)]
         );
-        let uuid = ColumnValue::UuidOneOf([1, 2, 3]);
+        let uuid = ColumnValue::OneOf([1, 2, 3]);
         assert_eq!([1, 3, 4].map(|expected| uuid.is(expected)), [Ok(true), Ok(true), Ok(false)]);
     }
 

@@ -8,7 +8,6 @@
 
 mod attention;
 mod await_limit;
-mod base64;
 mod content;
 mod decode;
 mod event;

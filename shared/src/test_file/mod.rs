@@ -3,6 +3,7 @@
 //! The writer reads the files and hands their texts to the observer, which parses the same texts with the
 //! same scales: both programs know the test from one source. This module does no I/O.
 
+mod column_type;
 mod executor;
 mod flow;
 mod mistake;
@@ -16,13 +17,14 @@ mod scale;
 mod template;
 mod window;
 
+pub use column_type::ColumnType;
 pub use executor::{
     Arrivals, CapacitySearch, ConstantArrivalRate, ConstantVus, Executor, Iterations, RampingArrivalRate,
     RampingVus, Rate, Stage,
 };
 pub use flow::{Action, Alternative, Check, Pick, Pool, RowFrom, Scope, Setting, Step, Timeout};
 pub use mistake::{Mistake, Mistakes};
-pub use model::{Column, ColumnType, DELETED_MARK, Deletes, Entity, Generator, Landing, Literal, Model};
+pub use model::{Column, DELETED_MARK, Deletes, Entity, Generator, Landing, ListLength, Literal, Model};
 pub use name::{NAME_BYTES_MAX, NameError, QualifiedName, quoted};
 pub use parse::{parse, parse_model};
 pub use plan::{CONNECTIONS_MAX, Count, ENTRY_BYTES, Memory, MemoryPart, Operations, Plan, ScenarioPlan};

@@ -1,5 +1,6 @@
 //! The model: which tables are written, how their columns are filled, and where they land in MongoDB.
 
+use super::column_type::ColumnType;
 use super::name::QualifiedName;
 use super::template::Template;
 use crate::marks::Mark;
@@ -34,9 +35,14 @@ pub struct Entity {
 pub struct Column {
     /// Its name in PostgreSQL, as in the catalogue.
     pub name: String,
-    /// Its type.
+    /// Its type; of an array the type of its elements.
     pub kind: ColumnType,
-    /// What fills it.
+    /// A type of the user's own over [`Self::kind`], as an enum or a domain: values are cast to it, and of an array
+    /// its elements.
+    pub cast: Option<QualifiedName>,
+    /// For an array, how long it is.
+    pub list: Option<ListLength>,
+    /// What fills it; of an array each of its elements.
     pub generator: Generator,
     /// Whether the observer checks that the value arrived as it was written.
     pub verified: bool,
@@ -44,32 +50,13 @@ pub struct Column {
     pub field: String,
 }
 
-/// The column types that can be written.
+/// How many elements the arrays of a column have, both ends included.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ColumnType {
-    /// `uuid`
-    Uuid,
-    /// `text`, also right for `varchar` and `char`.
-    Text,
-    /// `integer`
-    Integer,
-    /// `bigint`
-    Bigint,
-    /// `numeric(precision, scale)`; the scale is how many digits are written after the point.
-    Numeric {
-        /// Digits in total.
-        precision: u8,
-        /// Digits after the point.
-        scale: u8,
-    },
-    /// `boolean`
-    Boolean,
-    /// `timestamp with time zone`
-    Timestamptz,
-    /// `timestamp without time zone`, in UTC.
-    Timestamp,
-    /// `jsonb`
-    Jsonb,
+pub struct ListLength {
+    /// The fewest.
+    pub min: u8,
+    /// The most.
+    pub max: u8,
 }
 
 /// What fills a column.
@@ -77,7 +64,7 @@ pub enum ColumnType {
 pub enum Generator {
     /// A random UUID (version 4), a function of seed and sequence.
     Uuid,
-    /// A text with placeholders; for `text` and `jsonb`.
+    /// A text with placeholders; for texts, addresses and JSON.
     Template(Template),
     /// One of these, each as likely.
     Choice(Vec<Literal>),
@@ -90,12 +77,14 @@ pub enum Generator {
         /// The largest.
         max: i64,
     },
-    /// A decimal number from a range, both ends included, in steps of the column's last digit.
+    /// A decimal number from a range, both ends included, in steps of its last digit.
     Decimal {
         /// The smallest, in units of the last digit.
         min: i64,
         /// The largest, in units of the last digit.
         max: i64,
+        /// Digits after the point.
+        scale: u8,
     },
     /// True with a probability from 0 to 1.
     Bool {
@@ -109,6 +98,25 @@ pub enum Generator {
         /// The latest.
         to: UnixNanos,
     },
+    /// A day from a range, both ends included: days since 1970-01-01.
+    Date {
+        /// The earliest.
+        from: i64,
+        /// The latest.
+        to: i64,
+    },
+    /// A time of day from a range, in whole milliseconds since midnight, both ends included.
+    Time {
+        /// The earliest.
+        from: i64,
+        /// The latest.
+        to: i64,
+    },
+    /// So many random bytes.
+    Bytes {
+        /// At most 65,535.
+        size: u16,
+    },
     /// The key of a row of another entity, whose key is one column.
     Reference {
         /// Index of an entity that stands before this one in the model.
@@ -119,14 +127,27 @@ pub enum Generator {
 /// A value as a file writes it, of the column's type.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Literal {
-    /// For `text`, `uuid` and `jsonb`.
+    /// For texts, `uuid`, `inet` and JSON.
     Text(String),
-    /// For `integer` and `bigint`.
+    /// For whole numbers.
     Int(i64),
-    /// For `numeric`: in units of the column's last digit.
-    Decimal(i64),
+    /// For numbers with a point.
+    Decimal {
+        /// In units of the last digit.
+        units: i64,
+        /// Digits after the point.
+        scale: u8,
+    },
     /// For `boolean`.
     Bool(bool),
+    /// For `date`: days since 1970-01-01.
+    Date(i64),
+    /// For `time`: milliseconds since midnight.
+    Time(i64),
+    /// For the timestamps, in whole milliseconds.
+    Moment(UnixNanos),
+    /// For `bytea`.
+    Bytes(Vec<u8>),
 }
 
 /// Where an entity's rows land in MongoDB.
@@ -159,30 +180,6 @@ pub enum Deletes {
 /// The field that marks a document whose row is gone, `true` or `"true"`: Debezium's `ExtractNewRecordState` with
 /// deletes rewritten adds it.
 pub const DELETED_MARK: &str = "__deleted";
-
-impl ColumnType {
-    /// The type's name in PostgreSQL, as `format_type` writes it without modifiers.
-    #[must_use]
-    pub const fn sql(self) -> &'static str {
-        match self {
-            Self::Uuid => "uuid",
-            Self::Text => "text",
-            Self::Integer => "integer",
-            Self::Bigint => "bigint",
-            Self::Numeric { .. } => "numeric",
-            Self::Boolean => "boolean",
-            Self::Timestamptz => "timestamp with time zone",
-            Self::Timestamp => "timestamp without time zone",
-            Self::Jsonb => "jsonb",
-        }
-    }
-
-    /// Whether its values have a canonical form; see [`crate::canonical`].
-    #[must_use]
-    pub const fn is_verifiable(self) -> bool {
-        !matches!(self, Self::Timestamptz | Self::Timestamp | Self::Jsonb)
-    }
-}
 
 impl Entity {
     /// The primary key's columns.

@@ -11,6 +11,9 @@ use toml::de::{DeTable, DeValue};
 use super::mistake::{Mistake, unknown};
 use crate::time::{NANOS_PER_SECOND, Nanos, UnixNanos, days_from_civil, parse_duration};
 
+/// The years of TOML's dates that PostgreSQL has too.
+const DAYS_YEARS: std::ops::RangeInclusive<u16> = 1..=9_999;
+
 /// One file and what is wrong with it.
 pub(super) struct Document<'t> {
     name: &'t str,
@@ -218,16 +221,39 @@ impl<'d, 't> Value<'d, 't> {
 
     /// A moment: TOML's own date-time, or one in quotes; UTC where no offset is given.
     pub(super) fn moment(&self) -> Option<UnixNanos> {
-        let found = match self.value {
-            DeValue::Datetime(moment) => Some(*moment),
-            DeValue::String(text) => text.parse::<toml_datetime::Datetime>().ok(),
-            _ => None,
-        };
-        let moment = found.and_then(moment_of);
+        let moment = self.datetime().and_then(moment_of);
         if moment.is_none() {
             self.mistake("expected a date and time as in 2026-01-31T12:00:00Z, between 1970 and 2200");
         }
         moment
+    }
+
+    /// A day: TOML's own date, or one in quotes; as days since 1970-01-01.
+    pub(super) fn date(&self) -> Option<i64> {
+        let day = self.datetime().filter(|read| read.time.is_none()).and_then(|read| read.date);
+        let day = day.filter(|date| DAYS_YEARS.contains(&date.year));
+        if day.is_none() {
+            self.mistake("expected a date as in 2026-01-31, between 1 and 9999");
+        }
+        day.map(|date| days_from_civil(i64::from(date.year), i64::from(date.month), i64::from(date.day)))
+    }
+
+    /// A time of day: TOML's own, or one in quotes; as whole milliseconds since midnight.
+    pub(super) fn time_of_day(&self) -> Option<i64> {
+        let time = self.datetime().filter(|read| read.date.is_none()).and_then(|read| read.time);
+        let millis = time.and_then(|time| crate::canonical::time_of(&time.to_string()));
+        if millis.is_none() {
+            self.mistake("expected a time of day as in 12:30:00");
+        }
+        millis
+    }
+
+    fn datetime(&self) -> Option<toml_datetime::Datetime> {
+        match self.value {
+            DeValue::Datetime(moment) => Some(*moment),
+            DeValue::String(text) => text.parse().ok(),
+            _ => None,
+        }
     }
 
     pub(super) fn text(&self) -> Option<&'d str> {

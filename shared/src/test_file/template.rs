@@ -119,7 +119,8 @@ impl Template {
     }
 
     /// A text as it may come out: with letters where a placeholder may give letters, else with digits.
-    pub(super) fn sample(&self) -> String {
+    #[must_use]
+    pub fn sample(&self) -> String {
         self.render(|placeholder| match placeholder {
             Placeholder::Id => "6f2c1a6e-0000-4000-8000-000000000000".to_owned(),
             Placeholder::Run => "00c0ffee0042".to_owned(),

@@ -24,6 +24,7 @@
 
 mod acks;
 mod apply;
+mod array;
 mod decimal;
 mod delay;
 mod document;

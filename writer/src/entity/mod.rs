@@ -91,25 +91,31 @@ impl Maker<'_> {
 
     fn draw(&self, index: usize, column: &Column, generator: &Generator, id: &str) -> Value {
         let mut random = seeded::of_column(self.seeds, self.sequence, index);
+        let Some(length) = column.list else { return self.one(column.kind, generator, id, &mut random) };
+        let count = random.random_range(length.min..=length.max);
+        Value::List((0..count).map(|_| self.one(column.kind, generator, id, &mut random)).collect())
+    }
+
+    /// One value: all of a column, or an element of an array.
+    fn one(&self, kind: ColumnType, generator: &Generator, id: &str, random: &mut StdRng) -> Value {
         match generator {
-            Generator::Uuid => Value::Uuid(random_uuid(&mut random)),
-            Generator::Template(template) => {
-                let text = self.render(template, id, random);
-                match column.kind {
-                    ColumnType::Jsonb => Value::Json(text),
-                    _ => Value::Text(text),
-                }
-            }
-            Generator::Choice(choices) => {
-                Value::of(&choices[random.random_range(0..choices.len())], column.kind)
-            }
-            Generator::Fixed(literal) => Value::of(literal, column.kind),
-            Generator::Int { min, max } => Value::whole(random.random_range(*min..=*max), column.kind),
-            Generator::Decimal { min, max } => Value::units(random.random_range(*min..=*max), column.kind),
+            Generator::Uuid => Value::Uuid(random_uuid(random)),
+            Generator::Template(template) => Value::text(self.render(template, id, random), kind),
+            Generator::Choice(choices) => Value::of(&choices[random.random_range(0..choices.len())], kind),
+            Generator::Fixed(literal) => Value::of(literal, kind),
+            Generator::Int { min, max } => Value::whole(random.random_range(*min..=*max), kind),
+            Generator::Decimal { min, max, scale } => Value::units(random.random_range(*min..=*max), *scale),
             Generator::Bool { probability } => Value::Boolean(random.random_bool(*probability)),
             Generator::Timestamp { from, to } => {
                 let millis = |time: &UnixNanos| time.0.div_euclid(NANOS_PER_MILLI);
                 Value::Timestamp(UnixNanos::from_millis(random.random_range(millis(from)..=millis(to))))
+            }
+            Generator::Date { from, to } => Value::Date(random.random_range(*from..=*to)),
+            Generator::Time { from, to } => Value::Time(random.random_range(*from..=*to)),
+            Generator::Bytes { size } => {
+                let mut bytes = vec![0; usize::from(*size)];
+                random.fill_bytes(&mut bytes);
+                Value::Bytes(bytes)
             }
             Generator::Reference { .. } => {
                 unreachable!("the file's reader gives each reference of a create its row, and no update one")
@@ -117,7 +123,7 @@ impl Maker<'_> {
         }
     }
 
-    fn render(&self, template: &Template, id: &str, mut random: StdRng) -> String {
+    fn render(&self, template: &Template, id: &str, random: &mut StdRng) -> String {
         template.render(|placeholder| match placeholder {
             Placeholder::Id => id.to_owned(),
             Placeholder::Sequence => self.sequence.to_string(),

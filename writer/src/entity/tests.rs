@@ -36,7 +36,15 @@ pub(crate) fn entity(name: &str, key: &[usize], columns: Vec<Column>) -> Entity 
 
 pub(crate) fn column(name: &str, kind: ColumnType, generator: Generator) -> Column {
     let verified = kind.is_verifiable();
-    Column { name: name.to_owned(), kind, generator, verified, field: name.to_owned() }
+    Column {
+        name: name.to_owned(),
+        kind,
+        cast: None,
+        list: None,
+        generator,
+        verified,
+        field: name.to_owned(),
+    }
 }
 
 /// The template of the shipped model's e-mail: templates are made by the file's reader only.
@@ -56,7 +64,11 @@ pub(crate) fn bookings() -> Model {
         column("region", Text, words(&["eu", "us"])),
         column("number", Bigint, Generator::Int { min: 1, max: i64::MAX }),
         column("guest_id", Uuid, Generator::Reference { entity: 0 }),
-        column("price", Numeric { precision: 10, scale: 2 }, Generator::Decimal { min: 1_000, max: 51_000 }),
+        column(
+            "price",
+            Numeric { precision: 10, scale: 2 },
+            Generator::Decimal { min: 1_000, max: 51_000, scale: 2 },
+        ),
         column("nights", Integer, Generator::Int { min: 1, max: 14 }),
         column("paid", Boolean, Generator::Bool { probability: 0.5 }),
         column("made_at", Timestamptz, Generator::Timestamp { from, to }),

@@ -5,18 +5,21 @@ use streamgauge_shared::exit_code::Failure;
 use streamgauge_shared::test_file::{Count, MemoryPart, Operations, Plan, ScenarioPlan, Test};
 use streamgauge_shared::time::Nanos;
 
+use super::{address, connect};
 use crate::cli::Check;
+use crate::postgres::{Session, Writes, schema};
 use crate::terminal;
 use crate::test_source::TestSource;
 
 /// A part of the memory that is below it is not worth a line: half a mebibyte.
 const SHOWN_BYTES_MIN: u64 = 512 << 10;
 
-/// Prints the plan of each test that is correct, as text or as one JSON array.
+/// Prints the plan of each test that is correct, as text or as one JSON array. Touches a database only where one is given.
 ///
 /// # Errors
-/// Every mistake of every test, one a line; exit code 104. The plans of the others are printed nevertheless.
-pub(super) fn check(options: &Check) -> Result<u8, Failure> {
+/// Every mistake of every test, and everything in which the tables differ from the models, one a line; exit code 104. The
+/// plans of the others are printed nevertheless. 107 if PostgreSQL is given and cannot be reached.
+pub(super) async fn check(options: &Check) -> Result<u8, Failure> {
     let scales = options.scales;
     let (mut tests, mut mistakes) = (Vec::new(), Vec::new());
     for path in &options.tests {
@@ -31,7 +34,28 @@ pub(super) fn check(options: &Check) -> Result<u8, Failure> {
     } else {
         tests.iter().for_each(|(file, test)| terminal::print(&as_text(file, test)));
     }
+    mistakes.extend(against_tables(options, &tests).await?);
     if mistakes.is_empty() { Ok(0) } else { Err(Failure::configuration(mistakes.join("\n"))) }
+}
+
+/// What stands between the tests' models and the tables of the PostgreSQL that is given; nothing without one.
+async fn against_tables(options: &Check, tests: &[(String, Test)]) -> Result<Vec<String>, Failure> {
+    let url = options.postgres.as_ref().map(|secret| secret.0.as_str());
+    if url.is_none() && options.postgres_file.is_none() {
+        return Ok(Vec::new());
+    }
+    let address = address(url, options.postgres_file.as_deref())?;
+    let session = Session { address, synchronous_commit: None, entities: [].into() };
+    let (connection, server) = connect(&session).await?;
+    let mut problems = Vec::new();
+    for (file, test) in tests {
+        match schema::check(&connection, &Writes::of(test), &server, file).await {
+            Ok(()) => {}
+            Err(failure) => problems.push(failure.sentence),
+        }
+    }
+    connection.close().await;
+    Ok(problems)
 }
 
 /// The plan for people.

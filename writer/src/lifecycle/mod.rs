@@ -6,6 +6,8 @@ mod setup;
 mod shard;
 mod verdict;
 
+use std::path::Path;
+
 use streamgauge_shared::exit_code::Failure;
 use streamgauge_shared::test_file::Scale;
 
@@ -23,7 +25,7 @@ use crate::test_source::TestSource;
 pub async fn carry_out(command: Command) -> Result<u8, Failure> {
     match command {
         Command::Run(options) => Box::pin(run::run(*options)).await,
-        Command::Check(options) => check::check(&options),
+        Command::Check(options) => check::check(&options).await,
         Command::Prepare(options) => prepare(&options).await,
         Command::Clean(options) => clean_up(&options).await,
         Command::Doctor(options) => doctor::examine(&options).await,
@@ -57,12 +59,13 @@ async fn clean_up(options: &Clean) -> Result<u8, Failure> {
 
 /// A session that looks at tables; nothing is prepared for writing.
 fn session(postgres: &Postgres) -> Result<Session, Failure> {
-    Ok(Session { address: address(postgres)?, synchronous_commit: None, entities: [].into() })
+    let address = address(postgres.url.as_deref(), postgres.file.as_deref())?;
+    Ok(Session { address, synchronous_commit: None, entities: [].into() })
 }
 
 /// Where PostgreSQL is; tells what the user should know of it.
-fn address(postgres: &Postgres) -> Result<Address, Failure> {
-    let address = Address::read(postgres.url.as_deref(), postgres.file.as_deref())?;
+fn address(url: Option<&str>, file: Option<&Path>) -> Result<Address, Failure> {
+    let address = Address::read(url, file)?;
     address.notes().iter().for_each(|note| tracing::warn!("{note}"));
     Ok(address)
 }

@@ -97,7 +97,7 @@ pub(super) async fn run(options: Run) -> Result<u8, Failure> {
 impl Plan {
     fn new(options: Run) -> Result<Self, Failure> {
         let source = TestSource::read(&options.test, options.scales.time_scale, options.scales.load_scale)?;
-        let address = address(&options.postgres)?;
+        let address = address(options.postgres.url.as_deref(), options.postgres.file.as_deref())?;
         let endpoint = options.observer.parse()?;
         let token = options.token_file.as_deref().map(read_token).transpose()?;
         let entities = Writes::of(&source.test);

@@ -133,7 +133,7 @@ impl Session {
 impl Statements {
     async fn prepare(client: &Client, writes: &Writes) -> Result<Self, Error> {
         let entity = &writes.entity;
-        let kind = |index: &usize| sql::sent_as(entity.columns[*index].kind);
+        let kind = |index: &usize| sql::sent_as(&entity.columns[*index]);
         let all: Vec<usize> = (0..entity.columns.len()).collect();
         let key: Vec<Type> = entity.key.iter().map(kind).collect();
         let with_stamp = |columns: &[usize]| {
@@ -254,11 +254,18 @@ impl<'a> Sent<'a> {
     fn of(value: &'a Value) -> Self {
         match value {
             Value::Uuid(uuid) => Self::Native(uuid),
+            Value::Smallint(number) => Self::Native(number),
             Value::Integer(number) => Self::Native(number),
             Value::Bigint(number) => Self::Native(number),
             Value::Boolean(flag) => Self::Native(flag),
-            Value::Text(text) | Value::Numeric(text) | Value::Json(text) => Self::Text(text),
-            Value::Timestamp(time) => Self::Written(time.to_rfc3339()),
+            Value::Text(text)
+            | Value::Char(text)
+            | Value::Numeric(text)
+            | Value::Address(text)
+            | Value::Json(text) => Self::Text(text),
+            Value::Timestamp(_) | Value::Date(_) | Value::Time(_) | Value::Bytes(_) | Value::List(_) => {
+                Self::Written(value.written())
+            }
         }
     }
 

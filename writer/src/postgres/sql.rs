@@ -3,31 +3,50 @@
 //! Numbers with a point, timestamps and JSON go as text with a cast: PostgreSQL's own reading of them, and no
 //! type of ours between the value and the row.
 
-use streamgauge_shared::test_file::{ColumnType, Entity, Generator, quoted};
+use streamgauge_shared::test_file::{Column, ColumnType, Entity, Generator, QualifiedName, quoted};
 use tokio_postgres::types::Type;
 
-/// The type as which a column's values are sent.
-pub(super) fn sent_as(kind: ColumnType) -> Type {
-    match kind {
+/// The type as which a column's values are sent: what has a form of its own on the wire and needs no text of ours, the
+/// rest as text.
+pub(super) fn sent_as(column: &Column) -> Type {
+    match column.kind {
+        _ if column.list.is_some() => Type::TEXT,
         ColumnType::Uuid => Type::UUID,
+        ColumnType::Smallint => Type::INT2,
         ColumnType::Integer => Type::INT4,
         ColumnType::Bigint => Type::INT8,
         ColumnType::Boolean => Type::BOOL,
-        ColumnType::Text
-        | ColumnType::Numeric { .. }
-        | ColumnType::Timestamptz
-        | ColumnType::Timestamp
-        | ColumnType::Jsonb => Type::TEXT,
+        _ => Type::TEXT,
     }
 }
 
-/// The place of a column's value in a statement.
-fn place(kind: ColumnType, number: usize) -> String {
+/// The place of a column's value in a statement. No length or digits stand in a cast: PostgreSQL would cut what is too
+/// long, where an assignment refuses it.
+fn place(column: &Column, number: usize) -> String {
+    let own = column.cast.as_ref().map(QualifiedName::quoted);
+    if column.list.is_some() {
+        let element = own.unwrap_or_else(|| element_type(column.kind).to_owned());
+        return format!("${number}::text::{element}[]");
+    }
+    let plain = match column.kind {
+        ColumnType::Uuid
+        | ColumnType::Smallint
+        | ColumnType::Integer
+        | ColumnType::Bigint
+        | ColumnType::Boolean
+        | ColumnType::Text
+        | ColumnType::Varchar { .. } => format!("${number}"),
+        // Of a text and a char PostgreSQL would compare the texts, and no index of the char would help.
+        kind => format!("${number}::text::{}", element_type(kind)),
+    };
+    own.map_or(plain.clone(), |own| format!("{plain}::{own}"))
+}
+
+/// The type's name in a cast: `character` alone would be one character.
+fn element_type(kind: ColumnType) -> &'static str {
     match kind {
-        ColumnType::Numeric { .. } | ColumnType::Timestamptz | ColumnType::Timestamp | ColumnType::Jsonb => {
-            format!("${number}::text::{}", kind.sql())
-        }
-        _ => format!("${number}"),
+        ColumnType::Char { .. } => "bpchar",
+        kind => kind.sql(),
     }
 }
 
@@ -36,7 +55,7 @@ pub(super) fn insert(entity: &Entity) -> String {
     let mut names: Vec<String> = entity.columns.iter().map(|column| quoted(&column.name)).collect();
     names.push(quoted(&entity.stamp));
     let columns = entity.columns.iter().zip(1..);
-    let mut places: Vec<String> = columns.map(|(column, number)| place(column.kind, number)).collect();
+    let mut places: Vec<String> = columns.map(|(column, number)| place(column, number)).collect();
     places.push(format!("${}", names.len()));
     format!("INSERT INTO {} ({}) VALUES ({})", entity.table.quoted(), names.join(", "), places.join(", "))
 }
@@ -45,7 +64,7 @@ pub(super) fn insert(entity: &Entity) -> String {
 pub(super) fn update(entity: &Entity, changed: &[usize]) -> String {
     let columns = changed.iter().map(|index| &entity.columns[*index]).zip(1..);
     let mut set: Vec<String> = columns
-        .map(|(column, number)| format!("{} = {}", quoted(&column.name), place(column.kind, number)))
+        .map(|(column, number)| format!("{} = {}", quoted(&column.name), place(column, number)))
         .collect();
     let stamp = changed.len() + 1;
     set.push(format!("{} = ${stamp}", quoted(&entity.stamp)));
@@ -60,17 +79,15 @@ pub(super) fn delete(entity: &Entity) -> String {
 fn by_key(entity: &Entity, first: usize) -> String {
     let columns = entity.key_columns().zip(first..);
     let equal =
-        columns.map(|(column, number)| format!("{} = {}", quoted(&column.name), place(column.kind, number)));
+        columns.map(|(column, number)| format!("{} = {}", quoted(&column.name), place(column, number)));
     equal.collect::<Vec<_>>().join(" AND ")
 }
 
 /// A table as the model says. What it refers to stands before it in `entities`.
 pub(super) fn create_table(entity: &Entity, entities: &[Entity]) -> String {
-    let column = |column: &streamgauge_shared::test_file::Column| {
-        let kind = match column.kind {
-            ColumnType::Numeric { precision, scale } => format!("numeric({precision},{scale})"),
-            kind => kind.sql().to_owned(),
-        };
+    let column = |column: &Column| {
+        let kind = column.cast.as_ref().map_or_else(|| column.kind.declared(), QualifiedName::quoted);
+        let kind = if column.list.is_some() { format!("{kind}[]") } else { kind };
         let refers_to = match column.generator {
             Generator::Reference { entity } => {
                 format!(" REFERENCES {}", entities[entity].table.quoted())

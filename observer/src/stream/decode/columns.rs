@@ -9,7 +9,7 @@ use streamgauge_shared::test_file::{Check, ColumnType, Entity};
 use super::landing::Landed;
 use super::path::at;
 use crate::stream::content::{ColumnSeen, ColumnValue, Content};
-use crate::stream::value::canonical;
+use crate::stream::value::canonical_of_column;
 
 /// One column as it stands in a document.
 #[derive(Clone, Debug)]
@@ -19,6 +19,7 @@ pub(super) struct Field {
     /// The raw envelope of Debezium holds the row under `after`.
     path_in_envelope: String,
     kind: ColumnType,
+    is_list: bool,
 }
 
 /// The columns of an entity that are verified, or that a check of it names.
@@ -33,6 +34,7 @@ pub(super) fn compared(index: u16, entity: &Entity, checks: &[Check]) -> Vec<Fie
             path: column.field.clone(),
             path_in_envelope: format!("after.{}", column.field),
             kind: column.kind,
+            is_list: column.list.is_some(),
         })
     };
     columns.into_iter().filter_map(field).collect()
@@ -47,7 +49,7 @@ pub(super) fn content(row: Landed<'_>, fields: &[Field]) -> Content {
 fn value(row: Landed<'_>, field: &Field) -> ColumnValue {
     let document: &RawDocument = row.document;
     match at(document, &field.path).or_else(|| at(document, &field.path_in_envelope)) {
-        Some(value) => canonical(value, field.kind).value(),
+        Some(value) => canonical_of_column(value, field.kind, field.is_list).value(),
         None if row.is_partial => ColumnValue::Not(NotCompared::PartialUpdate),
         None => ColumnValue::Not(NotCompared::Absent),
     }

@@ -41,14 +41,14 @@ pub(super) fn read(columns: &[KeyColumn], document: &RawDocument) -> Option<RowK
     let reading = |order: usize| {
         let text = |value: &Canonical<'_>| match value {
             Canonical::Text(text) => Some(text.to_string()),
-            Canonical::UuidOneOf(readings) => Some(readings[order].clone()),
+            Canonical::OneOf(readings) => Some(readings[order].clone()),
             Canonical::NumberOrBase64 { number, .. } => Some(number.clone()),
             Canonical::Null | Canonical::Not(_) => None,
         };
         let texts: Vec<String> = values.iter().map(text).collect::<Option<_>>()?;
         Some(form::key(&texts))
     };
-    let has_orders = values.iter().any(|value| matches!(value, Canonical::UuidOneOf(_)));
+    let has_orders = values.iter().any(|value| matches!(value, Canonical::OneOf(_)));
     Some(if has_orders {
         RowKey::OneOf(Box::new([reading(0)?, reading(1)?, reading(2)?]))
     } else {

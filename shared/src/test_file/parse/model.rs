@@ -6,7 +6,7 @@ use super::{generator, marks};
 use crate::test_file::mistake::unknown;
 use crate::test_file::name::{NameError, QualifiedName, check_identifier};
 use crate::test_file::reader::{Document, Value};
-use crate::test_file::{Column, ColumnType, Deletes, Entity, Generator, Landing, Model};
+use crate::test_file::{Column, ColumnType, Deletes, Entity, Generator, Landing, ListLength, Model};
 
 /// Reads a model document; mistakes go to it.
 pub(in crate::test_file) fn read(document: &Document<'_>) -> Option<Model> {
@@ -93,9 +93,9 @@ fn key_indexes(columns: &[Column], value: &Value<'_, '_>) -> Option<Vec<usize>> 
         let name = item.text()?;
         match names.iter().position(|column| *column == name) {
             Some(index) if key.contains(&index) => item.mistake(format!("'{name}' stands twice in the key")),
-            Some(index) if !columns[index].kind.is_verifiable() => {
+            Some(index) if !columns[index].kind.can_be_key() || columns[index].list.is_some() => {
                 let kind = columns[index].kind.sql();
-                item.mistake(format!("key column '{name}' is of type {kind}, which has no canonical form"));
+                item.mistake(format!("key column '{name}' is of type {kind}, which is not one text whatever a sink makes of it: a row cannot be known by it"));
             }
             Some(index) if matches!(&columns[index].generator, Generator::Template(template) if template.uses_id()) =>
             {
@@ -121,66 +121,71 @@ fn column(name: &str, value: &Value<'_, '_>, names: &[&str], before: &[Option<En
     let table = value.table()?;
     let kind = table.require("type", "\"text\"");
     let kind_read = kind.as_ref().and_then(column_type);
+    let cast = table.get("cast").map_or(Some(None), |value| qualified(&value).map(Some));
+    let length = table.get("length");
     let verified = table.get("verified");
     let is_verified = verified.as_ref().map_or(Some(false), |value| value.flag());
     let field = table.get("field").map_or(Some(name.to_owned()), |value| value.text().map(str::to_owned));
-    let generator = kind_read.and_then(|kind| generator::read(&table, value, kind, Some((names, before))));
+    let generator =
+        kind_read.and_then(|(kind, _)| generator::read(&table, value, kind, Some((names, before))));
     if kind_read.is_some() {
         table.finish();
     }
     if let Err(error) = check_identifier(name) {
         value.mistake(error.to_string());
     }
-    let (kind, is_verified) = (kind_read?, is_verified?);
+    let ((kind, is_list), is_verified) = (kind_read?, is_verified?);
     if let (true, false, Some(verified)) = (is_verified, kind.is_verifiable(), verified) {
         verified.mistake(format!(
-            "a column of type {} cannot be verified: a pipeline may round, shift or re-encode it and still be right",
+            "a column of type {} cannot be verified: a pipeline may re-encode it and still be right",
             kind.sql()
         ));
     }
-    Some(Column { name: name.to_owned(), kind, generator: generator?, verified: is_verified, field: field? })
+    let list = match (is_list, length) {
+        (true, length) => Some(length.map_or(Some(LIST_DEFAULT), |value| list_length(&value))?),
+        (false, Some(length)) => {
+            length.mistake("'length' goes with arrays only, as in type = \"text[]\"");
+            return None;
+        }
+        (false, None) => None,
+    };
+    let generator = generator?;
+    if list.is_some() && matches!(generator, Generator::Reference { .. }) {
+        value.mistake("an array refers to no row: give it another generator");
+        return None;
+    }
+    let (name, cast, field) = (name.to_owned(), cast?, field?);
+    Some(Column { name, kind, cast, list, generator, verified: is_verified, field })
 }
 
-/// The types that a model names, without numeric's digits.
-const TYPES: [(&str, ColumnType); 8] = [
-    ("uuid", ColumnType::Uuid),
-    ("text", ColumnType::Text),
-    ("integer", ColumnType::Integer),
-    ("bigint", ColumnType::Bigint),
-    ("boolean", ColumnType::Boolean),
-    ("timestamptz", ColumnType::Timestamptz),
-    ("timestamp", ColumnType::Timestamp),
-    ("jsonb", ColumnType::Jsonb),
-];
+/// How long an array is whose model does not say.
+const LIST_DEFAULT: ListLength = ListLength { min: 1, max: 3 };
+/// Elements of the longest array.
+const LIST_MAX: u64 = 100;
 
-fn column_type(value: &Value<'_, '_>) -> Option<ColumnType> {
-    /// Digits that fit into the 64 bits a generator draws from.
-    const PRECISION_MAX: u8 = 18;
+/// `length = 3`, or `length = [0, 3]`.
+fn list_length(value: &Value<'_, '_>) -> Option<ListLength> {
+    let items = if value.is_array() { value.array()? } else { vec![value.clone(), value.clone()] };
+    let [min, max] = &items[..] else {
+        value.mistake("the length of an array is a number, or the fewest and the most as in [0, 3]");
+        return None;
+    };
+    let number =
+        |value: &Value<'_, '_>| value.whole(0..=LIST_MAX).and_then(|number| u8::try_from(number).ok());
+    let (min, max) = (number(min)?, number(max)?);
+    if min > max {
+        value.mistake("the range is empty: its lower end is above its upper end");
+        return None;
+    }
+    Some(ListLength { min, max })
+}
+
+/// A type, and whether the column holds an array of it.
+fn column_type(value: &Value<'_, '_>) -> Option<(ColumnType, bool)> {
     let text = value.text()?;
-    if let Some((_, kind)) = TYPES.iter().find(|(name, _)| *name == text) {
-        return Some(*kind);
-    }
-    if let Some(rest) = text.strip_prefix("numeric") {
-        let digits = rest.strip_prefix('(').and_then(|rest| rest.strip_suffix(')'));
-        let (precision, scale) = digits.map(|digits| digits.split_once(',').unwrap_or((digits, "0"))).unzip();
-        let number = |text: Option<&str>| text.and_then(|text| text.trim().parse::<u8>().ok());
-        return match (number(precision), number(scale)) {
-            (Some(precision), Some(scale))
-                if (1..=PRECISION_MAX).contains(&precision) && scale <= precision =>
-            {
-                Some(ColumnType::Numeric { precision, scale })
-            }
-            _ => {
-                value.mistake(format!(
-                    "'{text}' does not say how many digits: write numeric(10,2), at most {PRECISION_MAX} in total"
-                ));
-                None
-            }
-        };
-    }
-    let names: Vec<&str> = TYPES.iter().map(|(name, _)| *name).chain(["numeric(10,2)"]).collect();
-    value.mistake(unknown("column type", text, &names));
-    None
+    let (element, is_list) = text.strip_suffix("[]").map_or((text, false), |element| (element, true));
+    let kind = ColumnType::parse(element).map_err(|message| value.mistake(message)).ok()?;
+    Some((kind, is_list))
 }
 
 fn read_landing(value: Option<&Value<'_, '_>>, key: Option<&[String]>) -> Option<Landing> {

@@ -132,7 +132,10 @@ fn setting(value: &Value<'_, '_>, kind: ColumnType) -> Option<Generator> {
         return generator::choice(value, kind);
     }
     match kind {
-        ColumnType::Text | ColumnType::Jsonb => generator::template(value, kind).map(Generator::Template),
+        ColumnType::Json | ColumnType::Jsonb | ColumnType::Inet => {
+            generator::template(value, kind).map(Generator::Template)
+        }
+        kind if kind.is_text() => generator::template(value, kind).map(Generator::Template),
         _ => generator::literal(value, kind).map(Generator::Fixed),
     }
 }

@@ -9,12 +9,15 @@
 //! | `numeric` | Decimal128 with the digits it has; with more than Decimal128 holds, string |
 //! | `timestamp`, `timestamptz` | date: **cut to the millisecond before it**; without a zone it is read as UTC; `infinity` is a string |
 //! | `json`, `jsonb` | document, array or value; whole numbers are Int32 or Int64, all others Double |
+//! | arrays of built-in types | array of what its elements become |
 //! | `uuid`, `text` and everything else | string, as PostgreSQL prints it |
 
 use anyhow::{Context, Result};
 use mongodb::bson::{Bson, DateTime, Decimal128};
 use serde_json::Value;
 use streamgauge_shared::time::days_from_civil;
+
+use super::array;
 
 const MILLIS_PER_SECOND: i64 = 1_000;
 const MICROS_PER_MILLI: i64 = 1_000;
@@ -23,6 +26,10 @@ const FRACTION_DIGITS: usize = 6;
 
 /// A value by the number of its type in `pg_type`.
 pub(super) fn value(type_id: u32, text: &str) -> Result<Bson> {
+    if let Some(element) = array::element_type(type_id) {
+        let value = |text: Option<String>| text.map_or(Ok(Bson::Null), |text| value(element, &text));
+        return Ok(Bson::Array(array::elements(text)?.into_iter().map(value).collect::<Result<_>>()?));
+    }
     Ok(match type_id {
         16 => Bson::Boolean(text == "t"),
         20 => Bson::Int64(text.parse()?),
@@ -127,6 +134,8 @@ mod tests {
             (1184, "1970-01-01 02:00:00.5+02", Bson::DateTime(DateTime::from_millis(500))),
             (114, "[]", Bson::Array(Vec::new())),
             (3802, "null", Bson::Null),
+            (1007, "{1,NULL}", bson!([1, Bson::Null])),
+            (1009, r#"{"a,b",c}"#, bson!(["a,b", "c"])),
         ];
         for (type_id, text, expected) in cases {
             assert_eq!(value(type_id, text).unwrap(), expected, "{text}");

@@ -3,6 +3,7 @@
 use streamgauge_shared::exit_code::Failure;
 use streamgauge_shared::test_file::QualifiedName;
 
+use super::column_types::{self, FoundType};
 use crate::postgres::{Connection, describe};
 
 /// What is known of the server and our role in it.
@@ -55,7 +56,7 @@ pub(super) struct Table {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct TableColumn {
     pub(super) name: String,
-    pub(super) kind: String,
+    pub(super) found: FoundType,
     pub(super) not_null: bool,
     /// A default, an identity, or a generated value.
     pub(super) has_default: bool,
@@ -91,7 +92,7 @@ pub async fn server(connection: &Connection) -> Result<Server, Failure> {
 /// PostgreSQL does not answer; exit code 107.
 pub(super) async fn find(connection: &Connection, name: &QualifiedName) -> Result<Found, Failure> {
     const RELATION: &str = "SELECT c.oid, c.relkind::text, pg_get_userbyid(c.relowner)::text, has_table_privilege(c.oid, 'SELECT'), has_table_privilege(c.oid, 'INSERT'), has_table_privilege(c.oid, 'UPDATE'), has_table_privilege(c.oid, 'DELETE') FROM pg_class c WHERE c.oid = to_regclass($1)";
-    const COLUMNS: &str = "SELECT attname::text, format_type(atttypid, NULL), attnotnull, atthasdef OR attidentity <> '' FROM pg_attribute WHERE attrelid = $1 AND attnum > 0 AND NOT attisdropped ORDER BY attnum";
+    const COLUMNS: &str = "SELECT attname::text, atttypid, atttypmod, format_type(atttypid, atttypmod), attnotnull, atthasdef OR attidentity <> '' FROM pg_attribute WHERE attrelid = $1 AND attnum > 0 AND NOT attisdropped ORDER BY attnum";
     const KEY: &str = "SELECT a.attname::text FROM pg_index i CROSS JOIN LATERAL unnest(i.indkey::int2[]) WITH ORDINALITY AS k(number, place) JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = k.number WHERE i.indrelid = $1 AND i.indisprimary ORDER BY k.place";
     let client = connection.client();
     let row = client.query_opt(RELATION, &[&name.quoted()]).await.map_err(unanswered)?;
@@ -112,11 +113,12 @@ pub(super) async fn find(connection: &Connection, name: &QualifiedName) -> Resul
         privileges.into_iter().filter(|(_, index)| !row.get::<_, bool>(*index)).map(|(name, _)| name);
     let columns = client.query(COLUMNS, &[&oid]).await.map_err(unanswered)?;
     let key = client.query(KEY, &[&oid]).await.map_err(unanswered)?;
+    let types = column_types::of_table(connection, oid).await?;
     let column = |row: &tokio_postgres::Row| TableColumn {
         name: row.get(0),
-        kind: row.get(1),
-        not_null: row.get(2),
-        has_default: row.get(3),
+        found: column_types::resolve(&types, row.get(1), row.get(2), row.get(3)),
+        not_null: row.get(4),
+        has_default: row.get(5),
     };
     Ok(Found::Table(Table {
         owner: row.get(2),

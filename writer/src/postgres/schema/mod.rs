@@ -4,6 +4,8 @@
 //! that a user's own table lacks, or has with another type, or another primary key, is told, not changed.
 
 mod catalogue;
+mod column_types;
+mod compare;
 mod prepare;
 mod problem;
 

@@ -2,9 +2,10 @@
 
 use std::fmt;
 
-use streamgauge_shared::test_file::{ColumnType, QualifiedName, quoted};
+use streamgauge_shared::test_file::{Column, ColumnType, Entity, Generator, QualifiedName, Template, quoted};
 
 use super::catalogue::{Found, Relation, Table, TableColumn};
+use super::compare::{Mismatch, declared, mismatch};
 use crate::postgres::Writes;
 
 /// One thing that stands between a model and its table.
@@ -14,9 +15,9 @@ pub(super) enum Problem {
     OtherCase { table: QualifiedName, found: Vec<QualifiedName> },
     NotATable { table: QualifiedName, relation: Relation },
     NoStamp { table: QualifiedName, column: String },
-    NoColumn { table: QualifiedName, column: String, kind: &'static str },
+    NoColumn { table: QualifiedName, column: String, kind: String },
     ColumnInOtherCase { table: QualifiedName, column: String, found: String },
-    Kind { table: QualifiedName, column: String, found: String, wanted: &'static str },
+    Kind { table: QualifiedName, column: String, found: String, mismatch: Mismatch },
     Unfilled { table: QualifiedName, column: String },
     Key { table: QualifiedName, found: Vec<String>, wanted: Vec<String> },
     NoPrivilege { table: QualifiedName, role: String, lacking: Vec<&'static str> },
@@ -50,9 +51,9 @@ impl fmt::Display for Problem {
                 f,
                 "table '{table}' has no column '{column}', but '{found}', which differs in letter case: names in a model are as in the catalogue, correct it in the model"
             ),
-            Self::Kind { table, column, found, wanted } => write!(
+            Self::Kind { table, column, found, mismatch: Mismatch { wanted, way_out } } => write!(
                 f,
-                "column '{column}' of table '{table}' is {found}, the model needs {wanted}: change one of them"
+                "column '{column}' of table '{table}' is {found}, the model needs {wanted}: {way_out}"
             ),
             Self::Unfilled { table, column } => write!(
                 f,
@@ -123,10 +124,8 @@ pub(super) fn problems(writes: &Writes, found: &Found, role: &str) -> Vec<Proble
     if !lacking.is_empty() {
         problems.push(Problem::NoPrivilege { table: name(), role: role.to_owned(), lacking });
     }
-    let wanted = entity.columns.iter().map(|column| (&column.name, column.kind));
-    for (column, kind) in wanted.chain([(&entity.stamp, ColumnType::Text)]) {
-        problems.extend(of_column(writes, table, column, kind));
-    }
+    problems.extend(entity.columns.iter().filter_map(|column| of_column(writes, table, column)));
+    problems.extend(of_column(writes, table, &stamp_of(entity)));
     let wanted: Vec<String> = entity.key_columns().map(|column| column.name.clone()).collect();
     let mut sorted = [wanted.clone(), table.key.clone()];
     sorted.iter_mut().for_each(|key| key.sort_unstable());
@@ -146,43 +145,54 @@ pub(super) fn problems(writes: &Writes, found: &Found, role: &str) -> Vec<Proble
     problems
 }
 
-/// The problem of a column that the model has, if there is one.
-fn of_column(writes: &Writes, table: &Table, column: &str, kind: ColumnType) -> Option<Problem> {
-    let entity = &writes.entity;
-    let (name, column_name) = (entity.table.clone(), column.to_owned());
-    let found = table.columns.iter().find(|found| found.name == column);
-    match (found, table.in_other_case(column)) {
-        (None, Some(found)) => {
-            Some(Problem::ColumnInOtherCase { table: name, column: column_name, found: found.to_owned() })
-        }
-        (None, None) if column == entity.stamp => Some(Problem::NoStamp { table: name, column: column_name }),
-        (None, None) => Some(Problem::NoColumn { table: name, column: column_name, kind: kind.sql() }),
-        (Some(found), _) if !takes(kind, &found.kind) => Some(Problem::Kind {
-            table: name,
-            column: column_name,
-            found: found.kind.clone(),
-            wanted: kind.sql(),
-        }),
-        (Some(_), _) => None,
+/// The stamp's column, as if the model had it.
+fn stamp_of(entity: &Entity) -> Column {
+    Column {
+        name: entity.stamp.clone(),
+        kind: ColumnType::Text,
+        cast: None,
+        list: None,
+        generator: Generator::Template(Template::literal("")),
+        verified: false,
+        field: entity.stamp.clone(),
     }
 }
 
-fn takes(wanted: ColumnType, found: &str) -> bool {
-    match wanted {
-        ColumnType::Uuid => found == "uuid",
-        ColumnType::Text => matches!(found, "text" | "character varying" | "character"),
-        ColumnType::Jsonb => matches!(found, "jsonb" | "json"),
-        _ => found == wanted.sql(),
+/// The problem of a column that the model has, if there is one.
+fn of_column(writes: &Writes, table: &Table, column: &Column) -> Option<Problem> {
+    let entity = &writes.entity;
+    let (name, column_name) = (entity.table.clone(), column.name.clone());
+    let found = table.columns.iter().find(|found| found.name == column.name);
+    match (found, table.in_other_case(&column.name)) {
+        (None, Some(found)) => {
+            Some(Problem::ColumnInOtherCase { table: name, column: column_name, found: found.to_owned() })
+        }
+        (None, None) if column.name == entity.stamp => {
+            Some(Problem::NoStamp { table: name, column: column_name })
+        }
+        (None, None) => Some(Problem::NoColumn { table: name, column: column_name, kind: declared(column) }),
+        (Some(found), _) => mismatch(column, &found.found).map(|mismatch| Problem::Kind {
+            table: name,
+            column: column_name,
+            found: found.found.declared.clone(),
+            mismatch,
+        }),
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::column_types::FoundType;
     use super::*;
     use crate::test_source::tests::shop;
 
+    fn found(declared: &str) -> FoundType {
+        let kind = ColumnType::parse(declared).ok();
+        FoundType { declared: declared.to_owned(), kind, ..FoundType::default() }
+    }
+
     fn column(name: &str, kind: &str) -> TableColumn {
-        TableColumn { name: name.into(), kind: kind.into(), not_null: true, has_default: false }
+        TableColumn { name: name.into(), found: found(kind), not_null: true, has_default: false }
     }
 
     fn said_of(found: &Found) -> Vec<String> {
@@ -236,9 +246,9 @@ mod tests {
     fn a_composite_key_is_the_models_in_any_order_and_updates_need_their_privilege() {
         let entity = crate::entity::tests::bookings().entities.remove(1);
         let mut columns: Vec<TableColumn> =
-            entity.columns.iter().map(|own| column(&own.name, own.kind.sql())).collect();
+            entity.columns.iter().map(|own| column(&own.name, &own.kind.declared())).collect();
         columns.push(column("cdc_stamp", "text"));
-        columns[8].kind = "json".into();
+        columns[8].found = found("json");
         let key = vec!["number".to_owned(), "region".to_owned()];
         let mut table = Table { columns, key, lacking: vec!["UPDATE"], ..Table::default() };
         let writes = Writes { entity, updates: vec![vec![3]] };

@@ -83,6 +83,12 @@ impl Reader<'_, '_> {
                     ));
                     return None;
                 }
+                if entity.columns[column].list.is_some() {
+                    value.mistake(format!(
+                        "'{name}' is an array, of which a check compares only what was written: say check = [\"{name}\"]"
+                    ));
+                    return None;
+                }
                 Some((column, Some(generator::literal(&value, entity.columns[column].kind)?)))
             };
             entries.into_iter().map(read).collect()

@@ -13,29 +13,43 @@ pub(super) fn is_base64(text: &str) -> bool {
         && digits.iter().all(|byte| value(*byte).is_some())
 }
 
+/// The bytes of a text in base64, of the standard alphabet or the one for URLs.
+pub(super) fn bytes(text: &str) -> Option<Vec<u8>> {
+    let standard = text.replace('-', "+").replace('_', "/");
+    // Of the alphabet for URLs the padding may be left out.
+    let padded = match standard.len() % 4 {
+        0 => standard,
+        missing => format!("{standard}{}", "=".repeat(4 - missing)),
+    };
+    if !is_base64(&padded) {
+        return padded.is_empty().then(Vec::new);
+    }
+    let (mut bytes, mut bits, mut pending) = (Vec::with_capacity(padded.len() / 4 * 3), 0_u32, 0_u32);
+    for digit in padded.bytes().take_while(|byte| *byte != b'=') {
+        (pending, bits) = (pending << 6 | u32::from(value(digit)?), bits + 6);
+        if bits >= 8 {
+            bits -= 8;
+            bytes.push(u8::try_from(pending >> bits).ok()?);
+            pending &= (1 << bits) - 1;
+        }
+    }
+    Some(bytes)
+}
+
 /// The whole number whose bytes a text holds, most significant first, in two's complement; nothing if it is no base64 or
 /// the number is too long.
 pub(super) fn whole_number(text: &str) -> Option<i128> {
     if !is_base64(text) {
         return None;
     }
-    let (mut number, mut count, mut bits, mut pending) = (0_i128, 0, 0_u32, 0_u32);
-    for byte in text.bytes().take_while(|byte| *byte != b'=') {
-        (pending, bits) = (pending << 6 | u32::from(value(byte)?), bits + 6);
-        if bits < 8 {
-            continue;
-        }
-        bits -= 8;
-        let byte = u8::try_from(pending >> bits).ok()?;
-        pending &= (1 << bits) - 1;
-        // The first byte has the sign.
-        number = if count == 0 { i128::from(byte.cast_signed()) } else { number << 8 | i128::from(byte) };
-        count += 1;
-        if count > BYTES_MAX {
-            return None;
-        }
-    }
-    (count > 0).then_some(number)
+    number_of_bytes(&bytes(text)?)
+}
+
+/// The whole number that bytes hold, most significant first, in two's complement; nothing for none or too many.
+pub(super) fn number_of_bytes(bytes: &[u8]) -> Option<i128> {
+    // The first byte has the sign.
+    let (first, rest) = bytes.split_first().filter(|(_, rest)| rest.len() < BYTES_MAX)?;
+    Some(rest.iter().fold(i128::from(first.cast_signed()), |number, byte| number << 8 | i128::from(*byte)))
 }
 
 /// Of one digit.
@@ -75,6 +89,10 @@ mod tests {
         for text in ["", "=", "====", "A", "AB", "ABC", "A===", "12.5", "-123", "AB=C", "ABCDE", "AAé"] {
             assert_eq!((is_base64(text), whole_number(text)), (false, None), "{text}");
         }
+        assert_eq!(
+            [bytes("AA-_"), bytes("AA+/"), bytes("AP8"), bytes("")],
+            [Some(vec![0, 0x0f, 0xbf]), Some(vec![0, 0x0f, 0xbf]), Some(vec![0, 0xff]), Some(vec![]),]
+        );
         assert!(is_base64(&"A".repeat(24)));
         assert_eq!(whole_number(&"A".repeat(24)), None, "too long");
     }

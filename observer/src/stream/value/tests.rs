@@ -1,14 +1,16 @@
 use mongodb::bson::{Bson, Decimal128, RawDocumentBuf, doc};
 use proptest::prelude::*;
 
+use super::uuid::hyphenated;
 use super::*;
+use mongodb::bson::spec::BinarySubtype;
 
 fn of(value: impl Into<Bson>, kind: ColumnType) -> Canonical<'static> {
     let document = RawDocumentBuf::try_from(&doc! { "v": value.into() }).expect("a document");
     match canonical(document.get("v").expect("readable").expect("there"), kind) {
         Canonical::Text(text) => Canonical::Text(text.into_owned().into()),
         Canonical::Null => Canonical::Null,
-        Canonical::UuidOneOf(readings) => Canonical::UuidOneOf(readings),
+        Canonical::OneOf(readings) => Canonical::OneOf(readings),
         Canonical::NumberOrBase64 { number, base64 } => Canonical::NumberOrBase64 { number, base64 },
         Canonical::Not(reason) => Canonical::Not(reason),
     }
@@ -209,4 +211,127 @@ proptest! {
             prop_assert!(first.kind != second.kind || (*left == right) == is_equal);
         }
     }
+}
+
+fn binary(bytes: &[u8]) -> Bson {
+    mongodb::bson::Binary { subtype: BinarySubtype::Generic, bytes: bytes.to_vec() }.into()
+}
+
+fn date_time(millis: i64) -> Bson {
+    mongodb::bson::DateTime::from_millis(millis).into()
+}
+
+/// Whether a value that a sink holds is found to be the one with this form.
+fn is(value: Bson, kind: ColumnType, form: &str) -> Result<bool, NotCompared> {
+    of(value, kind).value().is(digest(Some(form)))
+}
+
+#[test]
+fn numbers_of_every_type_are_read_from_every_decimal_mode() {
+    let scaled = |scale: i32, value: Bson| Bson::from(doc! { "scale": scale, "value": value });
+    // 1234500 is 0x12d644.
+    let free = [
+        scaled(5, binary(&[0x12, 0xd6, 0x44])),
+        scaled(5, "EtZE".into()),
+        "12.345".into(),
+        12.345.into(),
+        decimal128("12.34500"),
+    ];
+    for value in free {
+        assert_eq!(is(value.clone(), ColumnType::AnyNumeric, "12.345"), Ok(true), "{value:?}");
+        assert_eq!(is(value.clone(), ColumnType::AnyNumeric, "12.346"), Ok(false), "{value:?}");
+    }
+    assert_eq!(is(scaled(-2, binary(&[0xff])), ColumnType::AnyNumeric, "-100"), Ok(true));
+    assert_eq!(is(scaled(2, 7.into()), ColumnType::AnyNumeric, "0.07"), Err(NotCompared::Unreadable));
+    assert_eq!(is((-7).into(), ColumnType::Smallint, "-7"), Ok(true));
+    // What a float of four bytes is as one of eight.
+    for value in [Bson::from(f64::from(0.1_f32)), 0.1.into(), "0.1".into(), decimal128("0.1")] {
+        assert_eq!(is(value.clone(), ColumnType::Real, "0.1"), Ok(true), "{value:?}");
+    }
+    assert_eq!(is(f64::from(0.1_f32).into(), ColumnType::Double, "0.1"), Ok(false), "another float");
+    assert_eq!(is(1e21.into(), ColumnType::Double, "1000000000000000000000"), Ok(true));
+    assert_eq!(is("NaN".into(), ColumnType::Real, "0"), Err(NotCompared::Unreadable));
+}
+
+#[test]
+fn days_and_moments_are_read_from_every_time_mode() {
+    // 2026-01-31.
+    let days = 20_484;
+    for value in [Bson::from(days), i64::from(days).into(), date_time(i64::from(days) * 86_400_000), "2026-01-31".into(), "2026-01-31Z".into()] {
+        assert_eq!(is(value.clone(), ColumnType::Date, "2026-01-31"), Ok(true), "{value:?}");
+        assert_eq!(is(value.clone(), ColumnType::Date, "2026-02-01"), Ok(false), "{value:?}");
+    }
+    assert_eq!(is(date_time(1), ColumnType::Date, "1970-01-01"), Err(NotCompared::Unreadable), "no midnight");
+    let millis = 1_795_406_706_789_i64;
+    let form = "2026-11-23T04:05:06.789Z";
+    for kind in [ColumnType::Timestamp, ColumnType::Timestamptz] {
+        for value in [
+            date_time(millis),
+            millis.into(),
+            (millis * 1_000).into(),
+            (millis * 1_000_000).into(),
+            form.into(),
+            "2026-11-23T04:05:06.789000Z".into(),
+            "2026-11-23T09:35:06.789+05:30".into(),
+        ] {
+            assert_eq!(is(value.clone(), kind, form), Ok(true), "{value:?}");
+            assert_eq!(is(value.clone(), kind, "2026-11-23T04:05:06.788Z"), Ok(false), "{value:?}");
+        }
+        assert_eq!(is("soon".into(), kind, form), Err(NotCompared::Unreadable));
+    }
+}
+
+#[test]
+fn a_time_of_day_is_read_in_each_unit() {
+    let (millis, form) = (45_000_123_i32, "12:30:00.123");
+    for value in [
+        date_time(millis.into()),
+        millis.into(),
+        (i64::from(millis) * 1_000).into(),
+        (i64::from(millis) * 1_000_000).into(),
+        "12:30:00.123".into(),
+        "12:30:00.123456Z".into(),
+    ] {
+        assert_eq!(is(value.clone(), ColumnType::Time, form), Ok(true), "{value:?}");
+        assert_eq!(is(value.clone(), ColumnType::Time, "12:30:00.124"), Ok(false), "{value:?}");
+    }
+    for bad in [Bson::from(-1), i64::MAX.into(), "noon".into(), date_time(86_400_000)] {
+        assert_eq!(is(bad.clone(), ColumnType::Time, form), Err(NotCompared::Unreadable), "{bad:?}");
+    }
+}
+
+#[test]
+fn bytes_are_read_from_every_binary_mode() {
+    let bytes = [0xfb, 0xff, 0x00, 0x61];
+    for value in [binary(&bytes), "fbff0061".into(), "+/8AYQ==".into(), "-_8AYQ==".into(), r"\xfbff0061".into()] {
+        assert_eq!(is(value.clone(), ColumnType::Bytea, "fbff0061"), Ok(true), "{value:?}");
+        assert_eq!(is(value.clone(), ColumnType::Bytea, "fbff0062"), Ok(false), "{value:?}");
+    }
+    assert_eq!(is("no bytes".into(), ColumnType::Bytea, "00"), Err(NotCompared::Unreadable));
+}
+
+#[test]
+fn spaces_and_prefixes_that_add_nothing_are_no_difference() {
+    assert_eq!(is("ab    ".into(), ColumnType::Char { length: 6 }, "ab"), Ok(true));
+    assert_eq!(is("ab    ".into(), ColumnType::Text, "ab"), Ok(false));
+    assert_eq!(is("10.0.0.1/32".into(), ColumnType::Inet, "10.0.0.1"), Ok(true));
+}
+
+#[test]
+fn an_array_is_its_elements_in_their_order() {
+    let of_list = |value: Bson, kind: ColumnType| {
+        let document = RawDocumentBuf::try_from(&doc! { "v": value }).expect("a document");
+        canonical_of_column(document.get("v").expect("readable").expect("there"), kind, true).value()
+    };
+    let numbers = of_list(mongodb::bson::bson!([1, 2_i64, "3"]), ColumnType::Integer);
+    assert_eq!(numbers.is(digest(Some("[1,2,3]"))), Ok(true));
+    assert_eq!(numbers.is(digest(Some("[1,3,2]"))), Ok(false));
+    let texts = of_list(mongodb::bson::bson!(["a,b", ""]), ColumnType::Text);
+    assert_eq!(texts.is(digest(Some(r"[a\,b,]"))), Ok(true));
+    let null = of_list(Bson::Null, ColumnType::Text);
+    assert_eq!(null.is(digest(None)), Ok(true));
+    for unreadable in [Bson::from("{a}"), mongodb::bson::bson!([1.5]), mongodb::bson::bson!([Bson::Null])] {
+        assert_eq!(of_list(unreadable, ColumnType::Integer).is(0), Err(NotCompared::Unreadable));
+    }
+    assert_eq!(of_list(UNAVAILABLE.into(), ColumnType::Text).is(0), Err(NotCompared::LeftOut));
 }
