@@ -38,6 +38,14 @@ pub enum Command {
         after_help = "Example:\n  streamgauge-writer clean scenarios/e2e-latency.toml --run 00c0ffee0042 \\\n    --postgres postgresql://shop@127.0.0.1:5432/shop"
     )]
     Clean(Clean),
+    /// Write a file with a model of tables that are there and a small load on them, ready to be checked and run.
+    ///
+    /// Prints it. Columns, types, references, and values that the constraints allow come from the catalogue; what a person must
+    /// decide stands in it as a comment. Tables that rows must refer to come along.
+    #[command(
+        after_help = "Example:\n  streamgauge-writer model orders --postgres postgresql://shop@127.0.0.1:5432/shop"
+    )]
+    Model(Model),
     /// Say what in this PostgreSQL, or on this machine, would spoil a measurement, and what to do about it.
     ///
     /// Changes nothing. Ends with 1 if there is anything that would spoil a measurement.
@@ -159,6 +167,17 @@ pub struct Clean {
     /// The run whose rows are deleted.
     #[arg(long, value_name = "ID")]
     pub run: RunId,
+    /// Where PostgreSQL is.
+    #[command(flatten)]
+    pub postgres: Postgres,
+}
+
+/// Options of `model`.
+#[derive(Args, Debug)]
+pub struct Model {
+    /// Tables by their names in the catalogue, with their schema where they are not on the search path.
+    #[arg(value_name = "TABLE", required = true)]
+    pub tables: Vec<String>,
     /// Where PostgreSQL is.
     #[command(flatten)]
     pub postgres: Postgres,

@@ -42,14 +42,23 @@ pub fn parse(
     }
     let root = document.root(&parsed);
 
-    let source = root.require("model", "\"models/shop.toml\"").and_then(|value| {
-        let path = value.text()?;
-        load_model(path)
-            .map_err(|reason| value.mistake(format!("model '{path}' cannot be read: {reason}")))
-            .ok()
-    });
+    let source = match (root.get("entities"), root.get("model")) {
+        // One file may be both.
+        (Some(_), None) => Some(test.clone()),
+        (Some(_), Some(value)) => {
+            value.mistake("the entities stand in this file: remove 'model', or them");
+            None
+        }
+        (None, _) => root.require("model", "\"models/shop.toml\"").and_then(|value| {
+            let path = value.text()?;
+            load_model(path)
+                .map_err(|reason| value.mistake(format!("model '{path}' cannot be read: {reason}")))
+                .ok()
+        }),
+    };
+    let is_one_file = source.as_ref().is_some_and(|source| source == test);
     let model_document = source.as_ref().map(|source| Document::new(&source.name, &source.text));
-    let model = model_document.as_ref().and_then(model::read);
+    let model = model_document.as_ref().and_then(|document| model::read(document, is_one_file));
 
     let mut reader = Reader::new(&document, model.as_ref(), time_scale, load_scale);
     let defaults = reader.defaults(root.get("defaults"));

@@ -1,8 +1,9 @@
 use super::*;
 use crate::test_file::{
-    Action, Arrivals, CapacitySearch, ConstantArrivalRate, ConstantVus, Pick, RampingVus, Rate, RowFrom,
-    Timeout,
+    Action, Arrivals, CapacitySearch, ConstantArrivalRate, ConstantVus, Generator, ListLength, Literal, Pick,
+    RampingVus, Rate, RowFrom, Timeout,
 };
+use crate::time::UnixNanos;
 
 const TEST: &str = include_str!("../../../scenarios/e2e-latency.toml");
 const MODEL: &str = include_str!("../../../scenarios/models/shop.toml");
@@ -147,8 +148,8 @@ fn all_mistakes_of_both_files_are_reported_at_once() {
         "t.toml:13:1: unknown key 'time_unti', did you mean 'time_unit'? allowed: executor, rate, time_unit, duration, pre_allocated_vus, max_vus, arrivals, start_time, graceful_stop, findings, checkpoint, flow",
         "t.toml:25:33: threshold 'p95<2000' uses method 'p95', which 'cdc_e2e_latency' does not have: it has avg, min, max, med, p(N); probably meant: p(95)<2000",
         "m.toml:6:7: unknown column 'idd', did you mean 'id'? allowed: id, email, status",
-        "m.toml:11:89: unknown key 'verifed', did you mean 'verified'? allowed: type, verified, field, generate, template, choices, value, min, max, probability, from, to, references",
-        "m.toml:12:94: unknown key 'verifed', did you mean 'verified'? allowed: type, verified, field, generate, template, choices, value, min, max, probability, from, to, references",
+        "m.toml:11:89: unknown key 'verifed', did you mean 'verified'? allowed: type, cast, length, verified, field, generate, template, choices, value, min, max, probability, from, to, references, size",
+        "m.toml:12:94: unknown key 'verifed', did you mean 'verified'? allowed: type, cast, length, verified, field, generate, template, choices, value, min, max, probability, from, to, references, size",
     ];
     assert_eq!(mistakes, expected);
 }
@@ -362,7 +363,14 @@ flow = [
 fn mistakes_of_a_model_have_their_sentences() {
     let own = SHIPPED[7].1;
     let cases = [
-        ("numeric(12,3)", "numeric", "'numeric' does not say how many digits: write numeric(10,2)"),
+        ("numeric(12,3)", "numeric(2,3)", "'numeric(2,3)' does not say how many digits: write numeric(10,2)"),
+        ("numeric(12,3)", "real", "99999.999 has more digits than real keeps: at most 6"),
+        ("\"integer\"", "\"integer\", length = 2", "'length' goes with arrays only"),
+        ("\"integer\"", "\"integer[]\", length = [2, 1]", "the range is empty"),
+        ("\"integer\"", "\"integer\", cast = \"a.b.c\"", "it has more parts than schema and name"),
+        ("\"text\", generate", "\"char(3)\", generate", "'north' has 5 characters, more than char(3) takes"),
+        ("\"text\", generate", "\"time\", generate", "expected a time of day as in 12:30:00"),
+        ("\"meter_readings\"\nkey", "\"a.b.c\"\nkey", "it has more parts than schema and name"),
         ("min = 0, max = 99_999.999", "min = 0, max = 0.0001", "0.0001 does not fit into numeric(12,3)"),
         (
             "generate = \"bool\", probability",
@@ -370,7 +378,7 @@ fn mistakes_of_a_model_have_their_sentences() {
             "it takes generate = choice, fixed, bool",
         ),
         ("to = 2026-12-31T23:59:59Z", "to = 2025-12-31T23:59:59Z", "the range is empty"),
-        ("to = 2026-12-31T23:59:59Z }", "to = 2026-12-31T23:59:59Z, verified = true }", "cannot be verified"),
+        ("type = \"jsonb\"", "type = \"jsonb\", verified = true", "cannot be verified"),
         ("\"site\", \"reading_id\"", "\"site\", \"meter_no\"", "a key must be unique"),
         ("[\"_id.site\", \"_id.reading_id\"]", "\"_id\"", "the key has 2 columns and 'key' 1 paths"),
         ("{int(1,9)}", "{int(9,1)}", "is not a range of whole numbers"),
@@ -416,4 +424,58 @@ fn a_scale_that_leads_out_of_bounds_is_a_mistake() {
     let slow = TEST.replace("time_unit = \"1s\"", "time_unit = \"10000d\"");
     let mistakes = read(&slow, MODEL, "1", "0.000001").expect_err("too long");
     assert!(mistakes[0].contains("'time_unit' is too long to be scaled"), "{mistakes:?}");
+}
+
+#[test]
+fn one_file_may_be_test_and_model() {
+    let test = TEST.replace("model = \"models/shop.toml\"", "");
+    let both = format!("{test}\n{MODEL}");
+    let read_one =
+        |text: &str| {
+            parse(&source("t.toml", text), Scale::default(), Scale::default(), |_| {
+                Err("not asked for".to_owned())
+            })
+        };
+    let (read_test, model) = read_one(&both).expect("no mistakes");
+    assert_eq!((read_test.model.entities[0].name.as_str(), model.text.as_str()), ("customer", both.as_str()));
+    let mistakes = read_one(&format!("{TEST}\n{MODEL}")).expect_err("a model twice").to_string();
+    assert!(mistakes.contains("the entities stand in this file: remove 'model', or them"), "{mistakes}");
+    let mistakes = read_one(&format!("modle = 1\n{both}")).expect_err("an unknown key").to_string();
+    assert_eq!(mistakes.matches("unknown key 'modle'").count(), 1, "{mistakes}");
+}
+
+#[test]
+fn columns_of_every_type_are_read() {
+    let columns = r#"
+s = { type = "smallint", generate = "fixed", value = -32768 }
+r = { type = "real", generate = "decimal", min = -0.5, max = 9.25 }
+n = { type = "numeric(30,20)", generate = "decimal", min = 0, max = 1 }
+d = { type = "date", generate = "choice", choices = [2026-01-31, "2024-02-29"] }
+t = { type = "time", generate = "time", from = 08:00:00, to = "18:00:00.5" }
+m = { type = "timestamptz", generate = "fixed", value = 2026-01-31T12:00:00.5Z, verified = true }
+b = { type = "bytea", generate = "fixed", value = "00ff" }
+a = { type = "inet[]", generate = "template", template = "10.0.0.{int(1,9)}", length = 0 }
+e = { type = "text[]", cast = "Own.mood", generate = "choice", choices = ["sad"], length = [0, 5] }
+"#;
+    let model =
+        METERS.replacen("[entities.reading.columns]\n", &format!("[entities.reading.columns]\n{columns}"), 1);
+    let test = read(SHIPPED[7].1, &model, "1", "1").expect("no mistakes");
+    let of = |name: &str| {
+        let found = test.model.entities[0].columns.iter().find(|column| column.name == name);
+        found.expect("there").clone()
+    };
+    assert_eq!(of("s").generator, Generator::Fixed(Literal::Int(-32_768)));
+    assert_eq!(of("r").generator, Generator::Decimal { min: -50, max: 925, scale: 2 });
+    assert_eq!(of("n").generator, Generator::Decimal { min: 0, max: 10_i64.pow(17), scale: 17 });
+    assert_eq!(of("d").generator, Generator::Choice(vec![Literal::Date(20_484), Literal::Date(19_782)]));
+    assert_eq!(of("t").generator, Generator::Time { from: 28_800_000, to: 64_800_500 });
+    assert_eq!(
+        of("m").generator,
+        Generator::Fixed(Literal::Moment(UnixNanos::from_millis(1_769_860_800_500)))
+    );
+    assert_eq!(of("b").generator, Generator::Fixed(Literal::Bytes(vec![0, 255])));
+    assert_eq!(of("a").list, Some(ListLength { min: 0, max: 0 }));
+    let own = of("e");
+    assert_eq!(own.cast, Some("Own.mood".parse().expect("a name")));
+    assert_eq!(own.list, Some(ListLength { min: 0, max: 5 }));
 }

@@ -12,11 +12,11 @@ use streamgauge_shared::exit_code::Failure;
 use streamgauge_shared::test_file::Scale;
 
 use crate::cli::{Clean, Command, Postgres, Prepare};
-use crate::doctor;
 use crate::postgres::schema::{self, Server};
 use crate::postgres::{Address, Connection, Session, Writes, clean};
 use crate::terminal;
 use crate::test_source::TestSource;
+use crate::{doctor, draft};
 
 /// Carries a command out; what it returns is the process's exit code.
 ///
@@ -28,6 +28,10 @@ pub async fn carry_out(command: Command) -> Result<u8, Failure> {
         Command::Check(options) => check::check(&options).await,
         Command::Prepare(options) => prepare(&options).await,
         Command::Clean(options) => clean_up(&options).await,
+        Command::Model(options) => {
+            let session = session(&options.postgres)?;
+            draft::write(&options.tables, &session).await
+        }
         Command::Doctor(options) => doctor::examine(&options).await,
     }
 }

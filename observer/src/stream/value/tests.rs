@@ -257,7 +257,13 @@ fn numbers_of_every_type_are_read_from_every_decimal_mode() {
 fn days_and_moments_are_read_from_every_time_mode() {
     // 2026-01-31.
     let days = 20_484;
-    for value in [Bson::from(days), i64::from(days).into(), date_time(i64::from(days) * 86_400_000), "2026-01-31".into(), "2026-01-31Z".into()] {
+    for value in [
+        Bson::from(days),
+        i64::from(days).into(),
+        date_time(i64::from(days) * 86_400_000),
+        "2026-01-31".into(),
+        "2026-01-31Z".into(),
+    ] {
         assert_eq!(is(value.clone(), ColumnType::Date, "2026-01-31"), Ok(true), "{value:?}");
         assert_eq!(is(value.clone(), ColumnType::Date, "2026-02-01"), Ok(false), "{value:?}");
     }
@@ -303,7 +309,9 @@ fn a_time_of_day_is_read_in_each_unit() {
 #[test]
 fn bytes_are_read_from_every_binary_mode() {
     let bytes = [0xfb, 0xff, 0x00, 0x61];
-    for value in [binary(&bytes), "fbff0061".into(), "+/8AYQ==".into(), "-_8AYQ==".into(), r"\xfbff0061".into()] {
+    for value in
+        [binary(&bytes), "fbff0061".into(), "+/8AYQ==".into(), "-_8AYQ==".into(), r"\xfbff0061".into()]
+    {
         assert_eq!(is(value.clone(), ColumnType::Bytea, "fbff0061"), Ok(true), "{value:?}");
         assert_eq!(is(value.clone(), ColumnType::Bytea, "fbff0062"), Ok(false), "{value:?}");
     }

@@ -8,15 +8,17 @@ use crate::test_file::name::{NameError, QualifiedName, check_identifier};
 use crate::test_file::reader::{Document, Value};
 use crate::test_file::{Column, ColumnType, Deletes, Entity, Generator, Landing, ListLength, Model};
 
-/// Reads a model document; mistakes go to it.
-pub(in crate::test_file) fn read(document: &Document<'_>) -> Option<Model> {
+/// Reads a model document; mistakes go to it. Of one that is a test too, only the entities are the model's.
+pub(in crate::test_file) fn read(document: &Document<'_>, is_test_too: bool) -> Option<Model> {
     let parsed = document.parse();
     if !document.is_clean() {
         return None;
     }
     let root = document.root(&parsed);
     let entities = root.require("entities", "a table [entities.customer]").and_then(|value| value.table());
-    root.finish();
+    if !is_test_too {
+        root.finish();
+    }
     let entries = entities?.entries();
     let mut read: Vec<Option<Entity>> = Vec::new();
     let names: Vec<&str> = entries.iter().map(|(name, ..)| *name).collect();

@@ -6,10 +6,15 @@
 mod catalogue;
 mod column_types;
 mod compare;
+mod described;
 mod prepare;
 mod problem;
 
 pub use catalogue::{Server, server};
+pub(crate) use column_types::FoundType;
+#[cfg(test)]
+pub(crate) use described::CheckConstraint;
+pub(crate) use described::{Described, DescribedColumn, ForeignKey, describe};
 pub use prepare::prepare;
 
 use streamgauge_shared::exit_code::{ExitCode, Failure};

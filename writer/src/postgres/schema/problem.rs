@@ -111,11 +111,7 @@ pub(super) fn problems(writes: &Writes, found: &Found, role: &str) -> Vec<Proble
     let name = || entity.table.clone();
     let table = match found {
         Found::Table(table) => table,
-        Found::NotATable(relation) => {
-            return vec![Problem::NotATable { table: name(), relation: *relation }];
-        }
-        Found::OtherCase(found) => return vec![Problem::OtherCase { table: name(), found: found.clone() }],
-        Found::Nothing => return vec![Problem::NoTable { table: name() }],
+        other => return of_found(&entity.table, other).into_iter().collect(),
     };
     let mut problems = Vec::new();
     // A test without updates of the table does not need to be allowed to make them.
@@ -143,6 +139,17 @@ pub(super) fn problems(writes: &Writes, found: &Found, role: &str) -> Vec<Proble
         }
     }
     problems
+}
+
+/// The problem of a name that is no table's.
+pub(super) fn of_found(table: &QualifiedName, found: &Found) -> Option<Problem> {
+    let table = table.clone();
+    match found {
+        Found::Table(_) => None,
+        Found::NotATable(relation) => Some(Problem::NotATable { table, relation: *relation }),
+        Found::OtherCase(found) => Some(Problem::OtherCase { table, found: found.clone() }),
+        Found::Nothing => Some(Problem::NoTable { table }),
+    }
 }
 
 /// The stamp's column, as if the model had it.
