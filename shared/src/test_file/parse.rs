@@ -56,9 +56,8 @@ pub fn parse(
                 .ok()
         }),
     };
-    let is_one_file = source.as_ref().is_some_and(|source| source == test);
     let model_document = source.as_ref().map(|source| Document::new(&source.name, &source.text));
-    let model = model_document.as_ref().and_then(|document| model::read(document, is_one_file));
+    let model = model_document.as_ref().and_then(model::read);
 
     let mut reader = Reader::new(&document, model.as_ref(), time_scale, load_scale);
     let defaults = reader.defaults(root.get("defaults"));

@@ -88,8 +88,7 @@ pub(super) fn draft(
             continue;
         }
         let is_key = described.key.contains(&column.name);
-        let (part, allowed) =
-            (part(table, column, described, entities, makes_unique)?, allowed(column, described));
+        let (part, allowed) = (part(table, column, described, entities)?, allowed(column, described));
         let part = match part {
             Some(part) => part,
             None => match generator::of(&column.name, &column.found, &allowed, id_is_uuid && !is_key) {
@@ -112,8 +111,7 @@ pub(super) fn draft(
             Part::Generated(generator) => generator,
         };
         let refers = generator.starts_with("generate = \"reference\"");
-        let unique = ["generate = \"uuid\"", "generate = \"sequence\"", "generate = \"database\""];
-        makes_unique |= is_key && unique.contains(&generator.as_str());
+        makes_unique |= is_key && generator == "generate = \"uuid\"";
         let Some(kind) = generator::type_of(&column.found) else {
             drafted
                 .columns
@@ -130,7 +128,7 @@ pub(super) fn draft(
     }
     if !makes_unique {
         return Err(format!(
-            "no column of the key ({}) of table '{table}' is filled by a number or a uuid of its own: rows of it are made of others, which a model cannot pair without repeating itself",
+            "no column of the key ({}) of table '{table}' is a uuid of its own: a model makes no other key unique",
             described.key.join(", ")
         ));
     }
@@ -152,7 +150,6 @@ fn part<'a>(
     column: &DescribedColumn,
     described: &Described,
     entities: &'a BTreeMap<QualifiedName, Placed>,
-    makes_unique: bool,
 ) -> Result<Option<Part<'a>>, String> {
     let left_out = |why: &str| Ok(Some(Part::LeftOut(why.to_owned())));
     let is_key = described.key.contains(&column.name);
@@ -177,13 +174,8 @@ fn part<'a>(
         };
     }
     if is_key {
-        let is_filled = column.is_identity || column.default.is_some();
         return Ok(match column.found.kind {
             Some(ColumnType::Uuid) => Some(Part::Generated("generate = \"uuid\"".to_owned())),
-            _ if is_filled => Some(Part::Generated("generate = \"database\"".to_owned())),
-            Some(kind) if !makes_unique && takes_numbers(kind) && allowed(column, described).is_empty() => {
-                Some(Part::Generated("generate = \"sequence\"".to_owned()))
-            }
             _ => None,
         });
     }
@@ -191,10 +183,6 @@ fn part<'a>(
         return left_out("its default fills it");
     }
     Ok(None)
-}
-
-fn takes_numbers(kind: ColumnType) -> bool {
-    kind.whole_numbers().is_some() || kind == ColumnType::Text
 }
 
 /// Whether what arrives can be compared with what was written.

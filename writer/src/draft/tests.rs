@@ -132,7 +132,7 @@ fn a_table_that_no_model_can_write_is_refused_and_the_others_are_not() {
     let all = [shop(), vec![pairs, keyless, of_keyless, odd, own, left, right]].concat();
     let file = file(all);
     for (table, why) in [
-        ("'pairs'", "is filled by a number or a uuid of its own"),
+        ("'pairs'", "is a uuid of its own"),
         ("'keyless'", "has no primary key"),
         ("'of_keyless'", "which no model can follow"),
         ("'odd'", "nothing here makes a value"),

@@ -8,15 +8,15 @@ use crate::test_file::name::{NameError, QualifiedName, check_identifier};
 use crate::test_file::reader::{Document, Value};
 use crate::test_file::{Column, ColumnType, Deletes, Entity, Generator, Landing, ListLength, Model};
 
-/// Reads a model document; mistakes go to it. Of one that is a test too, only the entities are the model's.
-pub(in crate::test_file) fn read(document: &Document<'_>, is_test_too: bool) -> Option<Model> {
+/// Reads a model document; mistakes go to it. Of one that is a test too, only the entities are looked at.
+pub(in crate::test_file) fn read(document: &Document<'_>) -> Option<Model> {
     let parsed = document.parse();
     if !document.is_clean() {
         return None;
     }
     let root = document.root(&parsed);
     let entities = root.require("entities", "a table [entities.customer]").and_then(|value| value.table());
-    if !is_test_too {
+    if !root.contains("scenarios") {
         root.finish();
     }
     let entries = entities?.entries();
