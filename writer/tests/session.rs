@@ -82,7 +82,7 @@ impl Peer {
 
     async fn ready(&mut self, next_record: u64) {
         self.hear_hello().await;
-        self.say(ToWriter::Ready { writer: 0, next_record }).await;
+        self.say(ToWriter::Ready { writer: 0, next_record, first_numbers: vec![7] }).await;
     }
 }
 
@@ -151,6 +151,7 @@ fn client(endpoint: Endpoint, token: Option<Token>, limits: Limits, length: usiz
         clock: Clock::start().identity(),
         postgres_version: "15".to_owned(),
         postgres_tls: "none".to_owned(),
+        greatest_numbers: Vec::new(),
     };
     let clock = Clock::start();
     let (handle, life) = Session { endpoint, token, hello, clock, queue: waiting, lost, limits }.start();
@@ -158,7 +159,7 @@ fn client(endpoint: Endpoint, token: Option<Token>, limits: Limits, length: usiz
 }
 
 fn record(sequence: u64) -> Record {
-    Record::Closed(Closed { sequence, written: Written::Committed(UnixNanos(7)) })
+    Record::Closed(Closed::new(sequence, Written::Committed(UnixNanos(7))))
 }
 
 /// A record of more than ten thousand bytes.
@@ -169,7 +170,7 @@ fn bulky(sequence: u64) -> Record {
         scenario: 0,
         entity: 0,
         operation: Operation::Create,
-        key: "k".repeat(10_000),
+        key: Some("k".repeat(10_000)),
         group: None,
         stage: None,
         intended: UnixNanos(7),
@@ -192,8 +193,8 @@ async fn a_run_goes_from_hello_to_verdict() {
     let mut peer = peers.recv().await.expect("a connection");
     assert_eq!(peer.hear_hello().await.run, RunId::from_bits(1));
     assert!(client.handle.ready.try_recv().is_err(), "not ready before the observer says so");
-    peer.say(ToWriter::Ready { writer: 3, next_record: 0 }).await;
-    assert_eq!((&mut client.handle.ready).await, Ok(3));
+    peer.say(ToWriter::Ready { writer: 3, next_record: 0, first_numbers: Vec::new() }).await;
+    assert_eq!((&mut client.handle.ready).await.expect("ready").writer, 3);
 
     client.queue.record(record(0));
     let answer = client.queue.wait_for(Awaited { sequence: 0, deadline: UnixNanos(9) });
@@ -414,7 +415,8 @@ async fn a_token_opens_the_door_and_its_absence_is_explained() {
     let with = client(endpoint, Some(read_token(&path).expect("a token")), Limits::default(), 100);
     let mut peer = peers.recv().await.expect("a connection");
     peer.ready(0).await;
-    assert_eq!(with.handle.ready.await, Ok(0));
+    let ready = with.handle.ready.await.expect("ready");
+    assert_eq!((ready.writer, ready.first_numbers), (0, vec![7]));
 }
 
 #[tokio::test]

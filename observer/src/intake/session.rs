@@ -33,6 +33,8 @@ pub struct Admission<I> {
     pub clock: Clock,
     /// How long the connection may be silent, or stuck.
     pub patience: Patience,
+    /// For each of the model's entities the number that its sequence starts with; 0 for other keys.
+    pub first_numbers: Vec<i64>,
 }
 
 /// What becomes of a writer that says hello.
@@ -99,7 +101,7 @@ where
     let admission = match admit(hello).await {
         Ok(Decision::Takes(admission)) => admission,
         Ok(Decision::Over { writer: index, next_record, verdict }) => {
-            let ready = ToWriter::Ready { writer: index, next_record };
+            let ready = ToWriter::Ready { writer: index, next_record, first_numbers: Vec::new() };
             return link::write(&mut writer, &[ready, ToWriter::Verdict(verdict)], patience).await;
         }
         Err(failure) => return link::write(&mut writer, &[ToWriter::Refused(failure)], patience).await,
@@ -152,7 +154,11 @@ async fn converse<R: AsyncRead + Unpin, W: AsyncWrite + Unpin, I: From<FromWrite
     mut waiting: mpsc::Receiver<ToWriter>,
 ) -> Result<(), SessionError> {
     clocks::compare(reader, writer, decoder, admission).await?;
-    let ready = ToWriter::Ready { writer: admission.writer, next_record: attached.next_record };
+    let ready = ToWriter::Ready {
+        writer: admission.writer,
+        next_record: attached.next_record,
+        first_numbers: admission.first_numbers.clone(),
+    };
     link::write(writer, &[ready], admission.patience).await?;
     tokio::select! {
         result = receive(reader, decoder, admission, attached.generation) => result,

@@ -20,7 +20,7 @@ use super::{Admission, Decision, FromWriter, Patience, SessionError, Slot, serve
 
 fn record(number: u64) -> ToObserver {
     let written = Written::Committed(UnixNanos(100));
-    ToObserver::Record { number, record: Record::Closed(Closed { sequence: 1, written }) }
+    ToObserver::Record { number, record: Record::Closed(Closed::new(1, written)) }
 }
 
 fn hello() -> ToObserver {
@@ -39,6 +39,7 @@ fn hello() -> ToObserver {
         clock: Clock::start().identity(),
         postgres_version: "15".into(),
         postgres_tls: "none".into(),
+        greatest_numbers: Vec::new(),
     }))
 }
 
@@ -94,7 +95,10 @@ fn peer_clock(later: Nanos) -> Arc<Mutex<PeerClock>> {
 async fn a_writer_that_missed_its_verdict_gets_it() {
     let verdict = Verdict { report_json: "{}".into(), folder: Some("runs/x".into()) };
     let over = Decision::Over { writer: 3, next_record: 9, verdict: Box::new(verdict.clone()) };
-    let expected = [ToWriter::Ready { writer: 3, next_record: 9 }, ToWriter::Verdict(Box::new(verdict))];
+    let expected = [
+        ToWriter::Ready { writer: 3, next_record: 9, first_numbers: Vec::new() },
+        ToWriter::Verdict(Box::new(verdict)),
+    ];
     assert_eq!(answers(Ok(over), &[]).await, expected);
 }
 
@@ -116,6 +120,7 @@ async fn a_run_hears_of_its_writer_and_of_each_record_once() {
         peer_clock: Arc::clone(&peer_clock),
         clock,
         patience: Patience::default(),
+        first_numbers: vec![8],
     };
     let carried = async {
         let Some(FromWriter::Attached { outbox, .. }) = run.recv().await else { panic!("attached first") };
@@ -136,7 +141,7 @@ async fn a_run_hears_of_its_writer_and_of_each_record_once() {
     };
     let records = [record(0), record(0), record(1)];
     let (answers, ()) = tokio::join!(answers(Ok(Decision::Takes(admission)), &records), carried);
-    assert_eq!(answers, [ToWriter::Ready { writer: 0, next_record: 0 }]);
+    assert_eq!(answers, [ToWriter::Ready { writer: 0, next_record: 0, first_numbers: vec![8] }]);
 }
 
 /// The writer's end of a session that it is admitted to.
@@ -194,6 +199,7 @@ fn admitted(
         peer_clock: peer_clock(Nanos::ZERO),
         clock: Clock::start(),
         patience,
+        first_numbers: vec![8],
     };
     let session = tokio::spawn(serve(theirs, |_| async { Ok(Decision::Takes(admission)) }));
     (Talk { stream: ours, decoder: Decoder::default() }, session)

@@ -60,8 +60,7 @@ mod tests {
     #[test]
     fn times_move_onto_the_observers_line() {
         let written = Written::Committed(UnixNanos(100));
-        let record =
-            ToObserver::Record { number: 0, record: Record::Closed(Closed { sequence: 1, written }) };
+        let record = ToObserver::Record { number: 0, record: Record::Closed(Closed::new(1, written)) };
         let Record::Closed(closed) = (match shifted(record, &peer_clock(Nanos(30))) {
             ToObserver::Record { record, .. } => record,
             other => panic!("{other:?}"),

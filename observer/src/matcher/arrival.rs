@@ -18,12 +18,13 @@ impl Matcher {
             Change::Stamped { stamp, .. } if stamp.run == self.run => self.stamped(*stamp, event, sink),
             Change::Deleted { entity, key } => {
                 let open = |key: &String| self.keys.open_delete(RowDigest::of(*entity, key));
-                match key
-                    .readings()
-                    .iter()
-                    .find_map(open)
-                    .and_then(|id| Some((id, self.store.get(id)?.written.is_some())))
-                {
+                // One that is older than ours is of another run that had the same key.
+                let ours = key.readings().iter().find_map(open).and_then(|id| {
+                    let entry = self.store.get(id)?;
+                    let since = self.store.window(id.0)?.events_since(entry.first_sent);
+                    (event.observed >= since).then(|| (id, entry.written.is_some()))
+                });
+                match ours {
                     Some((id, true)) => self.arrive(id, &event, sink),
                     // It carries no stamp: only PostgreSQL's answer says that it is of this attempt, or of this delete.
                     Some((id, false)) => self.hold(id, event),
@@ -76,9 +77,11 @@ impl Matcher {
             return;
         }
         let row = entry.row();
-        let (kind, overtaken) = match self.keys.arrived(row, id) {
-            Arrival::OutOfOrder => (EventKind::OutOfOrder, Vec::new()),
-            Arrival::Latest(overtaken) => (EventKind::First, overtaken),
+        let (kind, overtaken) = match row.map(|row| self.keys.arrived(row, id)) {
+            Some(Arrival::OutOfOrder) => (EventKind::OutOfOrder, Vec::new()),
+            Some(Arrival::Latest(overtaken)) => (EventKind::First, overtaken),
+            // A row whose key is not known yet has no other operation that could have arrived.
+            None => (EventKind::First, Vec::new()),
         };
         events.see(kind);
         self.limits.contradictions += u64::from(entry.outcome == Outcome::Rejected);
@@ -97,7 +100,7 @@ impl Matcher {
         if entry.awaited {
             sink.settled(writer, sequence, true);
         }
-        if entry.series.operation == Operation::Delete {
+        if let (Operation::Delete, Some(row)) = (entry.series.operation, row) {
             self.keys.remember_delete(row, entry.phase, id);
         }
         self.follow(mark);

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap, VecDeque};
 
 use streamgauge_shared::account::{EventKind, Operation, Phase};
 use streamgauge_shared::marks::Marks;
-use streamgauge_shared::time::Nanos;
+use streamgauge_shared::time::{Nanos, UnixNanos};
 use streamgauge_shared::timeline::{Latency, Reading};
 
 use super::keys::RowDigest;
@@ -241,10 +241,16 @@ impl Matcher {
         events[1..].iter().for_each(|_| run.change(EventKind::Early, EventKind::Duplicate));
     }
 
-    /// A delete is opened: events of its key are held for it until PostgreSQL answers.
-    pub(super) fn adopt_early_deletes(&mut self, row: RowDigest, id: Id) {
+    /// A delete is opened: events of its key are held for it until PostgreSQL answers. Those that are older than it are
+    /// another run's.
+    pub(super) fn adopt_early_deletes(&mut self, row: RowDigest, id: Id, sent: UnixNanos) {
+        let since = self.store.window(id.0).map_or(sent, |window| window.events_since(sent));
         // They are counted as early already; one that does not fit any more is let go.
         for event in self.early.take_deletes(row) {
+            if event.observed < since {
+                self.events[Phase::Run as usize].change(EventKind::Early, EventKind::Foreign);
+                continue;
+            }
             self.events[Phase::Run as usize].give(EventKind::Early);
             self.hold(id, event);
         }

@@ -2,7 +2,7 @@
 
 use streamgauge_shared::account::{EventKind, Outcome, Phase};
 use streamgauge_shared::content::{ColumnDigest, NotCompared};
-use streamgauge_shared::ledger::{Opened, Written};
+use streamgauge_shared::ledger::{Made, Opened, Written};
 use streamgauge_shared::marks::Marks;
 use streamgauge_shared::time::UnixNanos;
 use streamgauge_shared::timeline::Timeline;
@@ -10,7 +10,7 @@ use streamgauge_shared::timeline::Timeline;
 use super::comparison::{Comparison, compare};
 use super::keys::RowDigest;
 use super::{Place, Series};
-use crate::stream::{Change, Event};
+use crate::stream::{Change, Content, Event};
 
 /// An operation and what is known of it.
 #[derive(Clone, Debug)]
@@ -19,8 +19,8 @@ pub struct Entry {
     pub series: Series,
     /// Which part of the run it belongs to.
     pub phase: Phase,
-    /// The row's key in canonical form.
-    pub key: Box<str>,
+    /// The row's key in canonical form; absent while only the database knows it.
+    pub key: Option<Box<str>>,
     /// Index into the test's groups.
     pub group: Option<u16>,
     /// Index into the test's stages.
@@ -55,6 +55,8 @@ pub struct Entry {
     pub measured: bool,
     /// Whether a user waits for it.
     pub awaited: bool,
+    /// What its event says, if that came before its key.
+    pub(super) seen: Option<Box<Content>>,
 }
 
 impl Entry {
@@ -70,7 +72,7 @@ impl Entry {
         Self {
             series,
             phase: opened.phase,
-            key: opened.key.into(),
+            key: opened.key.map(Into::into),
             group: opened.group,
             stage: opened.stage,
             content: opened.content.into(),
@@ -88,6 +90,7 @@ impl Entry {
             no_row: false,
             measured: false,
             awaited: false,
+            seen: None,
         }
     }
 
@@ -113,10 +116,32 @@ impl Entry {
         self.timeline.wall = event.wall;
         self.marks.clone_from(&event.marks);
         self.measured = event.measured;
-        if let Change::Stamped { content, .. } = &event.change {
-            self.compared = compare(&self.content, content, column);
-            self.checked = compare(&self.check, content, |_, _| {});
+        match &event.change {
+            // What the database filled is not known yet.
+            Change::Stamped { content, .. } if self.key.is_none() && self.written.is_none() => {
+                self.seen = Some(Box::new(content.clone()));
+            }
+            Change::Stamped { content, .. } => self.compare(content, column),
+            _ => {}
         }
+    }
+
+    /// Compares what arrived with what was written, and with what its check expects.
+    pub(super) fn compare(&mut self, content: &Content, column: impl FnMut(u16, Result<bool, NotCompared>)) {
+        self.compared = compare(&self.content, content, column);
+        self.checked = compare(&self.check, content, |_, _| {});
+    }
+
+    /// The database has said what its row is called, and what it filled.
+    pub(super) fn learn(&mut self, made: Made) {
+        let joined = |known: &mut Box<[ColumnDigest]>, learned: Vec<ColumnDigest>| {
+            if !learned.is_empty() {
+                *known = known.iter().copied().chain(learned).collect();
+            }
+        };
+        self.key = Some(made.key.into());
+        joined(&mut self.content, made.content);
+        joined(&mut self.check, made.check);
     }
 
     /// Where its figures go.
@@ -149,13 +174,13 @@ impl Entry {
         self.written.is_some() && (self.arrived() || self.outcome == Outcome::Rejected)
     }
 
-    /// The memory that it points to and that stays the same as long as it is open, in bytes.
+    /// The memory that it points to and that stays the same once its key is known, in bytes.
     pub(super) fn heap_bytes(&self) -> usize {
-        self.key.len() + size_of_val(&*self.content) + size_of_val(&*self.check)
+        self.key.as_ref().map_or(0, |key| key.len()) + size_of_val(&*self.content) + size_of_val(&*self.check)
     }
 
-    /// Names its row.
-    pub(super) fn row(&self) -> RowDigest {
-        RowDigest::of(self.series.entity, &self.key)
+    /// Names its row, where its key is known.
+    pub(super) fn row(&self) -> Option<RowDigest> {
+        self.key.as_ref().map(|key| RowDigest::of(self.series.entity, key))
     }
 }

@@ -24,8 +24,8 @@ impl Matcher {
         let Some(mark) = self.mark(id).filter(|mark| mark.is_pending) else { return };
         let Some(entry) = self.store.get_mut(id) else { return };
         // A row that is not there cannot be deleted: the delete shares the fate of what came before it.
-        let no_row =
-            entry.series.operation == Operation::Delete && self.keys.create_has_not_arrived(entry.row(), id);
+        let no_row = entry.series.operation == Operation::Delete
+            && entry.row().is_some_and(|row| self.keys.create_has_not_arrived(row, id));
         self.tallies.change(entry, Outcome::Lost);
         if no_row {
             self.tallies.no_row(entry);
@@ -43,6 +43,8 @@ impl Matcher {
         let mut open: Vec<Id> = self.store.iter().map(|held| held.id).collect();
         open.sort_unstable();
         for id in open {
+            // Of one that PostgreSQL never answered nothing more will be known.
+            self.learn(id, None, sink);
             self.give_up(id, sink);
             if let Some(entry) = self.store.get(id) {
                 done(id, entry, sink);
@@ -64,6 +66,7 @@ impl Matcher {
     /// Holds the bounds of what is kept.
     pub(super) fn forget_too_many(&mut self, sink: &mut impl Sink) {
         while let Some((id, kind)) = self.kept.too_many(&self.store) {
+            self.learn(id, None, sink);
             let Some(entry) = self.remove(id) else { return };
             match kind {
                 Kind::Lost | Kind::Unknown => self.limits.lost_forgotten += 1,
@@ -92,7 +95,9 @@ impl Matcher {
             window.forget_unclosed();
         }
         self.heap_bytes -= entry.heap_bytes();
-        self.keys.left(entry.row(), id);
+        if let Some(row) = entry.row() {
+            self.keys.left(row, id);
+        }
         self.kept.change(mark.ticket, mark.kept, None, &self.store);
         Some(entry)
     }

@@ -20,6 +20,7 @@ mod kept;
 mod keys;
 mod leaving;
 mod lookup;
+mod made;
 mod records;
 mod sequences;
 mod series;

@@ -35,6 +35,7 @@ impl Matcher {
 
     fn open(&mut self, id: Id, opened: Opened, sink: &mut impl Sink) {
         let series = self.series().at(opened.scenario, opened.entity, opened.operation);
+        let sent = opened.sent;
         let entry = Entry::new(series, opened);
         if entry.phase == Phase::Run {
             sink.sent(entry.timeline.sent);
@@ -46,14 +47,15 @@ impl Matcher {
         if let Some(entry) = self.store.get(id) {
             self.waits.opened(ticket, entry);
         }
-        if self.keys.opened(row, id, series.operation) {
+        if let Some(row) = row
+            && self.keys.opened(row, id, series.operation)
+        {
             self.supersede(id, sink);
             self.forget_too_many(sink);
         }
-        if series.operation == Operation::Delete {
-            self.adopt_early_deletes(row, id);
-        } else {
-            self.replay_early(id, sink);
+        match row {
+            Some(row) if series.operation == Operation::Delete => self.adopt_early_deletes(row, id, sent),
+            _ => self.replay_early(id, sink),
         }
     }
 
@@ -81,12 +83,13 @@ impl Matcher {
     /// The fate of a statement is known.
     pub fn closed(&mut self, writer: u16, closed: Closed, sink: &mut impl Sink) {
         let id = (writer, closed.sequence);
-        let mark = self.mark(id);
         let Some(window) = self.store.window_mut(writer) else { return };
         if let Written::Committed(at) = closed.written {
             window.passed(at);
         }
-        let Some(mark) = mark else {
+        self.learn(id, closed.made, sink);
+        let Some(mark) = self.mark(id) else {
+            let Some(window) = self.store.window_mut(writer) else { return };
             window.closed_after_leaving();
             return;
         };
@@ -106,7 +109,9 @@ impl Matcher {
                 if was.may_become(outcome) {
                     self.tallies.change(entry, outcome);
                     if is_refused {
-                        self.keys.refused(row, id);
+                        if let Some(row) = row {
+                            self.keys.refused(row, id);
+                        }
                         // Whoever waited for one given up or superseded has been told.
                         if was == Outcome::Pending && entry.awaited {
                             sink.settled(writer, closed.sequence, false);

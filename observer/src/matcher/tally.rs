@@ -329,6 +329,19 @@ impl Tallies {
         });
     }
 
+    /// What its `check` step says has changed with what is known of its row.
+    pub(super) fn checked(&mut self, entry: &Entry, before: Option<bool>) {
+        let after = entry.step();
+        if entry.phase == Phase::Run && before != after {
+            self.apply(entry, |tally| {
+                let checks = &mut tally.checks;
+                checks.steps = checks.steps + u64::from(after.is_some()) - u64::from(before.is_some());
+                checks.steps_passed =
+                    checks.steps_passed + u64::from(after == Some(true)) - u64::from(before == Some(true));
+            });
+        }
+    }
+
     /// An entry that the ledger does not hold, delivered; nothing is known of its group and stage.
     pub(super) fn recover(&mut self, series: Series) {
         let account = &mut self.run[series.index].account;

@@ -183,6 +183,11 @@ impl Window {
         self.clock_bound = bound;
     }
 
+    /// Since when an event may be of an operation that was sent then, as far as the clocks agree.
+    pub(super) fn events_since(&self, sent: UnixNanos) -> UnixNanos {
+        sent - self.clock_bound
+    }
+
     pub(super) fn watermark(&self) -> UnixNanos {
         self.watermark
     }

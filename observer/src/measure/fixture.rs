@@ -79,7 +79,7 @@ impl Fixture {
         let (sequence, sent) = (opened.sequence, opened.sent);
         self.matcher.opened(0, opened, &mut self.recorder);
         let written = Written::Committed(sent + Nanos::from_millis(10));
-        self.matcher.closed(0, Closed { sequence, written }, &mut self.recorder);
+        self.matcher.closed(0, Closed::new(sequence, written), &mut self.recorder);
         if let Some(millis) = observed_ms {
             self.arrive(sequence, millis);
         }
@@ -118,7 +118,7 @@ impl Fixture {
             scenario: 0,
             entity: 0,
             operation: Operation::Create,
-            key: sequence.to_string(),
+            key: Some(sequence.to_string()),
             group: None,
             stage: None,
             intended: UnixNanos::from_millis(intended_ms),
@@ -170,7 +170,7 @@ pub(crate) fn opened(sequence: u64, sent_ms: i64) -> Opened {
         scenario: 0,
         entity: 0,
         operation: Operation::Create,
-        key: sequence.to_string(),
+        key: Some(sequence.to_string()),
         group: None,
         stage: None,
         content: Vec::new(),

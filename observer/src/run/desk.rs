@@ -8,7 +8,7 @@ use streamgauge_shared::clock::Clock;
 use streamgauge_shared::exit_code::{ExitCode, Failure};
 use streamgauge_shared::ledger::{Hello, Verdict};
 use streamgauge_shared::stamp::RunId;
-use streamgauge_shared::test_file::{self, Scale, Test};
+use streamgauge_shared::test_file::{self, Plan, Scale, Test};
 use streamgauge_shared::threshold::Metric;
 use streamgauge_shared::time::Nanos;
 use streamgauge_shared::timeline::Latency;
@@ -24,7 +24,7 @@ use crate::intake::{Admission, Decision, Patience, Shards};
 use crate::matcher::Bounds;
 use crate::measure::{KeptRows, Snapshot};
 use crate::report::Folder;
-use crate::stream::{Decoder, MongoAddress, Reader, Server, StartError, Watched};
+use crate::stream::{Decoder, MongoAddress, Reader, Server, StartError, Watched, first_numbers};
 
 /// What the port's handlers share.
 pub struct Observer {
@@ -56,6 +56,8 @@ pub struct Active {
     pub(crate) inputs: mpsc::Sender<Input>,
     pub(super) shards: Shards,
     clock: Clock,
+    /// For each of the model's entities the number that its sequence starts with, for all writers.
+    first_numbers: Vec<i64>,
 }
 
 /// The run that ended last, for a writer that lost its connection before the verdict.
@@ -135,6 +137,12 @@ impl Observer {
                 "the writer runs with a TEST CLOCK ({skewed}): the figures of this run are of a test"
             );
         }
+        // Before the stream is opened: of a document that is gone by now no event can come any more.
+        let first_numbers = first_numbers(&self.address, &test.model, &hello.greatest_numbers).await?;
+        let short = Plan::of(&test).numbers_short(&test, |entity| first_numbers[entity]);
+        if !short.is_empty() {
+            return Err(Failure::configuration(short.join("\n")));
+        }
         let (inputs, received) = mpsc::channel(INPUTS_MAX);
         // Before the stream is opened: what it writes first is not measured.
         let (mut canary, no_canary) = match self.canary(&test, hello.run).await {
@@ -194,6 +202,7 @@ impl Observer {
             inputs: inputs.clone(),
             shards,
             clock: self.clock,
+            first_numbers,
         };
         if let Some(canary) = &mut canary {
             canary.start(self.address.clone(), inputs.clone());
@@ -272,6 +281,7 @@ impl Active {
             peer_clock: seat.peer_clock,
             clock: self.clock,
             patience: Patience::default(),
+            first_numbers: self.first_numbers.clone(),
         })
     }
 }

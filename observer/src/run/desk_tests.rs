@@ -22,13 +22,15 @@ fn hello(run: u64, index: u16, count: u16) -> Hello {
         clock: Clock::start().identity(),
         postgres_version: "15".into(),
         postgres_tls: "none".into(),
+        greatest_numbers: Vec::new(),
     }
 }
 
 fn active(first: &Hello) -> Active {
     let shards = Shards::new(first).expect("one of so many");
     let (inputs, _) = mpsc::channel(1);
-    Active { run: first.run, test: "e2e-latency".into(), inputs, shards, clock: Clock::start() }
+    let clock = Clock::start();
+    Active { run: first.run, test: "e2e-latency".into(), inputs, shards, clock, first_numbers: vec![5] }
 }
 
 #[test]

@@ -66,7 +66,7 @@ pub(super) fn not_sent(sequence: u64) -> Record {
         scenario: 0,
         entity: 0,
         operation: Operation::Create,
-        key: format!("row-{sequence}"),
+        key: Some(format!("row-{sequence}")),
         group: None,
         stage: None,
         intended: UnixNanos(0),
@@ -173,7 +173,7 @@ pub(super) fn opened(sequence: u64, at: UnixNanos) -> Record {
         scenario: 0,
         entity: 0,
         operation: Operation::Create,
-        key: format!("row-{sequence}"),
+        key: Some(format!("row-{sequence}")),
         group: None,
         stage: None,
         content: Vec::new(),
@@ -188,5 +188,5 @@ pub(super) fn opened(sequence: u64, at: UnixNanos) -> Record {
 
 /// And committed at another.
 pub(super) fn committed(sequence: u64, at: UnixNanos) -> Record {
-    Record::Closed(Closed { sequence, written: Written::Committed(at) })
+    Record::Closed(Closed::new(sequence, Written::Committed(at)))
 }

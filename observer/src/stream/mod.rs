@@ -3,8 +3,9 @@
 //! `server` asks what a MongoDB is before anything depends on it, `refusal` says what its errors mean and `members` why no
 //! server of a set can be chosen, `pipeline` says what is watched, `reader`
 //! owns the cursor on a thread of its own and does nothing but stamp and hand over, `attention` knows how long events
-//! may have waited for it, `await_limit` how long a stream may be silent, `decode` makes events of bytes and is pure, `value` knows the canonical form of what stands
-//! in a document, `content` is what an event says.
+//! may have waited for it, `await_limit` how long a stream may be silent, `decode` makes events of bytes and is pure,
+//! `value` knows the canonical form of what stands in a document, `content` is what an event says, `numbers` looks at the
+//! keys that collections hold before a run.
 
 mod attention;
 mod await_limit;
@@ -14,6 +15,7 @@ mod event;
 mod mark;
 mod members;
 mod mongod_clock;
+mod numbers;
 mod pipeline;
 mod reader;
 mod refusal;
@@ -25,6 +27,7 @@ pub use content::{ColumnSeen, ColumnValue, Content, RowKey};
 pub use decode::{Decoded, Decoder, key_of};
 pub use event::{CANARY_COLLECTION, CANARY_STAMP_FIELD, Change, Event, Sighting};
 pub use mongod_clock::{MongodClock, follow_mongod};
+pub use numbers::first_numbers;
 pub use pipeline::Watched;
 pub use reader::{Reader, Reply};
 pub use server::{MongoAddress, Server, StartError};

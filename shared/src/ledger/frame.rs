@@ -91,7 +91,7 @@ mod tests {
                     scenario: 1,
                     entity: 2,
                     operation: Operation::Delete,
-                    key,
+                    key: Some(key),
                     group: Some(1),
                     stage: None,
                     check: content.iter().copied().rev().collect(),
@@ -107,7 +107,7 @@ mod tests {
         let closed = (any::<u64>(), any::<i64>(), 0..3_u8).prop_map(|(sequence, time, kind)| {
             let written =
                 [Written::Committed(UnixNanos(time)), Written::Rejected, Written::Unknown][usize::from(kind)];
-            Record::Closed(Closed { sequence, written })
+            Record::Closed(Closed::new(sequence, written))
         });
         prop_oneof![opened, closed]
     }

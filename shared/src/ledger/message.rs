@@ -2,10 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::account::{Operation, Phase};
+use super::operation::{Closed, NotSent, Opened};
 use crate::capacity::Probe;
 use crate::clock::{ClockIdentity, WallSteps};
-use crate::content::ColumnDigest;
 use crate::exit_code::Failure;
 use crate::histogram::Quantile;
 use crate::stamp::RunId;
@@ -70,6 +69,9 @@ pub struct Hello {
     pub postgres_version: String,
     /// The version of TLS between writer and PostgreSQL, such as `TLSv1.3`, or `none`.
     pub postgres_tls: String,
+    /// For each of the model's entities the greatest number that its table holds in a key that is made of a sequence;
+    /// absent where it holds none, and for other keys.
+    pub greatest_numbers: Vec<Option<i64>>,
 }
 
 /// One numbered entry.
@@ -93,98 +95,6 @@ pub enum Record {
     Prepared,
     /// The load is over; nothing more will be opened. The last record of a run.
     End(Box<End>),
-}
-
-/// An operation, queued before its statement is sent.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Opened {
-    /// Dense from 0 within the writer.
-    pub sequence: u64,
-    /// The part of the run.
-    pub phase: Phase,
-    /// Index into the test's scenarios.
-    pub scenario: u16,
-    /// Index into the model's entities.
-    pub entity: u16,
-    /// What it does.
-    pub operation: Operation,
-    /// The row's key in canonical form.
-    pub key: String,
-    /// Index into the test's groups.
-    pub group: Option<u16>,
-    /// Index into the test's stages: that in which the iteration started.
-    pub stage: Option<u16>,
-    /// What its verified columns say; empty for a delete and where nothing is verified.
-    pub content: Vec<ColumnDigest>,
-    /// What its `check` step expects of some columns; empty without one.
-    pub check: Vec<ColumnDigest>,
-    /// Its tick, or when its step became runnable.
-    pub intended: UnixNanos,
-    /// How long it waited for a connection.
-    pub connection_wait: Nanos,
-    /// With a connection in hand, immediately before the statement is sent.
-    pub sent: UnixNanos,
-    /// The same, as the row's stamp has it: on the writer's time line, wherever the other times are moved. Tells
-    /// which of several attempts an event comes from.
-    pub stamped: UnixNanos,
-    /// When it counts as late, unless an await says otherwise.
-    pub deadline: UnixNanos,
-}
-
-/// What became of an operation in PostgreSQL.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Closed {
-    /// Of an opened operation.
-    pub sequence: u64,
-    /// Its fate.
-    pub written: Written,
-}
-
-/// The fate of a statement.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Written {
-    /// The acknowledgement arrived at this time.
-    Committed(UnixNanos),
-    /// PostgreSQL refused it, or it touched no row.
-    Rejected,
-    /// The connection broke before the acknowledgement.
-    Unknown,
-}
-
-/// An operation that could not be sent. It has an intended time and no other: it is in no latency and in every
-/// rate.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct NotSent {
-    /// Dense from 0 within the writer, like that of an operation that was sent.
-    pub sequence: u64,
-    /// The part of the run.
-    pub phase: Phase,
-    /// Index into the test's scenarios.
-    pub scenario: u16,
-    /// Index into the model's entities.
-    pub entity: u16,
-    /// What it was to do.
-    pub operation: Operation,
-    /// The key of the row, in canonical form.
-    pub key: String,
-    /// Index into the test's groups.
-    pub group: Option<u16>,
-    /// Index into the test's stages: that in which the iteration started.
-    pub stage: Option<u16>,
-    /// Its tick, or when its step became runnable.
-    pub intended: UnixNanos,
-    /// Why it was not sent.
-    pub cause: NotSentCause,
-}
-
-/// Why an operation was never sent.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum NotSentCause {
-    /// There was no session with PostgreSQL: refused, timed out, or not to be had.
-    NotConnected,
-    /// The load ended while it waited for a connection.
-    Cut,
 }
 
 /// One iteration of the measured phase.
@@ -327,6 +237,9 @@ pub enum ToWriter {
         writer: u16,
         /// The first record that the observer does not have.
         next_record: u64,
+        /// For each of the model's entities the number that its sequence starts with, the same for every writer of the
+        /// run; 0 for other keys. Empty once the run is over.
+        first_numbers: Vec<i64>,
     },
     /// The run cannot take place here.
     Refused(Failure),

@@ -14,6 +14,7 @@ mod plan;
 mod ramp;
 mod reader;
 mod scale;
+mod sequence;
 mod template;
 mod window;
 
@@ -30,6 +31,7 @@ pub use parse::{parse, parse_model};
 pub use plan::{CONNECTIONS_MAX, Count, ENTRY_BYTES, Memory, MemoryPart, Operations, Plan, ScenarioPlan};
 pub use ramp::RampStage;
 pub use scale::{Scale, ScaleError};
+pub use sequence::{NumberText, Sequence};
 pub use template::{Placeholder, Template};
 pub use window::{CELLS_MAX, cell_of};
 

@@ -2,6 +2,7 @@
 
 use super::column_type::ColumnType;
 use super::name::QualifiedName;
+use super::sequence::Sequence;
 use super::template::Template;
 use crate::marks::Mark;
 use crate::time::UnixNanos;
@@ -122,6 +123,11 @@ pub enum Generator {
         /// Index of an entity that stands before this one in the model.
         entity: usize,
     },
+    /// Numbers of ours, each once; for one column of the key.
+    Sequence(Sequence),
+    /// Nothing of ours: an identity column, a serial or a default fills it, and `RETURNING` says with what; for columns of
+    /// the key.
+    Database,
 }
 
 /// A value as a file writes it, of the column's type.
@@ -185,6 +191,21 @@ impl Entity {
     /// The primary key's columns.
     pub fn key_columns(&self) -> impl Iterator<Item = &Column> {
         self.key.iter().map(|index| &self.columns[*index])
+    }
+
+    /// Whether a column of its key is filled by the database: then a row's key is known once its insert has committed.
+    #[must_use]
+    pub fn is_keyed_by_database(&self) -> bool {
+        self.key_columns().any(|column| column.generator == Generator::Database)
+    }
+
+    /// The numbers of its key, with the index of the column and its place in the key; nothing for other keys.
+    #[must_use]
+    pub fn sequence(&self) -> Option<(usize, usize, &Sequence)> {
+        self.key.iter().enumerate().find_map(|(place, index)| match &self.columns[*index].generator {
+            Generator::Sequence(sequence) => Some((*index, place, sequence)),
+            _ => None,
+        })
     }
 
     /// For each column of the key its path in Debezium's raw envelope of a delete, which has the old row under

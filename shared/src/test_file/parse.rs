@@ -14,7 +14,10 @@ mod threshold;
 use std::cell::RefCell;
 
 use super::reader::{Document, Table, Value};
-use super::{Check, Executor, Mistakes, Model, Pool, Question, Scale, Scenario, Scope, Source, Step, Test};
+use super::{
+    Check, Executor, Mistake, Mistakes, Model, Plan, Pool, Question, Scale, Scenario, Scope, Source, Step,
+    Test,
+};
 use crate::time::Nanos;
 use flow::Known;
 
@@ -82,6 +85,7 @@ pub fn parse(
             let name =
                 test.name.rsplit('/').next().unwrap_or(&test.name).trim_end_matches(".toml").to_owned();
             let Defaults { warm_up, arrival_timeout, lost_after, drain, synchronous_commit } = defaults;
+            let file = test.name.clone();
             let test = Test {
                 name,
                 model,
@@ -101,7 +105,10 @@ pub fn parse(
                 time_scale,
                 load_scale,
             };
-            Ok((test, source))
+            let short = Plan::of(&test).numbers_short(&test, |entity| {
+                test.model.entities[entity].sequence().map_or(1, |(.., sequence)| sequence.start)
+            });
+            if short.is_empty() { Ok((test, source)) } else { Err(of_whole(&file, short)) }
         }
         _ => Err(Mistakes(mistakes)),
     }
@@ -119,6 +126,12 @@ pub fn parse_model(source: &Source) -> Result<Model, Mistakes> {
         Some(model) if mistakes.is_empty() => Ok(model),
         _ => Err(Mistakes(mistakes)),
     }
+}
+
+/// Mistakes that no one place of a file makes.
+fn of_whole(file: &str, messages: Vec<String>) -> Mistakes {
+    let mistake = |message| Mistake { file: file.to_owned(), line: 1, column: 1, message };
+    Mistakes(messages.into_iter().map(mistake).collect())
 }
 
 struct Reader<'a, 't> {

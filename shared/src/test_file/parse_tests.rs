@@ -148,8 +148,8 @@ fn all_mistakes_of_both_files_are_reported_at_once() {
         "t.toml:13:1: unknown key 'time_unti', did you mean 'time_unit'? allowed: executor, rate, time_unit, duration, pre_allocated_vus, max_vus, arrivals, start_time, graceful_stop, findings, checkpoint, flow",
         "t.toml:25:33: threshold 'p95<2000' uses method 'p95', which 'cdc_e2e_latency' does not have: it has avg, min, max, med, p(N); probably meant: p(95)<2000",
         "m.toml:6:7: unknown column 'idd', did you mean 'id'? allowed: id, email, status",
-        "m.toml:11:89: unknown key 'verifed', did you mean 'verified'? allowed: type, cast, length, verified, field, generate, template, choices, value, min, max, probability, from, to, references, size",
-        "m.toml:12:94: unknown key 'verifed', did you mean 'verified'? allowed: type, cast, length, verified, field, generate, template, choices, value, min, max, probability, from, to, references, size",
+        "m.toml:11:89: unknown key 'verifed', did you mean 'verified'? allowed: type, cast, length, verified, field, generate, template, choices, value, min, max, probability, from, to, references, size, start",
+        "m.toml:12:94: unknown key 'verifed', did you mean 'verified'? allowed: type, cast, length, verified, field, generate, template, choices, value, min, max, probability, from, to, references, size, start",
     ];
     assert_eq!(mistakes, expected);
 }
@@ -394,9 +394,69 @@ fn mistakes_of_a_model_have_their_sentences() {
         let mistakes = read(own, &METERS.replace(from, to), "1", "1").expect_err(to);
         assert!(mistakes.iter().any(|mistake| mistake.contains(expected)), "{to}: {mistakes:#?}");
     }
+    let sequences = [
+        (
+            "{ type = \"bigint\", generate = \"sequence\", template = \"{number}\" }",
+            "a column of type bigint holds the number itself",
+        ),
+        ("{ type = \"uuid\", generate = \"sequence\" }", "it takes generate = uuid"),
+        ("{ type = \"integer\", generate = \"sequence\", start = 0 }", "0 is out of range"),
+        (
+            "{ type = \"text\", generate = \"sequence\", template = \"{run}-{number}\" }",
+            "holds {number} once and no other placeholder",
+        ),
+        (
+            "{ type = \"text\", generate = \"sequence\", template = \"C\" }",
+            "holds {number} once and no other placeholder",
+        ),
+        (
+            "{ type = \"text\", generate = \"sequence\", template = \"{number(19)}\" }",
+            "is not a number of digits from 1 to 18",
+        ),
+        (
+            "{ type = \"text\", generate = \"template\", template = \"C-{number}\" }",
+            "{number} stands in the template of generate = \"sequence\" only",
+        ),
+    ];
+    let id = "{ type = \"uuid\", generate = \"uuid\" }";
+    for (to, expected) in sequences {
+        let mistakes = read(own, &METERS.replacen(id, to, 1), "1", "1").expect_err(to);
+        assert!(mistakes.iter().any(|mistake| mistake.contains(expected)), "{to}: {mistakes:#?}");
+    }
+    let not_in_the_key =
+        METERS.replace("generate = \"int\", min = 1_000_000, max = 9_999_999_999", "generate = \"sequence\"");
+    let mistakes = read(own, &not_in_the_key, "1", "1").expect_err("no key");
+    assert!(
+        mistakes[0].contains("'meter_no' is filled by a sequence and is not of the key"),
+        "{mistakes:#?}"
+    );
     let reference = MODEL.replace("references = \"customer\"", "references = \"order\"");
     let mistakes = read(TEST, &reference, "1", "1").expect_err("a reference forwards");
     assert!(mistakes.iter().any(|mistake| mistake.contains("must stand before")), "{mistakes:#?}");
+}
+
+#[test]
+fn a_key_too_small_for_the_rows_that_are_planned_is_a_mistake() {
+    let numbered = |rest: &str| {
+        let id = "{ type = \"uuid\", generate = \"uuid\" }";
+        MODEL.replacen(id, &format!("{{ type = \"integer\", generate = \"sequence\"{rest} }}"), 1)
+    };
+    // References have the type of what they refer to.
+    let model = |rest: &str| {
+        numbered(rest).replace(
+            "{ type = \"uuid\", generate = \"reference\"",
+            "{ type = \"integer\", generate = \"reference\"",
+        )
+    };
+    read(TEST, &model(""), "1", "1").expect("3,000 rows and 50 of the warm-up");
+    read(TEST, &model(", start = 2_147_480_598"), "1", "1").expect("just enough");
+    let mistakes = read(TEST, &model(", start = 2_147_480_599"), "1", "1").expect_err("one too few");
+    assert_eq!(
+        mistakes,
+        [
+            "t.toml:1:1: the key 'id' of entity 'customer' is of type integer, which has numbers up to 2147483647: from 2147480599 on that is 3049, and the test makes about 3050 rows; use bigint, let fewer rows be made, or start below"
+        ]
+    );
 }
 
 #[test]

@@ -6,6 +6,7 @@
 mod expected;
 mod iterations;
 mod memory;
+mod numbers;
 
 use std::collections::BTreeMap;
 

@@ -41,6 +41,8 @@ pub enum Placeholder {
     },
     /// `digits(5)`: so many random digits.
     Digits(u8),
+    /// `number` or `number(6)`: the number of a key, of so many digits at least; in the template of a sequence only.
+    Number(u8),
 }
 
 /// Every placeholder by name.
@@ -51,6 +53,7 @@ const PLACEHOLDERS: &[(&str, Placeholder)] = &[
     ("scenario", Placeholder::Scenario),
     ("vu", Placeholder::Vu),
     ("iteration", Placeholder::Iteration),
+    ("number", Placeholder::Number(0)),
 ];
 
 impl Template {
@@ -118,6 +121,28 @@ impl Template {
         self.fragments.contains(&Fragment::Value(Placeholder::Id))
     }
 
+    /// Whether a number of a key is in it.
+    pub(super) fn uses_number(&self) -> bool {
+        self.fragments.iter().any(|fragment| matches!(fragment, Fragment::Value(Placeholder::Number(_))))
+    }
+
+    /// The text before its one number, the number's digits and the text after it; nothing where something else
+    /// varies.
+    pub(super) fn around_number(&self) -> Option<(String, u8, String)> {
+        let text = |fragments: &[Fragment]| match fragments {
+            [] => Some(String::new()),
+            [Fragment::Literal(text)] => Some(text.clone()),
+            _ => None,
+        };
+        let digits = |fragment: &Fragment| match fragment {
+            Fragment::Value(Placeholder::Number(digits)) => Some(*digits),
+            _ => None,
+        };
+        let place = self.fragments.iter().position(|fragment| digits(fragment).is_some())?;
+        let (before, rest) = self.fragments.split_at(place);
+        Some((text(before)?, digits(&rest[0])?, text(&rest[1..])?))
+    }
+
     /// A text as it may come out: with letters where a placeholder may give letters, else with digits.
     #[must_use]
     pub fn sample(&self) -> String {
@@ -128,7 +153,9 @@ impl Template {
             Placeholder::Int { min, .. } => min.to_string(),
             // The first digit may be 0, which a JSON number of several digits cannot begin with.
             Placeholder::Digits(count) => "0".repeat(usize::from(count)),
-            Placeholder::Sequence | Placeholder::Vu | Placeholder::Iteration => "7".to_owned(),
+            Placeholder::Sequence | Placeholder::Vu | Placeholder::Iteration | Placeholder::Number(_) => {
+                "7".to_owned()
+            }
         })
     }
 }
@@ -151,7 +178,14 @@ fn placeholder(name: &str) -> Result<Placeholder, String> {
             format!("'{{{name}}}' is not a number of digits from 1 to 100: write {{digits(5)}}")
         });
     }
-    let names = PLACEHOLDERS.iter().map(|(known, _)| *known).chain(["int(min,max)", "digits(n)"]);
+    if let Some(digits) = inner("number(") {
+        let digits = digits.trim().parse().ok().filter(|digits| (1..=18).contains(digits));
+        return digits.map(Placeholder::Number).ok_or_else(|| {
+            format!("'{{{name}}}' is not a number of digits from 1 to 18: write {{number(6)}}")
+        });
+    }
+    let names =
+        PLACEHOLDERS.iter().map(|(known, _)| *known).chain(["int(min,max)", "digits(n)", "number(n)"]);
     Err(unknown("placeholder", name, &names.collect::<Vec<_>>()))
 }
 
@@ -166,7 +200,7 @@ mod tests {
         assert_eq!(text, "e2e-7@x.test");
         assert_eq!(
             Template::parse("{idd}").unwrap_err(),
-            "unknown placeholder 'idd', did you mean 'id'? allowed: id, sequence, run, scenario, vu, iteration, int(min,max), digits(n)"
+            "unknown placeholder 'idd', did you mean 'id'? allowed: id, sequence, run, scenario, vu, iteration, number, int(min,max), digits(n), number(n)"
         );
         for bad in ["{id", "id}", "{int(5,1)}", "{int(1)}", "{digits(0)}", "{digits(x)}"] {
             assert!(Template::parse(bad).is_err(), "{bad}");

@@ -41,6 +41,9 @@ impl World {
             let Some(verdict) = self.truth.verdict(index) else { continue };
             let expected = (op.phase == Phase::Run).then_some(verdict.outcome);
             assert_eq!(self.observer.row(op), expected, "what is finally said of {op:?}");
+            if let (Some(said), false) = (self.observer.data_matches(op), self.faults.forgets) {
+                assert_eq!(said, op.data_matches(verdict.arrival.is_some()), "of what {op:?} says");
+            }
         }
         self.check_load(&snapshot.report);
         self.check_end(now, &snapshot.report, is_idle);

@@ -26,6 +26,8 @@ pub(crate) struct Faults {
     pub(crate) retry: f64,
     pub(crate) awaited: f64,
     pub(crate) corrupt: f64,
+    /// Rows whose key the database makes.
+    pub(crate) by_database: f64,
     pub(crate) foreign: u32,
     pub(crate) undecodable: u32,
     pub(crate) cuts: u32,
@@ -83,6 +85,7 @@ impl Faults {
             retry: share(rng, 0.2),
             awaited: share(rng, 0.5),
             corrupt: share(rng, 0.2),
+            by_database: share(rng, 1.0),
             foreign: count(rng, 20),
             undecodable: count(rng, 5),
             cuts: count(rng, 4),

@@ -44,7 +44,7 @@ pub fn flood(mut test: Test, operations: u64) -> (Report, u64) {
         let mut messages = Vec::new();
         for _ in 0..EACH_MS.min(operations - sequence) {
             messages.push(numbered(Record::Opened(opened(sequence, at))));
-            messages.push(numbered(Record::Closed(Closed { sequence, written: Written::Committed(at) })));
+            messages.push(numbered(Record::Closed(Closed::new(sequence, Written::Committed(at)))));
             sequence += 1;
         }
         observer.take(now, FromWriter::Messages { writer: 0, messages }, &mut truth);
@@ -71,7 +71,7 @@ fn opened(sequence: u64, at: UnixNanos) -> Opened {
         scenario: 0,
         entity: 0,
         operation: Operation::Create,
-        key: format!("row-{sequence}"),
+        key: Some(format!("row-{sequence}")),
         group: None,
         stage: None,
         content: Vec::new(),

@@ -9,7 +9,7 @@ use streamgauge_shared::time::{Nanos, UnixNanos};
 use tokio::sync::oneshot;
 
 use crate::agenda::{Happening, MS};
-use crate::observer::{key, written};
+use crate::observer::{known_key, made, written};
 use crate::truth::Op;
 use crate::world::World;
 use crate::writer::{Progress, Row};
@@ -64,7 +64,8 @@ impl World {
 
     /// A row that was not there before; returns the operation.
     pub(crate) fn create(&mut self, now: i64, index: usize, phase: Phase, probe: Option<u32>) -> usize {
-        self.writers[index].rows.push((self.rows, Row::default()));
+        let by_database = self.rng.random_bool(self.faults.by_database);
+        self.writers[index].rows.push((self.rows, Row { by_database, ..Row::default() }));
         self.rows += 1;
         let row = self.writers[index].rows.len() - 1;
         self.operate(now, index, row, Operation::Create, phase, probe)
@@ -91,6 +92,7 @@ impl World {
             writer: index,
             sequence,
             row: writer.rows[row].0,
+            by_database: writer.rows[row].1.by_database,
             operation,
             phase,
             not_sent: false,
@@ -125,7 +127,7 @@ impl World {
             scenario: 0,
             entity: 0,
             operation: op.operation,
-            key: key(op),
+            key: known_key(op),
             group: None,
             stage: None,
             intended: writer.clock(now),
@@ -151,7 +153,7 @@ impl World {
             scenario: 0,
             entity: 0,
             operation: op.operation,
-            key: key(op),
+            key: known_key(op),
             group: None,
             stage: None,
             content: written(op),
@@ -193,13 +195,14 @@ impl World {
             (Written::Unknown, _) => {}
             (Written::Rejected, _) => row.1.busy = false,
             (Written::Committed(_), operation) => {
-                row.1 = Row { busy: false, alive: operation != Operation::Delete }
+                (row.1.busy, row.1.alive) = (false, operation != Operation::Delete);
             }
         }
         let is_committed = matches!(written, Written::Committed(_));
         op.goes_on &= is_committed;
         let sequence = op.sequence;
-        writer.record(Record::Closed(Closed { sequence, written }));
+        let made = (is_committed && op.makes_its_key()).then(|| Box::new(made(op)));
+        writer.record(Record::Closed(Closed { sequence, written, made }));
         if is_committed && self.rng.random_bool(self.faults.awaited) {
             let deadline = writer.clock(now + self.rng.random_range(20..1_500) * MS);
             let (settled, waiting) = oneshot::channel();

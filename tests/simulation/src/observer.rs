@@ -15,7 +15,7 @@ use streamgauge_shared::account::{Operation, Outcome};
 use streamgauge_shared::clock::{ClockDomain, PeerClock, WallReading};
 use streamgauge_shared::content::ColumnDigest;
 use streamgauge_shared::ledger::frame::Decoder;
-use streamgauge_shared::ledger::{Process, Record, ToObserver, ToWriter};
+use streamgauge_shared::ledger::{Made, Process, Record, ToObserver, ToWriter};
 use streamgauge_shared::stamp::{RunId, Stamp};
 use streamgauge_shared::test_file::Test;
 use streamgauge_shared::time::{Nanos, UnixNanos};
@@ -29,9 +29,19 @@ pub(crate) const RUN: RunId = RunId::from_bits(0x00c0_ffee);
 /// What the ledger says of every row's content.
 const DIGEST: u32 = 7;
 
-/// What the ledger says of an operation's content.
+/// What the ledger says of an operation's content before it is answered.
 pub(crate) fn written(op: &Op) -> Vec<ColumnDigest> {
-    if op.operation == Operation::Delete { Vec::new() } else { vec![column(DIGEST)] }
+    if op.operation == Operation::Delete || op.makes_its_key() { Vec::new() } else { vec![column(DIGEST)] }
+}
+
+/// What PostgreSQL says of a row whose key it makes: the one column that is verified is that key.
+pub(crate) fn made(op: &Op) -> Made {
+    Made { key: key(op), content: vec![column(DIGEST)], check: Vec::new() }
+}
+
+/// The key as `opened` has it.
+pub(crate) fn known_key(op: &Op) -> Option<String> {
+    (!op.makes_its_key()).then(|| key(op))
 }
 
 const fn column(digest: u32) -> ColumnDigest {
@@ -222,6 +232,14 @@ impl Observer {
     /// What is finally said of an operation of the measured phase.
     pub(crate) fn row(&self, op: &Op) -> Option<Outcome> {
         self.core.recorder().rows().find(narrow(op.writer), op.sequence).map(|row| row.outcome)
+    }
+}
+
+impl Observer {
+    /// Whether an operation of the measured phase arrived as it was written, as its row says it in the end.
+    pub(crate) fn data_matches(&self, op: &Op) -> Option<Option<bool>> {
+        let row = self.core.recorder().rows().find(narrow(op.writer), op.sequence)?;
+        Some(row.data_matches)
     }
 }
 

@@ -10,6 +10,8 @@ pub(crate) struct Op {
     pub(crate) writer: usize,
     pub(crate) sequence: u64,
     pub(crate) row: usize,
+    /// The database makes its key, and only what committed says it.
+    pub(crate) by_database: bool,
     pub(crate) operation: Operation,
     pub(crate) phase: Phase,
     /// It got no session.
@@ -74,6 +76,23 @@ pub(crate) struct Verdict {
     pub(crate) outcome: Outcome,
     /// Of an arrival: its kind, latency and whether that counts.
     pub(crate) arrival: Option<(EventKind, i64, bool)>,
+}
+
+impl Op {
+    /// Whether it arrived as it was written, if that can be told: of a row whose key the database made only what it
+    /// answered says what should have arrived.
+    pub(crate) fn data_matches(&self, arrived: bool) -> Option<bool> {
+        let is_known = match self.closed {
+            Some((_, Written::Committed(_))) => true,
+            _ => !self.makes_its_key(),
+        };
+        (arrived && is_known && self.operation != Operation::Delete).then_some(!self.corrupt)
+    }
+
+    /// Whether its key is not known before PostgreSQL has answered.
+    pub(crate) fn makes_its_key(&self) -> bool {
+        self.by_database && self.operation == Operation::Create
+    }
 }
 
 impl Truth {

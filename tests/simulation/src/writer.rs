@@ -16,6 +16,8 @@ const UNACKED_MAX: usize = 100_000;
 pub(crate) struct Row {
     pub(crate) busy: bool,
     pub(crate) alive: bool,
+    /// The database makes its key.
+    pub(crate) by_database: bool,
 }
 
 /// How far a writer is with the run.

@@ -1,10 +1,12 @@
 //! What a row says: a pure function of the run, its seed and the operation's sequence.
 //!
 //! The same (seed, run, writer, sequence) always gives the same key and the same content, whatever the timing
-//! was; only a column that refers to another row depends on which row that is. The run is mixed in because
+//! was; only a column that refers to another row depends on which row that is, and a key that is made of a sequence
+//! on how many rows were made before. The run is mixed in because
 //! rows that another run with the same seed left behind must not collide.
 //! Keys are reproducible with one version of the random generator's crate, not across its versions.
 
+mod numbers;
 mod seeded;
 mod value;
 
@@ -16,8 +18,9 @@ use streamgauge_shared::test_file::{Column, ColumnType, Entity, Generator, Place
 use streamgauge_shared::time::{NANOS_PER_MILLI, UnixNanos};
 use uuid::Uuid;
 
+pub use numbers::{Number, Numbers};
 pub use seeded::{Domain, of_steps};
-pub use value::{Value, canonical_key, content, expected};
+pub use value::{Value, canonical_key, content, expected, made};
 
 /// Where all of a writer's content comes from.
 #[derive(Clone, Copy, Debug)]
@@ -48,6 +51,8 @@ pub struct Maker<'a> {
     pub seeds: Seeds,
     /// The operation's.
     pub sequence: u64,
+    /// The new row's, where its key is made of a sequence; see [`Numbers`].
+    pub number: Option<i64>,
     /// The operation's.
     pub author: Author<'a>,
 }
@@ -71,7 +76,8 @@ impl Maker<'_> {
         for index in &entity.key {
             values[*index] = Some(value(*index, &id));
         }
-        let key = entity.key.iter().filter_map(|index| values[*index].as_ref());
+        let key =
+            entity.key.iter().filter_map(|index| values[*index].as_ref()).filter(|value| value.is_known());
         id.push_str(&canonical::key(&key.map(Value::canonical).collect::<Vec<_>>()));
         let all = values.into_iter().enumerate();
         all.map(|(index, made)| made.unwrap_or_else(|| value(index, &id))).collect()
@@ -80,7 +86,8 @@ impl Maker<'_> {
     /// The values of a row after an update that changes what `set` names; the others are kept.
     #[must_use]
     pub fn update(&self, entity: &Entity, set: &[Setting], before: &[Value]) -> Vec<Value> {
-        let id = canonical_key(entity, before);
+        // A row that can be changed has its key.
+        let id = canonical_key(entity, before).unwrap_or_default();
         let columns = entity.columns.iter().zip(before).enumerate();
         let value = |(index, (column, before)): (usize, (&Column, &Value))| {
             find(set, index)
@@ -117,6 +124,14 @@ impl Maker<'_> {
                 random.fill_bytes(&mut bytes);
                 Value::Bytes(bytes)
             }
+            Generator::Sequence(sequence) => {
+                let number = self.number.expect("the row of a key with a sequence was given its number");
+                match &sequence.text {
+                    Some(text) => Value::Text(text.text(number)),
+                    None => Value::whole(number, kind),
+                }
+            }
+            Generator::Database => Value::ByDatabase,
             Generator::Reference { .. } => {
                 unreachable!("the file's reader gives each reference of a create its row, and no update one")
             }
@@ -131,6 +146,9 @@ impl Maker<'_> {
             Placeholder::Scenario => self.author.scenario.to_owned(),
             Placeholder::Vu => self.author.vu.to_string(),
             Placeholder::Iteration => self.author.iteration.to_string(),
+            Placeholder::Number(_) => {
+                unreachable!("the file's reader takes a number in the template of a sequence only")
+            }
             Placeholder::Int { min, max } => random.random_range(min..=max).to_string(),
             Placeholder::Digits(count) => {
                 (0..count).map(|_| char::from(b'0' + random.random_range(0..10_u8))).collect()

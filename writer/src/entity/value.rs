@@ -2,6 +2,7 @@
 
 use streamgauge_shared::canonical;
 use streamgauge_shared::content::ColumnDigest;
+use streamgauge_shared::ledger::Made;
 use streamgauge_shared::test_file::{Check, ColumnType, Entity, Literal};
 use streamgauge_shared::time::{NANOS_PER_MILLI, UnixNanos};
 use uuid::Uuid;
@@ -39,6 +40,8 @@ pub enum Value {
     Json(String),
     /// Of an array.
     List(Vec<Self>),
+    /// Of a column of the key that the database fills, until it has.
+    ByDatabase,
 }
 
 impl Value {
@@ -100,6 +103,7 @@ impl Value {
                 canonical::decimal(text).expect("a number that this program wrote is a decimal number")
             }
             Self::Boolean(flag) => flag.to_string(),
+            Self::ByDatabase => unreachable!("nobody asks what a value says that is not there yet"),
             Self::Timestamp(time) => canonical::moment(time.0.div_euclid(NANOS_PER_MILLI)),
             Self::Date(days) => canonical::date(*days),
             Self::Time(millis) => canonical::time(*millis).expect("a day has so many milliseconds"),
@@ -127,32 +131,57 @@ impl Value {
             other => other.canonical(),
         }
     }
+
+    /// Whether it is there.
+    #[must_use]
+    pub fn is_known(&self) -> bool {
+        *self != Self::ByDatabase
+    }
 }
 
-/// The canonical text of a row's key.
+/// The canonical text of a row's key; nothing while the database has not said all of it.
 #[must_use]
-pub fn canonical_key(entity: &Entity, values: &[Value]) -> String {
-    let parts: Vec<String> = entity.key.iter().map(|index| values[*index].canonical()).collect();
-    canonical::key(&parts)
+pub fn canonical_key(entity: &Entity, values: &[Value]) -> Option<String> {
+    let part = |index: &usize| values[*index].is_known().then(|| values[*index].canonical());
+    let parts: Vec<String> = entity.key.iter().map(part).collect::<Option<_>>()?;
+    Some(canonical::key(&parts))
 }
 
-/// What the verified columns of a row with these values say.
+/// What the verified columns of a row with these values say, as far as they are known.
 #[must_use]
 pub fn content(entity: &Entity, values: &[Value]) -> Vec<ColumnDigest> {
-    entity.verified().map(|(index, _)| ColumnDigest::of(index, &values[index].canonical())).collect()
+    let known = entity.verified().filter(|(index, _)| values[*index].is_known());
+    known.map(|(index, _)| ColumnDigest::of(index, &values[index].canonical())).collect()
 }
 
-/// What a check expects of a row that was written with these values.
+/// What a check expects of a row that was written with these values, as far as they are known.
 #[must_use]
 pub fn expected(check: &Check, entity: &Entity, values: &[Value]) -> Vec<ColumnDigest> {
     let digest = |(index, literal): &(usize, Option<Literal>)| {
-        let text = literal.as_ref().map_or_else(
-            || values[*index].canonical(),
-            |literal| Value::of(literal, entity.columns[*index].kind).canonical(),
-        );
-        ColumnDigest::of(*index, &text)
+        let text = match literal {
+            Some(literal) => Value::of(literal, entity.columns[*index].kind).canonical(),
+            None if values[*index].is_known() => values[*index].canonical(),
+            None => return None,
+        };
+        Some(ColumnDigest::of(*index, &text))
     };
-    check.columns.iter().map(digest).collect()
+    check.columns.iter().filter_map(digest).collect()
+}
+
+/// What could not be said of a row before the database had filled these columns of it.
+#[must_use]
+pub fn made(check: Option<&Check>, entity: &Entity, values: &[Value], filled: &[usize]) -> Option<Made> {
+    let is_new = |digest: &ColumnDigest| filled.iter().any(|index| usize::from(digest.column) == *index);
+    let mut content = content(entity, values);
+    content.retain(is_new);
+    let mut expected = check.map(|check| expected(check, entity, values)).unwrap_or_default();
+    // One that the step itself says was known before.
+    let is_said = |digest: &ColumnDigest| {
+        let mut columns = check.iter().flat_map(|check| &check.columns);
+        columns.any(|(index, literal)| usize::from(digest.column) == *index && literal.is_some())
+    };
+    expected.retain(|digest| is_new(digest) && !is_said(digest));
+    Some(Made { key: canonical_key(entity, values)?, content, check: expected })
 }
 
 /// `units` of the last of `scale` digits after the point: 1250 of two is `12.50`.

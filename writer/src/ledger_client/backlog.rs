@@ -163,7 +163,7 @@ mod tests {
     use super::*;
 
     fn record(sequence: u64) -> Record {
-        Record::Closed(Closed { sequence, written: Written::Rejected })
+        Record::Closed(Closed::new(sequence, Written::Rejected))
     }
 
     fn flush(backlog: &mut Backlog) -> Vec<ToObserver> {

@@ -42,6 +42,7 @@ pub(super) struct Link {
     pub(super) decoder: Decoder,
     pub(super) writer: u16,
     pub(super) next_record: u64,
+    pub(super) first_numbers: Vec<i64>,
 }
 
 impl From<std::io::Error> for LinkError {
@@ -125,8 +126,8 @@ pub(super) async fn greet(mut stream: Stream, hello: &Hello, clock: Clock) -> Re
     let mut heard = clock.now();
     loop {
         match decoder.message()? {
-            Some(ToWriter::Ready { writer, next_record }) => {
-                return Ok(Link { stream, decoder, writer, next_record });
+            Some(ToWriter::Ready { writer, next_record, first_numbers }) => {
+                return Ok(Link { stream, decoder, writer, next_record, first_numbers });
             }
             Some(ToWriter::Refused(failure)) => return Err(LinkError::Final(failure)),
             Some(ToWriter::ClockProbe { asked }) => {

@@ -12,4 +12,4 @@ mod session;
 pub use backlog::LEDGER_UNACKED_MAX;
 pub use endpoint::{Endpoint, read_token};
 pub use queue::{LEDGER_QUEUE_MAX, Queue, Queued, queue};
-pub use session::{Limits, Session, SessionHandle};
+pub use session::{Limits, Ready, Session, SessionHandle};

@@ -101,12 +101,12 @@ mod tests {
     fn what_does_not_fit_is_counted() {
         let (queue, mut waiting, lost) = queue(2);
         for sequence in 0..5 {
-            queue.record(Record::Closed(Closed { sequence, written: Written::Rejected }));
+            queue.record(Record::Closed(Closed::new(sequence, Written::Rejected)));
         }
         assert_eq!((queue.lost(), lost.load(Ordering::Relaxed)), (3, 3));
         assert!(matches!(waiting.try_recv(), Ok(Queued::Record(Record::Closed(Closed { sequence: 0, .. })))));
         drop(waiting);
-        queue.record(Record::Closed(Closed { sequence: 9, written: Written::Rejected }));
+        queue.record(Record::Closed(Closed::new(9, Written::Rejected)));
         assert_eq!(queue.lost(), 3, "a session that is over loses nothing");
     }
 }

@@ -84,8 +84,8 @@ pub struct Session {
 
 /// What a session tells while it runs.
 pub struct SessionHandle {
-    /// The writer's index, once rows may be sent. Closed without a word when the session fails before.
-    pub ready: oneshot::Receiver<u16>,
+    /// That rows may be sent. Closed without a word when the session fails before.
+    pub ready: oneshot::Receiver<Ready>,
     /// Why the load is to stop.
     pub abort: watch::Receiver<Option<Failure>>,
     /// How the run stands.
@@ -94,6 +94,15 @@ pub struct SessionHandle {
     pub begin: watch::Receiver<Option<UnixNanos>>,
     /// The number of the last judged probe of a capacity search, and how it went.
     pub probed: watch::Receiver<Option<(u32, Probe)>>,
+}
+
+/// What the observer says when rows may be sent.
+#[derive(Clone, Debug)]
+pub struct Ready {
+    /// The writer's index.
+    pub writer: u16,
+    /// For each of the model's entities the number that its sequence starts with; 0 for other keys.
+    pub first_numbers: Vec<i64>,
 }
 
 /// What a session knows of the run, and whom it tells.
@@ -136,12 +145,12 @@ impl Session {
         (SessionHandle { ready, abort, progress, begin, probed }, self.live(state, tell_ready))
     }
 
-    async fn live(mut self, mut state: State, ready: oneshot::Sender<u16>) -> Result<Verdict, Failure> {
+    async fn live(mut self, mut state: State, ready: oneshot::Sender<Ready>) -> Result<Verdict, Failure> {
         let mut link = self.first_link().await?;
         let writer = link.writer;
         state.backlog.resume(link.next_record).map_err(unresumable)?;
         // Nobody waits for it when the user has interrupted.
-        ready.send(writer).unwrap_or_default();
+        drop(ready.send(Ready { writer, first_numbers: std::mem::take(&mut link.first_numbers) }));
         loop {
             let reason = match self.converse(&mut link, &mut state).await? {
                 Ended::Verdict(verdict) => return Ok(*verdict),

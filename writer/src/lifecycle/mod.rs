@@ -1,6 +1,7 @@
 //! What each command does, from its options to its exit code.
 
 mod check;
+mod prepared;
 mod run;
 mod setup;
 mod shard;

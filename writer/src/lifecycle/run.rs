@@ -17,14 +17,15 @@ use streamgauge_shared::token::Token;
 use tokio::task::JoinHandle;
 use tokio::time::{sleep, timeout};
 
+use super::prepared::{self, Prepared};
 use super::verdict::{self, Closing};
-use super::{address, connect, setup, shard, with_causes};
+use super::{address, setup, shard, with_causes};
 use crate::cli::Run;
 use crate::entity::{self, Domain};
 use crate::halt::{Halt, How};
-use crate::ledger_client::{Endpoint, LEDGER_QUEUE_MAX, Limits, SessionHandle, queue, read_token};
+use crate::ledger_client::{Endpoint, LEDGER_QUEUE_MAX, Limits, Ready, SessionHandle, queue, read_token};
 use crate::load::Load;
-use crate::postgres::{ConnectError, Peer, Pool, Session, Writes, clean, schema};
+use crate::postgres::{Pool, Session, Writes, clean};
 use crate::rows::Rows;
 use crate::schedule::Shard;
 use crate::signals::Signals;
@@ -123,7 +124,7 @@ impl Plan {
                 "this writer runs with a TEST CLOCK ({skewed}): the figures of this run are of a test"
             );
         }
-        let (version, peer) = self.prepare().await?;
+        let prepared = prepared::prepare(&self.session, &self.options).await?;
         let test = self.source.test.clone();
         // Of the run: PostgreSQL has to have room for the sessions of all writers.
         let most = test.peak_users().min(streamgauge_shared::test_file::CONNECTIONS_MAX);
@@ -133,7 +134,7 @@ impl Plan {
         let session = crate::ledger_client::Session {
             endpoint: self.endpoint.clone(),
             token: self.token.clone(),
-            hello: self.hello(&clock, version, &peer),
+            hello: self.hello(&clock, prepared),
             clock,
             queue: waiting,
             lost,
@@ -141,7 +142,7 @@ impl Plan {
         };
         let (mut link, life) = session.start();
         let ledger = tokio::spawn(life);
-        let Ok(writer) = (&mut link.ready).await else {
+        let Ok(Ready { writer, first_numbers }) = (&mut link.ready).await else {
             // It ends without having been ready only with a reason.
             return Err(verdict::of_session(ledger.await)
                 .err()
@@ -153,6 +154,7 @@ impl Plan {
         let context = Context {
             shard: self.shard,
             seeds: entity::Seeds { seed: self.seed, run: self.run, writer },
+            numbers: entity::Numbers::new(&test.model, &first_numbers, self.shard),
             clock,
             wall: Mutex::default(),
             pool,
@@ -168,33 +170,7 @@ impl Plan {
         Ok((Arc::new(context), link, ledger))
     }
 
-    /// Checks the tables, or makes what is missing; returns PostgreSQL's version, and which PostgreSQL it is.
-    async fn prepare(&self) -> Result<(String, Peer), Failure> {
-        // A session that prepares no statement: the tables may not be there yet.
-        let session = Session { entities: [].into(), ..self.session.clone() };
-        let (connection, server) = connect(&session).await?;
-        // Later it would be an outage, which is measured; at the start it is the wrong server.
-        let may_write = connection.may_write().await;
-        if !may_write.map_err(|error| ConnectError::of_session(error).failure(&self.session.address))? {
-            return Err(Failure::run(format!(
-                "PostgreSQL at {} takes no writes: it is a standby, or default_transaction_read_only is on; give the primary, or several hosts with target_session_attrs=read-write",
-                connection.peer()
-            )));
-        }
-        let (entities, name) = (&self.session.entities, self.options.test.display().to_string());
-        if self.options.prepare {
-            for line in schema::prepare(&connection, entities, &server, &name).await? {
-                tracing::info!("{line}");
-            }
-        } else {
-            schema::check(&connection, entities, &server, &name).await?;
-        }
-        let peer = connection.peer().clone();
-        connection.close().await;
-        Ok((server.version, peer))
-    }
-
-    fn hello(&self, clock: &Clock, postgres_version: String, peer: &Peer) -> Hello {
+    fn hello(&self, clock: &Clock, prepared: Prepared) -> Hello {
         Hello {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             process: random(),
@@ -207,8 +183,9 @@ impl Plan {
             shard_index: self.shard.index(),
             shard_count: self.shard.count(),
             clock: clock.identity(),
-            postgres_version,
-            postgres_tls: peer.protocol().to_owned(),
+            postgres_version: prepared.version,
+            postgres_tls: prepared.peer.protocol().to_owned(),
+            greatest_numbers: prepared.greatest_numbers,
         }
     }
 

@@ -70,6 +70,7 @@ fn with_places(test: Test, places: u32) -> (Arc<Context>, mpsc::Receiver<Queued>
     let context = Context {
         shard: Shard::WHOLE,
         seeds: crate::entity::Seeds { seed: 1, run: RunId::from_bits(1), writer: 0 },
+        numbers: crate::entity::Numbers::new(&test.model, &[], Shard::WHOLE),
         clock: Clock::start(),
         wall: parking_lot::Mutex::default(),
         pool: Pool::unopened(session, places),

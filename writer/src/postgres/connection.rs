@@ -4,10 +4,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use streamgauge_shared::stamp::Stamp;
-use streamgauge_shared::test_file::{Action, Entity, Setting, Step, Test};
+use streamgauge_shared::test_file::{Action, ColumnType, Entity, Setting, Step, Test};
 use tokio::task::JoinHandle;
 use tokio_postgres::types::{ToSql, Type};
-use tokio_postgres::{Client, Error, Statement};
+use tokio_postgres::{Client, Error, Row, Statement};
 
 use super::reach::{Peer, longest, reach};
 use super::{Address, ConnectError, describe, sql};
@@ -47,6 +47,10 @@ pub struct Connection {
 
 struct Statements {
     insert: Statement,
+    /// The columns that an insert fills, by index.
+    ours: Vec<usize>,
+    /// Those that the database fills, and the type of each.
+    of_database: Vec<(usize, ColumnType)>,
     delete: Statement,
     /// By the columns that each changes.
     updates: Vec<(Vec<usize>, Statement)>,
@@ -134,14 +138,14 @@ impl Statements {
     async fn prepare(client: &Client, writes: &Writes) -> Result<Self, Error> {
         let entity = &writes.entity;
         let kind = |index: &usize| sql::sent_as(&entity.columns[*index]);
-        let all: Vec<usize> = (0..entity.columns.len()).collect();
+        let (ours, of_database) = sql::filled(entity);
         let key: Vec<Type> = entity.key.iter().map(kind).collect();
         let with_stamp = |columns: &[usize]| {
             let mut types: Vec<Type> = columns.iter().map(kind).collect();
             types.push(Type::TEXT);
             types
         };
-        let insert = client.prepare_typed(&sql::insert(entity), &with_stamp(&all)).await?;
+        let insert = client.prepare_typed(&sql::insert(entity), &with_stamp(&ours)).await?;
         let delete = client.prepare_typed(&sql::delete(entity), &key).await?;
         let mut updates = Vec::with_capacity(writes.updates.len());
         for columns in &writes.updates {
@@ -150,19 +154,38 @@ impl Statements {
             let statement = client.prepare_typed(&sql::update(entity, columns), &types).await?;
             updates.push((columns.clone(), statement));
         }
-        Ok(Self { insert, delete, updates, key: entity.key.clone() })
+        let of_database = of_database.into_iter().map(|index| (index, entity.columns[index].kind)).collect();
+        Ok(Self { insert, ours, of_database, delete, updates, key: entity.key.clone() })
     }
 }
 
 impl Connection {
-    /// Inserts a row with its stamp; `values` are those of all columns. Returns how many rows that made.
+    /// Inserts a row with its stamp; `values` are those of all columns. Returns what the database filled, by index of
+    /// the column, or nothing if no row was made.
     ///
     /// # Errors
     /// Whatever PostgreSQL or the network says; [`super::Fate`] tells what it means.
-    pub async fn insert(&self, entity: usize, values: &[Value], stamp: &Stamp) -> Result<u64, Error> {
-        let stamp = stamp.to_string();
-        let sent: Vec<Sent<'_>> = values.iter().map(Sent::of).chain([Sent::Text(&stamp)]).collect();
-        self.execute(&self.statements[entity].insert, &sent).await
+    pub async fn insert(
+        &self,
+        entity: usize,
+        values: &[Value],
+        stamp: &Stamp,
+    ) -> Result<Option<Vec<(usize, Value)>>, Error> {
+        let (stamp, statements) = (stamp.to_string(), &self.statements[entity]);
+        let ours = statements.ours.iter().map(|index| Sent::of(&values[*index]));
+        let sent: Vec<Sent<'_>> = ours.chain([Sent::Text(&stamp)]).collect();
+        if statements.of_database.is_empty() {
+            return Ok((self.execute(&statements.insert, &sent).await? > 0).then(Vec::new));
+        }
+        let parameters: Vec<&(dyn ToSql + Sync)> = sent.iter().map(Sent::sql).collect();
+        let Some(row) = self.client.query_opt(&statements.insert, &parameters).await? else {
+            return Ok(None);
+        };
+        let columns = statements.of_database.iter().enumerate();
+        columns
+            .map(|(place, (index, kind))| Ok((*index, returned(&row, place, *kind)?)))
+            .collect::<Result<_, _>>()
+            .map(Some)
     }
 
     /// Updates these columns of a row, by index and in order, and its stamp; `values` are those of all columns
@@ -243,6 +266,18 @@ impl Connection {
     }
 }
 
+/// The value of a column of the key that the database filled.
+fn returned(row: &Row, place: usize, kind: ColumnType) -> Result<Value, Error> {
+    Ok(match kind {
+        ColumnType::Uuid => Value::Uuid(row.try_get(place)?),
+        ColumnType::Smallint => Value::Smallint(row.try_get(place)?),
+        ColumnType::Integer => Value::Integer(row.try_get(place)?),
+        ColumnType::Bigint => Value::Bigint(row.try_get(place)?),
+        // No other type is filled by the database.
+        _ => Value::Text(row.try_get(place)?),
+    })
+}
+
 /// A value as it is sent; see [`sql::sent_as`].
 enum Sent<'a> {
     Native(&'a (dyn ToSql + Sync)),
@@ -266,6 +301,7 @@ impl<'a> Sent<'a> {
             Value::Timestamp(_) | Value::Date(_) | Value::Time(_) | Value::Bytes(_) | Value::List(_) => {
                 Self::Written(value.written())
             }
+            Value::ByDatabase => unreachable!("no statement sends what the database is to fill"),
         }
     }
 

@@ -4,6 +4,7 @@ pub mod address;
 pub mod clean;
 mod connect_error;
 mod connection;
+pub mod numbers;
 pub mod outcome;
 pub mod pool;
 mod reach;

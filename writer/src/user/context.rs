@@ -10,7 +10,7 @@ use streamgauge_shared::process;
 use streamgauge_shared::test_file::Test;
 
 use super::ScenarioCount;
-use crate::entity::Seeds;
+use crate::entity::{Numbers, Seeds};
 use crate::halt::Halt;
 use crate::ledger_client::Queue;
 use crate::postgres::Pool;
@@ -25,6 +25,8 @@ pub struct Context {
     pub shard: Shard,
     /// Where their rows come from.
     pub seeds: Seeds,
+    /// The numbers of keys that are made of a sequence.
+    pub numbers: Numbers,
     /// Their clock.
     pub clock: Clock,
     /// Sees steps of the wall clock, each time the observer is told how the writer stands.

@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use streamgauge_shared::account::{Operation, Phase};
 use streamgauge_shared::exit_code::Failure;
-use streamgauge_shared::ledger::{Closed, NotSent, NotSentCause, Opened, Record, Written};
+use streamgauge_shared::ledger::{Closed, Made, NotSent, NotSentCause, Opened, Record, Written};
 use streamgauge_shared::stamp::Stamp;
 use streamgauge_shared::test_file::{Deletes, Setting};
 use streamgauge_shared::time::{Nanos, UnixNanos};
@@ -84,7 +84,8 @@ struct Payload {
 
 /// How one attempt ended.
 enum Attempt {
-    Committed(UnixNanos),
+    /// At this time, and what the database filled, by index of the column.
+    Committed(UnixNanos, Vec<(usize, Value)>),
     Retry,
     /// In a new session.
     Elsewhere,
@@ -138,25 +139,47 @@ impl<'a> Write<'a> {
             sessions.found(connected);
         }
         let sequence = self.take_sequence(context);
-        let payload = self.payload(iteration, sequence.unwrap_or_default());
+        let mut payload = self.payload(iteration, sequence.unwrap_or_default());
         let mut opened = self.open(iteration, &payload, sequence.unwrap_or_default(), intended);
         opened.connection_wait = connected - asked;
         let sent = send(context, iteration.state, lease, &payload, opened).await;
-        let (written, ended) = match sent {
-            Attempt::Committed(at) => (Written::Committed(at), Ended::Committed(payload.values)),
-            Attempt::Missing => (Written::Rejected, Ended::Missing),
-            Attempt::Unknown => (Written::Unknown, Ended::Unknown),
+        let (written, made, ended) = match sent {
+            Attempt::Committed(at, filled) => {
+                let made = self.learn(context, &mut payload, filled);
+                (Written::Committed(at), made, Ended::Committed(payload.values))
+            }
+            Attempt::Missing => (Written::Rejected, None, Ended::Missing),
+            Attempt::Unknown => (Written::Unknown, None, Ended::Unknown),
             // The last attempt is known not to have committed.
-            Attempt::Rejected | Attempt::Retry | Attempt::Elsewhere => (Written::Rejected, Ended::Rejected),
+            Attempt::Rejected | Attempt::Retry | Attempt::Elsewhere => {
+                (Written::Rejected, None, Ended::Rejected)
+            }
         };
         match sequence {
-            Some(sequence) => context.ledger.record(Record::Closed(Closed { sequence, written })),
+            Some(sequence) => context.ledger.record(Record::Closed(Closed { sequence, written, made })),
             None if iteration.phase == Phase::Run && matches!(ended, Ended::Committed(_)) => {
                 context.counts[iteration.scenario].delete_unexpected();
             }
             None => {}
         }
         (sequence, ended)
+    }
+
+    /// The row's values are whole, and so is what the ledger knows of it; nothing where the database filled none.
+    fn learn(
+        &self,
+        context: &Context,
+        payload: &mut Payload,
+        filled: Vec<(usize, Value)>,
+    ) -> Option<Box<Made>> {
+        if filled.is_empty() {
+            return None;
+        }
+        let columns: Vec<usize> = filled.iter().map(|(index, _)| *index).collect();
+        filled.into_iter().for_each(|(index, value)| payload.values[index] = value);
+        let entity = &context.test.model.entities[self.entity];
+        let check = self.check.map(|index| &context.test.checks[usize::from(index)]);
+        entity::made(check, entity, &payload.values, &columns).map(Box::new)
     }
 
     fn is_expected(&self, context: &Context) -> bool {
@@ -193,7 +216,11 @@ impl<'a> Write<'a> {
     fn payload(&self, iteration: &Iteration<'_>, sequence: u64) -> Payload {
         let context = iteration.context;
         let entity = &context.test.model.entities[self.entity];
-        let maker = Maker { seeds: context.seeds, sequence, author: iteration.author };
+        let number = match self.statement {
+            Statement::Insert { .. } => self.number(context),
+            Statement::Update { .. } | Statement::Delete { .. } => None,
+        };
+        let maker = Maker { seeds: context.seeds, sequence, number, author: iteration.author };
         let (values, operation, changed) = match self.statement {
             Statement::Insert { set, parents } => {
                 (maker.create(entity, set, parents), Operation::Create, Vec::new())
@@ -205,6 +232,20 @@ impl<'a> Write<'a> {
         };
         let is_expected = self.is_expected(context);
         Payload { entity: self.entity, operation, is_expected, changed, values }
+    }
+
+    /// The number of a new row, where its key is made of a sequence. Once they are used up the load ends: PostgreSQL
+    /// refuses the rows that share the last one.
+    fn number(&self, context: &Context) -> Option<i64> {
+        let number = context.numbers.next(self.entity)?;
+        if number.used_up {
+            let sentence = format!(
+                "the numbers of entity '{}' are used up at {}: give its key the type bigint, or make fewer rows",
+                context.test.model.entities[self.entity].name, number.value
+            );
+            context.halt.order(How::Cut, Failure::run(sentence));
+        }
+        Some(number.value)
     }
 
     /// The record of an operation that is about to be sent; what is read anew for each attempt is left open.
@@ -300,6 +341,11 @@ async fn send(
     }
 }
 
+/// A statement that fills no column by itself.
+fn touched<E>(rows: Result<u64, E>) -> Result<Option<Vec<(usize, Value)>>, E> {
+    rows.map(|rows| (rows > 0).then(Vec::new))
+}
+
 async fn attempt_once(
     context: &Context,
     state: &mut watch::Receiver<LoadState>,
@@ -313,8 +359,8 @@ async fn attempt_once(
         let Payload { entity, operation, changed, values, .. } = payload;
         let result = match operation {
             Operation::Create => connection.insert(*entity, values, &stamp).await,
-            Operation::Update => connection.update(*entity, changed, values, &stamp).await,
-            Operation::Delete => connection.delete(*entity, values).await,
+            Operation::Update => touched(connection.update(*entity, changed, values, &stamp).await),
+            Operation::Delete => touched(connection.delete(*entity, values).await),
         };
         (result, context.clock.now())
     };
@@ -332,8 +378,8 @@ async fn attempt_once(
     };
     let error = match result {
         // A statement that touched no row wrote nothing: there will be no event.
-        Ok(0) => return Attempt::Missing,
-        Ok(_) => return Attempt::Committed(answered),
+        Ok(None) => return Attempt::Missing,
+        Ok(Some(filled)) => return Attempt::Committed(answered, filled),
         Err(error) => error,
     };
     context.write_failed(|| describe(&error));

@@ -100,7 +100,7 @@ fn what_is_forgotten_stays_in_the_counts_and_in_the_percentiles() {
     }
     for sequence in 360..420 {
         matcher.opened(0, opened(sequence, CREATE, &key(sequence), 3_000), &mut heard);
-        matcher.closed(0, Closed { sequence, written: Written::Unknown }, &mut heard);
+        matcher.closed(0, Closed::new(sequence, Written::Unknown), &mut heard);
     }
     assert_eq!(
         matcher.limits(),

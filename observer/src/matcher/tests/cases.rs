@@ -128,7 +128,7 @@ fn a_refused_delete_does_not_take_the_event_of_the_next_one() {
             matcher.event(gone("k", 300), &mut heard);
         }
         matcher.opened(0, opened(1, Operation::Delete, "k", 100), &mut heard);
-        matcher.closed(0, Closed { sequence: 1, written: Written::Rejected }, &mut heard);
+        matcher.closed(0, Closed::new(1, Written::Rejected), &mut heard);
         matcher.opened(0, opened(2, Operation::Delete, "k", 200), &mut heard);
         matcher.closed(0, committed(2, 250), &mut heard);
         if answered_first {
@@ -168,8 +168,8 @@ fn an_answer_that_comes_after_an_operation_was_given_up_still_counts() {
     }
     matcher.advance(UnixNanos(700 * SECOND), &mut heard);
     expect(&matcher, &[("lost", 3)]);
-    matcher.closed(0, Closed { sequence: 0, written: Written::Rejected }, &mut heard);
-    matcher.closed(0, Closed { sequence: 1, written: Written::Unknown }, &mut heard);
+    matcher.closed(0, Closed::new(0, Written::Rejected), &mut heard);
+    matcher.closed(0, Closed::new(1, Written::Unknown), &mut heard);
     matcher.closed(0, committed(2, 650 * SECOND), &mut heard);
     expect(&matcher, &[("lost", 1), ("rejected", 1), ("unknown", 1)]);
     // Sent again although it was given up: still one entry, which may arrive.
@@ -177,6 +177,41 @@ fn an_answer_that_comes_after_an_operation_was_given_up_still_counts() {
     matcher.event(row(2, 701 * SECOND), &mut heard);
     expect(&matcher, &[("late", 1), ("rejected", 1), ("unknown", 1), ("first", 1)]);
     assert_eq!(heard.e2e, [11 * SECOND]);
+}
+
+#[test]
+fn a_delete_from_before_our_own_was_sent_is_another_runs() {
+    let (mut matcher, mut heard) = (matcher(), Heard::default());
+    matcher.opened(0, opened(0, Operation::Create, "7", 100), &mut heard);
+    matcher.event(row(0, 140), &mut heard);
+    matcher.closed(0, committed(0, 150), &mut heard);
+    // An earlier run deleted a row of the same key, and its pipeline is slow: before our delete's record...
+    matcher.event(gone("7", 180), &mut heard);
+    expect(&matcher, &[("delivered", 1), ("first", 1), ("early", 1)]);
+    matcher.opened(0, opened(1, Operation::Delete, "7", 200), &mut heard);
+    expect(&matcher, &[("delivered", 1), ("first", 1), ("pending", 1), ("foreign", 1)]);
+    matcher.closed(0, committed(1, 210), &mut heard);
+    // ... and after it, in a reply that was read before it was sent.
+    matcher.event(gone("7", 199), &mut heard);
+    expect(&matcher, &[("delivered", 1), ("first", 1), ("pending", 1), ("foreign", 1), ("early", 1)]);
+    matcher.event(gone("7", 240), &mut heard);
+    matcher.passed(0, UnixNanos(300));
+    expect(&matcher, &[("delivered", 2), ("first", 2), ("foreign", 2)]);
+    assert_eq!(heard.e2e, [40, 40], "of our own delete");
+}
+
+#[test]
+fn how_old_a_delete_may_be_is_told_only_as_far_as_the_clocks_agree() {
+    let (mut matcher, mut heard) = (matcher(), Heard::default());
+    matcher.clock_bound(0, Nanos(50));
+    for (key, observed) in [("7", 160), ("8", 149)] {
+        matcher.event(gone(key, observed), &mut heard);
+    }
+    for (sequence, key) in [(0, "7"), (1, "8")] {
+        matcher.opened(0, opened(sequence, Operation::Delete, key, 200), &mut heard);
+        matcher.closed(0, committed(sequence, 210), &mut heard);
+    }
+    expect(&matcher, &[("delivered", 1), ("first", 1), ("pending", 1), ("foreign", 1)]);
 }
 
 #[test]
@@ -249,7 +284,7 @@ fn a_refused_row_is_rejected_and_an_unknown_one_waits_for_its_event() {
     let (mut matcher, mut heard) = (matcher(), Heard::default());
     for (sequence, written) in [(0, Written::Rejected), (1, Written::Unknown), (2, Written::Unknown)] {
         matcher.opened(0, opened(sequence, Operation::Create, &format!("k{sequence}"), 0), &mut heard);
-        matcher.closed(0, Closed { sequence, written }, &mut heard);
+        matcher.closed(0, Closed::new(sequence, written), &mut heard);
     }
     expect(&matcher, &[("rejected", 1), ("unknown", 2)]);
     assert!(!matcher.is_idle(), "an unknown one may still arrive");
@@ -352,7 +387,7 @@ fn an_answer_that_never_comes_is_counted_for_its_writer() {
         matcher.opened(0, opened(sequence, Operation::Create, &format!("k{sequence}"), 0), &mut heard);
     }
     matcher.closed(0, committed(0, 10), &mut heard);
-    matcher.closed(0, Closed { sequence: 1, written: Written::Unknown }, &mut heard);
+    matcher.closed(0, Closed::new(1, Written::Unknown), &mut heard);
     matcher.event(row(2, 20), &mut heard);
     assert_eq!((matcher.unclosed(0), matcher.unclosed(1)), (2, 0), "arrived or not");
     matcher.advance(UnixNanos(700 * SECOND), &mut heard);
@@ -365,7 +400,7 @@ fn an_answer_that_never_comes_is_counted_for_its_writer() {
 fn an_event_of_a_refused_operation_that_has_left_is_a_contradiction() {
     let (mut matcher, mut heard) = (matcher(), Heard::default());
     matcher.opened(0, opened(0, Operation::Create, "k", 0), &mut heard);
-    matcher.closed(0, Closed { sequence: 0, written: Written::Rejected }, &mut heard);
+    matcher.closed(0, Closed::new(0, Written::Rejected), &mut heard);
     matcher.event(row(0, 50), &mut heard);
     expect(&matcher, &[("rejected", 1), ("duplicate", 1)]);
     assert_eq!(matcher.limits().contradictions, 1);

@@ -119,7 +119,7 @@ fn a_check_step_passes_if_its_row_came_in_time_and_says_what_it_should() {
 fn a_check_step_of_a_row_that_does_not_come_has_failed_until_it_comes_after_all() {
     let entry =
         |sequence, key| Opened { check: vec![says(9)], ..opened(sequence, Operation::Create, key, 0) };
-    let closed = |sequence, written| Closed { sequence, written };
+    let closed = |sequence, written| Closed::new(sequence, written);
     let (mut matcher, mut heard) = (matcher(), Heard::default());
     for (sequence, key) in [(0, "rejected"), (1, "unknown"), (2, "superseded"), (4, "lost")] {
         matcher.opened(0, entry(sequence, key), &mut heard);

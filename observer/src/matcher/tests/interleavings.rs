@@ -62,7 +62,7 @@ fn history(random: &mut StdRng) -> History {
             _ => Written::Committed(UnixNanos(sent + 10)),
         };
         steps.push((sent + record_delay, Step::Open(create)));
-        steps.push((sent + record_delay + 1, Step::Close(Closed { sequence: 2 * index, written })));
+        steps.push((sent + record_delay + 1, Step::Close(Closed::new(2 * index, written))));
         let latency = if fate == Fate::Late { 6 * SECOND } else { random.random_range(1..30) * MILLI };
         if matches!(fate, Fate::Arrives | Fate::Late | Fate::Twice | Fate::UnknownArrives) {
             steps.push((sent + latency, Step::Event(row(2 * index, sent + latency))));
@@ -86,7 +86,7 @@ fn history(random: &mut StdRng) -> History {
         let removes = matches!(fate, Fate::Arrives | Fate::Twice);
         let written = if removes { Written::Committed(UnixNanos(deleted + 10)) } else { Written::Rejected };
         steps.push((deleted + record_delay, Step::Open(delete)));
-        steps.push((deleted + record_delay + 1, Step::Close(Closed { sequence: 2 * index + 1, written })));
+        steps.push((deleted + record_delay + 1, Step::Close(Closed::new(2 * index + 1, written))));
         if removes {
             let latency = random.random_range(1..30) * MILLI;
             steps.push((deleted + latency, Step::Event(gone(&key, deleted + latency))));

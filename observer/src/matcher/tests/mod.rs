@@ -4,6 +4,7 @@ mod bounds;
 mod cases;
 mod checks;
 mod interleavings;
+mod made;
 mod model;
 
 use std::collections::{BTreeMap, HashMap};
@@ -80,7 +81,7 @@ fn opened(sequence: u64, operation: Operation, key: &str, sent: i64) -> Opened {
         scenario: 0,
         entity: 0,
         operation,
-        key: key.into(),
+        key: Some(key.into()),
         group: None,
         stage: None,
         content: vec![says(7)],
@@ -94,7 +95,7 @@ fn opened(sequence: u64, operation: Operation, key: &str, sent: i64) -> Opened {
 }
 
 fn committed(sequence: u64, at: i64) -> Closed {
-    Closed { sequence, written: Written::Committed(UnixNanos(at)) }
+    Closed::new(sequence, Written::Committed(UnixNanos(at)))
 }
 
 fn row(sequence: u64, observed: i64) -> Event {

@@ -19,6 +19,7 @@ struct Plan {
 #[derive(Clone)]
 struct Known {
     plan: Plan,
+    first_sent: i64,
     sent: i64,
     stamped: i64,
     deadline: i64,
@@ -68,6 +69,7 @@ impl Model {
                 self.matched_deletes.remove(&plan.key);
                 let known = Known {
                     plan,
+                    first_sent: opened.sent.0,
                     sent: opened.sent.0,
                     stamped: opened.stamped.0,
                     deadline: opened.deadline.0,
@@ -78,9 +80,14 @@ impl Model {
                 self.known.insert(sequence, known);
                 if plan.operation == Operation::Delete {
                     let its = self.early_deletes.extract_if(.., |(key, _)| *key == plan.key);
-                    let its: Vec<Event> = its.map(|(key, at)| gone(&format!("k{key}"), at)).collect();
-                    if !its.is_empty() {
-                        self.early.entry(sequence).or_default().extend(its);
+                    let its: Vec<(u64, i64)> = its.collect();
+                    for (key, at) in its {
+                        if at < opened.sent.0 {
+                            // It is older than the delete: another run's.
+                            self.see(EventKind::Foreign);
+                        } else {
+                            self.early.entry(sequence).or_default().push(gone(&format!("k{key}"), at));
+                        }
                     }
                     return;
                 }
@@ -138,6 +145,7 @@ impl Model {
                         && !known.arrived
                         && known.outcome != Outcome::Rejected
                 });
+                let open = open.filter(|(_, known)| event.observed.0 >= known.first_sent);
                 match open.map(|(sequence, known)| (*sequence, known.written.is_some())) {
                     Some((sequence, true)) => self.arrive(sequence, event.observed.0),
                     Some((sequence, false)) => {
@@ -327,7 +335,7 @@ impl Drawn<'_> {
                     _ => Written::Committed(UnixNanos(now)),
                 };
                 model.closed(sequence, written);
-                matcher.closed(0, Closed { sequence, written }, heard);
+                matcher.closed(0, Closed::new(sequence, written), heard);
             }
             60..85 => {
                 let sequence = self.one_of(2);

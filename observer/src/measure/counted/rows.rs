@@ -44,8 +44,8 @@ pub struct RowRecord {
     pub sequence: u64,
     /// Where it belongs.
     pub part: Series,
-    /// The row's key.
-    pub key: String,
+    /// The row's key; absent where only the database knew it.
+    pub key: Option<String>,
     /// What became of it.
     pub outcome: Outcome,
     /// What its event was, if one came.
@@ -84,7 +84,9 @@ impl RowRecord {
         put("scenario", test.scenarios[usize::from(self.part.scenario)].name.as_str().into());
         put("entity", test.model.entities[usize::from(self.part.entity)].name.as_str().into());
         put("operation", self.part.operation.name().into());
-        put("key", self.key.as_str().into());
+        if let Some(key) = &self.key {
+            put("key", key.as_str().into());
+        }
         put("outcome", self.outcome.name().into());
         if let Some(cause) = self.cause {
             put("cause", cause.name().into());
@@ -133,7 +135,7 @@ impl RowRecord {
             writer,
             sequence,
             part: entry.series,
-            key: entry.key.to_string(),
+            key: entry.key.as_deref().map(str::to_owned),
             outcome: entry.outcome,
             event: entry.event,
             cause: entry.no_row.then_some(Cause::NoRow),
@@ -330,7 +332,7 @@ mod tests {
             writer: 0,
             sequence,
             part,
-            key: String::new(),
+            key: None,
             outcome,
             event,
             cause: None,
@@ -351,7 +353,7 @@ mod tests {
             scenario: 0,
             entity: 0,
             operation: Operation::Create,
-            key: "k".into(),
+            key: Some("k".into()),
             group: None,
             stage: None,
             intended: UnixNanos(90),

@@ -68,6 +68,9 @@ fn entity(name: &str, value: &Value<'_, '_>, names: &[&str], before: &[Option<En
         (Some(columns), Some(value)) => key_indexes(columns, value),
         _ => None,
     };
+    if let (Some(columns), Some(key), Some(value)) = (&columns, &key, &key_names) {
+        check_templates(columns, key, value);
+    }
     let key_columns: Option<Vec<String>> = match (&columns, &key) {
         (Some(columns), Some(key)) => Some(key.iter().map(|index| columns[*index].name.clone()).collect()),
         _ => None,
@@ -112,11 +115,55 @@ fn key_indexes(columns: &[Column], value: &Value<'_, '_>) -> Option<Vec<usize>> 
     if key.len() != items.len() {
         return None;
     }
-    let unique = key.iter().any(|index| columns[*index].generator == Generator::Uuid);
-    if !unique {
-        value.mistake("a key must be unique: fill one of its columns with generate = \"uuid\"");
+    let of_key = |wanted: fn(&Generator) -> bool| {
+        key.iter().filter(|index| wanted(&columns[**index].generator)).count()
+    };
+    let numbers = |generator: &Generator| matches!(generator, Generator::Sequence(_));
+    let makes_unique = |generator: &Generator| {
+        matches!(generator, Generator::Uuid | Generator::Sequence(_) | Generator::Database)
+    };
+    let mut mistaken = false;
+    if of_key(makes_unique) == 0 {
+        value.mistake(
+            "a key must be unique: fill one of its columns with generate = \"uuid\", \"sequence\" or \"database\"",
+        );
+        mistaken = true;
     }
-    unique.then_some(key)
+    if of_key(numbers) > 1 {
+        value.mistake("one column of the key is filled by a sequence: fill the others another way");
+        mistaken = true;
+    }
+    for (index, column) in columns.iter().enumerate().filter(|(index, _)| !key.contains(index)) {
+        let what = match column.generator {
+            Generator::Sequence(_) => {
+                "is filled by a sequence and is not of the key: fill it another way, or add it to the key"
+            }
+            Generator::Database => {
+                "is filled by the database and is not of the key: leave it out of the model"
+            }
+            _ => continue,
+        };
+        value.mistake(format!("'{}' {what}", columns[index].name));
+        mistaken = true;
+    }
+    (!mistaken).then_some(key)
+}
+
+/// A text that holds the key cannot be written before the database has said it.
+fn check_templates(columns: &[Column], key: &[usize], value: &Value<'_, '_>) {
+    if !key.iter().any(|index| columns[*index].generator == Generator::Database) {
+        return;
+    }
+    for column in columns {
+        if let Generator::Template(template) = &column.generator
+            && template.uses_id()
+        {
+            value.mistake(format!(
+                "column '{}' is made of {{id}}, the key, which the database gives a row once it is written: use {{run}} and {{sequence}}, which together are no other row's",
+                column.name
+            ));
+        }
+    }
 }
 
 fn column(name: &str, value: &Value<'_, '_>, names: &[&str], before: &[Option<Entity>]) -> Option<Column> {

@@ -24,7 +24,8 @@ async fn an_operation_without_a_session_is_an_entry_of_its_tick() {
     let operations = not_sent(&mut queued);
     let sequences: BTreeSet<u64> = operations.iter().map(|operation| operation.sequence).collect();
     assert!(sequences.iter().copied().eq(0..context.sequence.load(Ordering::Relaxed)), "dense");
-    let keys: BTreeSet<&str> = operations.iter().map(|operation| operation.key.as_str()).collect();
+    let keys: BTreeSet<&str> =
+        operations.iter().map(|operation| operation.key.as_deref().expect("known")).collect();
     assert_eq!(keys.len(), sequences.len(), "each has the key of a row of its own");
     let run: Vec<&NotSent> = operations.iter().filter(|operation| operation.phase == Phase::Run).collect();
     assert_eq!(run.len() as u64, load.failed);

@@ -51,6 +51,10 @@ pub(super) struct Table {
     pub(super) lacking: Vec<&'static str>,
     /// Columns of the primary key; empty where there is none.
     pub(super) key: Vec<String>,
+    /// Columns of each other unique index over whole rows and columns that are NOT NULL.
+    pub(super) unique: Vec<Vec<String>>,
+    /// Whether the log has the whole old row of an update or delete: REPLICA IDENTITY FULL.
+    pub(super) logs_whole_rows: bool,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -60,6 +64,17 @@ pub(super) struct TableColumn {
     pub(super) not_null: bool,
     /// A default, an identity, or a generated value.
     pub(super) has_default: bool,
+    /// What refuses a value of ours.
+    pub(super) refuses: Option<Refuses>,
+}
+
+/// Why a column takes no value but the server's own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Refuses {
+    /// `GENERATED ALWAYS AS IDENTITY`
+    Identity,
+    /// `GENERATED ALWAYS AS (…) STORED`
+    Generated,
 }
 
 impl Table {
@@ -91,9 +106,10 @@ pub async fn server(connection: &Connection) -> Result<Server, Failure> {
 /// # Errors
 /// PostgreSQL does not answer; exit code 107.
 pub(super) async fn find(connection: &Connection, name: &QualifiedName) -> Result<Found, Failure> {
-    const RELATION: &str = "SELECT c.oid, c.relkind::text, pg_get_userbyid(c.relowner)::text, has_table_privilege(c.oid, 'SELECT'), has_table_privilege(c.oid, 'INSERT'), has_table_privilege(c.oid, 'UPDATE'), has_table_privilege(c.oid, 'DELETE') FROM pg_class c WHERE c.oid = to_regclass($1)";
-    const COLUMNS: &str = "SELECT attname::text, atttypid, atttypmod, format_type(atttypid, atttypmod), attnotnull, atthasdef OR attidentity <> '' FROM pg_attribute WHERE attrelid = $1 AND attnum > 0 AND NOT attisdropped ORDER BY attnum";
+    const RELATION: &str = "SELECT c.oid, c.relkind::text, pg_get_userbyid(c.relowner)::text, has_table_privilege(c.oid, 'SELECT'), has_table_privilege(c.oid, 'INSERT'), has_table_privilege(c.oid, 'UPDATE'), has_table_privilege(c.oid, 'DELETE'), c.relreplident = 'f' FROM pg_class c WHERE c.oid = to_regclass($1)";
+    const COLUMNS: &str = "SELECT attname::text, atttypid, atttypmod, format_type(atttypid, atttypmod), attnotnull, atthasdef OR attidentity <> '', attidentity = 'a', attgenerated <> '' FROM pg_attribute WHERE attrelid = $1 AND attnum > 0 AND NOT attisdropped ORDER BY attnum";
     const KEY: &str = "SELECT a.attname::text FROM pg_index i CROSS JOIN LATERAL unnest(i.indkey::int2[]) WITH ORDINALITY AS k(number, place) JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = k.number WHERE i.indrelid = $1 AND i.indisprimary ORDER BY k.place";
+    const UNIQUE: &str = "SELECT array_agg(a.attname::text ORDER BY k.place) FROM pg_index i CROSS JOIN LATERAL unnest(i.indkey::int2[]) WITH ORDINALITY AS k(number, place) JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = k.number WHERE i.indrelid = $1 AND i.indisunique AND i.indisvalid AND NOT i.indisprimary AND i.indpred IS NULL AND i.indexprs IS NULL AND k.place <= i.indnkeyatts GROUP BY i.indexrelid HAVING bool_and(a.attnotnull) ORDER BY i.indexrelid";
     let client = connection.client();
     let row = client.query_opt(RELATION, &[&name.quoted()]).await.map_err(unanswered)?;
     let Some(row) = row else {
@@ -113,18 +129,26 @@ pub(super) async fn find(connection: &Connection, name: &QualifiedName) -> Resul
         privileges.into_iter().filter(|(_, index)| !row.get::<_, bool>(*index)).map(|(name, _)| name);
     let columns = client.query(COLUMNS, &[&oid]).await.map_err(unanswered)?;
     let key = client.query(KEY, &[&oid]).await.map_err(unanswered)?;
+    let unique = client.query(UNIQUE, &[&oid]).await.map_err(unanswered)?;
     let types = column_types::of_table(connection, oid).await?;
     let column = |row: &tokio_postgres::Row| TableColumn {
         name: row.get(0),
         found: column_types::resolve(&types, row.get(1), row.get(2), row.get(3)),
         not_null: row.get(4),
         has_default: row.get(5),
+        refuses: match (row.get(6), row.get(7)) {
+            (true, _) => Some(Refuses::Identity),
+            (_, true) => Some(Refuses::Generated),
+            (false, false) => None,
+        },
     };
     Ok(Found::Table(Table {
         owner: row.get(2),
         lacking: lacking.collect(),
         columns: columns.iter().map(column).collect(),
         key: key.iter().map(|row| row.get(0)).collect(),
+        unique: unique.iter().map(|row| row.get(0)).collect(),
+        logs_whole_rows: row.get(7),
     }))
 }
 

@@ -11,6 +11,12 @@ const DIGITS_MAX: usize = 18;
 /// A text with placeholders, of which a value of the column's type comes.
 pub(in crate::test_file::parse) fn template(value: &Value<'_, '_>, column: ColumnType) -> Option<Template> {
     let template = Template::read(value)?;
+    if template.uses_number() {
+        value.mistake(
+            "{number} stands in the template of generate = \"sequence\" only: use {sequence}, which counts operations, or {id}, the key",
+        );
+        return None;
+    }
     let sample = template.sample();
     let wrong = match column {
         ColumnType::Json | ColumnType::Jsonb => {

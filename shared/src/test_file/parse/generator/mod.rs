@@ -6,7 +6,7 @@ pub(super) use literal::{choice, literal, template};
 
 use crate::test_file::mistake::unknown;
 use crate::test_file::reader::{Table, Value};
-use crate::test_file::{ColumnType, Entity, Generator};
+use crate::test_file::{ColumnType, Entity, Generator, NumberText, Sequence, Template};
 use crate::time::UnixNanos;
 
 /// What a generator is called, for which types, and with an example.
@@ -24,9 +24,11 @@ enum Kind {
     Time,
     Bytes,
     Reference,
+    Sequence,
+    Database,
 }
 
-const KINDS: [(&str, Kind); 12] = [
+const KINDS: [(&str, Kind); 14] = [
     ("uuid", Kind::Uuid),
     ("template", Kind::Template),
     ("choice", Kind::Choice),
@@ -39,6 +41,8 @@ const KINDS: [(&str, Kind); 12] = [
     ("time", Kind::Time),
     ("bytes", Kind::Bytes),
     ("reference", Kind::Reference),
+    ("sequence", Kind::Sequence),
+    ("database", Kind::Database),
 ];
 
 impl Kind {
@@ -57,12 +61,23 @@ impl Kind {
             Self::Time => matches!(kind, ColumnType::Time),
             Self::Bytes => matches!(kind, ColumnType::Bytea),
             Self::Reference => kind.can_be_key(),
+            Self::Sequence => kind == ColumnType::Text || Self::is_whole(kind),
+            Self::Database => Self::Uuid.fills(kind) || Self::Sequence.fills(kind),
         }
+    }
+
+    fn is_whole(kind: ColumnType) -> bool {
+        matches!(kind, ColumnType::Smallint | ColumnType::Integer | ColumnType::Bigint)
+    }
+
+    /// Whether only the model may say it, and no step: it is about which row this is.
+    fn is_of_model(self) -> bool {
+        matches!(self, Self::Reference | Self::Sequence | Self::Database)
     }
 }
 
 /// The generator that a table describes, for a column of this type. Without `entities` (names in the file, and
-/// those read so far) nothing may refer to another row.
+/// those read so far) nothing may refer to another row, or make a key.
 pub(super) fn read(
     table: &Table<'_, '_>,
     place: &Value<'_, '_>,
@@ -74,11 +89,12 @@ pub(super) fn read(
     let (min, max, probability) = (table.get("min"), table.get("max"), table.get("probability"));
     let (from, to, references) = (table.get("from"), table.get("to"), table.get("references"));
     let size = table.get("size");
+    let start = table.get("start");
     let kind = kind?;
-    if !kind.fills(column) || (kind == Kind::Reference && entities.is_none()) {
+    if !kind.fills(column) || (kind.is_of_model() && entities.is_none()) {
         let names = KINDS
             .iter()
-            .filter(|(_, kind)| kind.fills(column) && (entities.is_some() || *kind != Kind::Reference));
+            .filter(|(_, kind)| kind.fills(column) && (entities.is_some() || !kind.is_of_model()));
         let names: Vec<&str> = names.map(|(name, _)| *name).collect();
         place.mistake(format!(
             "a column of type {} cannot be filled this way: it takes generate = {}",
@@ -161,12 +177,29 @@ pub(super) fn read(
             let value = references.or_else(|| table.require("references", "\"customer\""))?;
             reference(&value, column, entities.unwrap_or_default())
         }
+        Kind::Database => Some(Generator::Database),
+        Kind::Sequence => {
+            let start = start.map_or(Some(1), |value| value.signed(1..=Sequence::greatest(column)));
+            let text = match (template, column) {
+                (Some(value), ColumnType::Text) => Some(number_text(&value)?),
+                (Some(value), _) => {
+                    value.mistake(format!(
+                        "a column of type {} holds the number itself: leave 'template' out",
+                        column.sql()
+                    ));
+                    return None;
+                }
+                (None, ColumnType::Text) => Some(NumberText::default()),
+                (None, _) => None,
+            };
+            Some(Generator::Sequence(Sequence { start: start?, text }))
+        }
     }
 }
 
 /// What each generator takes.
-const OPTIONS: [(&[&str], &[Kind]); 8] = [
-    (&["template"], &[Kind::Template]),
+const OPTIONS: [(&[&str], &[Kind]); 9] = [
+    (&["template"], &[Kind::Template, Kind::Sequence]),
     (&["choices"], &[Kind::Choice]),
     (&["value"], &[Kind::Fixed]),
     (&["min", "max"], &[Kind::Int, Kind::Decimal]),
@@ -174,7 +207,20 @@ const OPTIONS: [(&[&str], &[Kind]); 8] = [
     (&["from", "to"], &[Kind::Timestamp, Kind::Date, Kind::Time]),
     (&["size"], &[Kind::Bytes]),
     (&["references"], &[Kind::Reference]),
+    (&["start"], &[Kind::Sequence]),
 ];
+
+/// The text of a key with its number in it.
+fn number_text(value: &Value<'_, '_>) -> Option<NumberText> {
+    let template = Template::read(value)?;
+    let text = NumberText::of(&template);
+    if text.is_none() {
+        value.mistake(
+            "the template of a sequence holds {number} once and no other placeholder: what is there already is found by it, as in \"C-{number(6)}\"",
+        );
+    }
+    text
+}
 
 fn ordered(place: &Value<'_, '_>, low: i64, high: i64) -> Option<()> {
     if low > high {

@@ -5,7 +5,7 @@ use crate::test_file::mistake::unknown;
 use crate::test_file::parse::Reader;
 use crate::test_file::parse::flow::{Known, Place};
 use crate::test_file::reader::Value;
-use crate::test_file::{Action, Generator, Pick, RowFrom};
+use crate::test_file::{Action, Generator, Pick, RowFrom, Setting};
 
 pub(super) const STEP: Kind = Kind { key: "create", companions: &["set", "into", "from", "group"], read };
 
@@ -31,7 +31,17 @@ fn create(
     let (set, from) = (table.get("set"), table.get("from"));
     known.written = true;
     let entity = entity?;
-    let set = set.map_or(Some(Vec::new()), |set| reader.set(entity, &set));
+    let set = set.map_or(Some(Vec::new()), |value| {
+        let set = reader.set(entity, &value)?;
+        let uses_id = |setting: &Setting| matches!(&setting.value, Generator::Template(template) if template.uses_id());
+        if reader.model?.entities[entity].is_keyed_by_database() && set.iter().any(uses_id) {
+            value.mistake(
+                "{id} is the key, which the database gives a row once it is written: use {run} and {sequence}, which together are no other row's",
+            );
+            return None;
+        }
+        Some(set)
+    });
     let parents = reader.parents(entity, given.subject, from.as_ref(), known);
     known.rows.push(entity);
     let into = match pool {
