@@ -2,6 +2,7 @@
 
 use streamgauge_shared::account::{EventKind, Operation, Outcome, Phase};
 use streamgauge_shared::stamp::Stamp;
+use streamgauge_shared::time::UnixNanos;
 use streamgauge_shared::timeline::Latency;
 
 use super::keys::{Arrival, RowDigest};
@@ -18,11 +19,10 @@ impl Matcher {
             Change::Stamped { stamp, .. } if stamp.run == self.run => self.stamped(*stamp, event, sink),
             Change::Deleted { entity, key } => {
                 let open = |key: &String| self.keys.open_delete(RowDigest::of(*entity, key));
-                // One that is older than ours is of another run that had the same key.
                 let ours = key.readings().iter().find_map(open).and_then(|id| {
                     let entry = self.store.get(id)?;
-                    let since = self.store.window(id.0)?.events_since(entry.first_sent);
-                    (event.observed >= since).then(|| (id, entry.written.is_some()))
+                    let fits = self.may_be_of(id, *entity, entry.first_sent, &event);
+                    fits.then(|| (id, entry.written.is_some()))
                 });
                 match ours {
                     Some((id, true)) => self.arrive(id, &event, sink),
@@ -39,6 +39,15 @@ impl Matcher {
                 self.undecodable[*reason as usize] += 1;
             }
         }
+    }
+
+    /// Whether a delete event may be of our delete of the same key. One that is older than ours is of another run that
+    /// had the key. Where no other run can have had it, the clocks are not asked: one that is wrong must not make a row
+    /// that is there a lost one.
+    pub(super) fn may_be_of(&self, id: Id, entity: u16, sent: UnixNanos, event: &Event) -> bool {
+        let since = self.store.window(id.0).map_or(sent, |window| window.events_since(sent));
+        self.unrepeated.get(usize::from(entity)).is_some_and(|unrepeated| *unrepeated)
+            || event.observed >= since
     }
 
     fn stamped(&mut self, stamp: Stamp, event: Event, sink: &mut impl Sink) {

@@ -243,11 +243,10 @@ impl Matcher {
 
     /// A delete is opened: events of its key are held for it until PostgreSQL answers. Those that are older than it are
     /// another run's.
-    pub(super) fn adopt_early_deletes(&mut self, row: RowDigest, id: Id, sent: UnixNanos) {
-        let since = self.store.window(id.0).map_or(sent, |window| window.events_since(sent));
+    pub(super) fn adopt_early_deletes(&mut self, row: RowDigest, id: Id, entity: u16, sent: UnixNanos) {
         // They are counted as early already; one that does not fit any more is let go.
         for event in self.early.take_deletes(row) {
-            if event.observed < since {
+            if !self.may_be_of(id, entity, sent, &event) {
                 self.events[Phase::Run as usize].change(EventKind::Early, EventKind::Foreign);
                 continue;
             }

@@ -167,6 +167,8 @@ pub struct Matcher {
     limits: Limits,
     /// What the open entries point to, in bytes.
     heap_bytes: usize,
+    /// By entity, whether no other run can have had one of its keys.
+    unrepeated: Box<[bool]>,
     /// The latest time that is known to have passed.
     latest: UnixNanos,
 }
@@ -184,6 +186,13 @@ impl Matcher {
     #[must_use]
     pub fn new(run: RunId, series: SeriesIndex, slices: Slices, writers: u16, lost_after: Nanos) -> Self {
         Self::bounded(run, series, slices, writers, lost_after, Bounds::default())
+    }
+
+    /// By entity, whether no other run can have had one of its keys; without it any may have.
+    #[must_use]
+    pub fn with_unrepeated(mut self, unrepeated: impl IntoIterator<Item = bool>) -> Self {
+        self.unrepeated = unrepeated.into_iter().collect();
+        self
     }
 
     /// The same with other limits.
@@ -211,6 +220,7 @@ impl Matcher {
             columns: ColumnTallies::default(),
             undecodable: [0; Undecodable::COUNT],
             limits: Limits::default(),
+            unrepeated: Box::default(),
             heap_bytes: 0,
             latest: UnixNanos(i64::MIN),
         }

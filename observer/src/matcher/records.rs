@@ -54,7 +54,9 @@ impl Matcher {
             self.forget_too_many(sink);
         }
         match row {
-            Some(row) if series.operation == Operation::Delete => self.adopt_early_deletes(row, id, sent),
+            Some(row) if series.operation == Operation::Delete => {
+                self.adopt_early_deletes(row, id, series.entity, sent)
+            }
             _ => self.replay_early(id, sink),
         }
     }

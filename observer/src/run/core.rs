@@ -8,7 +8,7 @@ use streamgauge_shared::clock::{ClockDomain, WallReading, WallWatch};
 use streamgauge_shared::exit_code::Failure;
 use streamgauge_shared::ledger::{Process, ToWriter};
 use streamgauge_shared::stamp::RunId;
-use streamgauge_shared::test_file::Test;
+use streamgauge_shared::test_file::{Entity, Test};
 use streamgauge_shared::time::{Nanos, UnixNanos};
 use tokio::sync::{mpsc, oneshot};
 
@@ -147,7 +147,8 @@ impl Core {
                 brief.writers,
                 brief.test.lost_after,
                 brief.bounds,
-            ),
+            )
+            .with_unrepeated(brief.test.model.entities.iter().map(Entity::has_unrepeated_keys)),
             recorder: Recorder::new(&brief.test),
             watcher: Watcher::new(&brief.test),
             peers: Peers::new(brief.writers),

@@ -199,6 +199,12 @@ impl Entity {
         self.key_columns().any(|column| column.generator == Generator::Database)
     }
 
+    /// Whether no other run can have had one of its keys: a part of it is a random UUID.
+    #[must_use]
+    pub fn has_unrepeated_keys(&self) -> bool {
+        self.key_columns().any(|column| column.generator == Generator::Uuid)
+    }
+
     /// The numbers of its key, with the index of the column and its place in the key; nothing for other keys.
     #[must_use]
     pub fn sequence(&self) -> Option<(usize, usize, &Sequence)> {

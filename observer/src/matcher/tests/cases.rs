@@ -201,6 +201,21 @@ fn a_delete_from_before_our_own_was_sent_is_another_runs() {
 }
 
 #[test]
+fn a_wrong_clock_loses_no_delete_of_a_key_that_no_other_run_can_have() {
+    let (mut matcher, mut heard) = (matcher().with_unrepeated([true]), Heard::default());
+    // Its writer's clock is ahead: the event seems older than the statement that made it, with and without its record.
+    matcher.event(gone("7", 150), &mut heard);
+    for (sequence, key) in [(0, "7"), (1, "8")] {
+        matcher.opened(0, opened(sequence, Operation::Delete, key, 200), &mut heard);
+    }
+    matcher.event(gone("8", 160), &mut heard);
+    for sequence in [0, 1] {
+        matcher.closed(0, committed(sequence, 210), &mut heard);
+    }
+    expect(&matcher, &[("delivered", 2), ("first", 2)]);
+}
+
+#[test]
 fn how_old_a_delete_may_be_is_told_only_as_far_as_the_clocks_agree() {
     let (mut matcher, mut heard) = (matcher(), Heard::default());
     matcher.clock_bound(0, Nanos(50));
