@@ -111,8 +111,11 @@ fn account(report: &Value, reading: &Reading) {
     assert_eq!(count("rejected"), planned - committed, "{account}");
     assert_eq!(account["causes"]["not_connected"].as_u64(), Some(planned - committed), "{account}");
     assert_eq!(report["events"]["first"].as_u64(), Some(arrived), "{}", report["events"]);
-    assert_eq!(report["latency"]["cdc_e2e_latency"]["all"]["count"].as_u64(), Some(arrived));
-    assert_eq!(report["latency"]["cdc_e2e_latency"]["all"]["censored"].as_u64(), Some(committed - arrived));
+    // Every row that arrived, also one that a busy machine left unmeasured: it is in the bounds.
+    let all = &report["latency"]["cdc_e2e_latency"]["all"];
+    let of = |name: &str| all[name].as_u64().unwrap_or(0);
+    assert_eq!(of("count") + of("unmeasured"), arrived, "{all}");
+    assert_eq!(of("censored"), committed - arrived, "{all}");
     let counters = &report["counters"];
     let counter = |name: &str| counters[name].as_u64().unwrap_or(0);
     assert_eq!(counter("iterations"), committed, "{counters}");
