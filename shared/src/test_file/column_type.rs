@@ -68,7 +68,7 @@ pub enum ColumnType {
 #[derive(Clone, Copy)]
 enum Takes {
     Nothing(ColumnType),
-    Length(fn(Option<u32>) -> Option<ColumnType>),
+    Length(fn(Option<u32>) -> ColumnType),
     Digits,
 }
 
@@ -76,10 +76,10 @@ enum Takes {
 const TYPES: [(&str, Takes); 26] = [
     ("uuid", Takes::Nothing(ColumnType::Uuid)),
     ("text", Takes::Nothing(ColumnType::Text)),
-    ("varchar", Takes::Length(|length| Some(ColumnType::Varchar { length }))),
-    ("character varying", Takes::Length(|length| Some(ColumnType::Varchar { length }))),
-    ("char", Takes::Length(|length| Some(ColumnType::Char { length: length.unwrap_or(1) }))),
-    ("character", Takes::Length(|length| Some(ColumnType::Char { length: length.unwrap_or(1) }))),
+    ("varchar", Takes::Length(|length| ColumnType::Varchar { length })),
+    ("character varying", Takes::Length(|length| ColumnType::Varchar { length })),
+    ("char", Takes::Length(|length| ColumnType::Char { length: length.unwrap_or(1) })),
+    ("character", Takes::Length(|length| ColumnType::Char { length: length.unwrap_or(1) })),
     ("citext", Takes::Nothing(ColumnType::Citext)),
     ("smallint", Takes::Nothing(ColumnType::Smallint)),
     ("integer", Takes::Nothing(ColumnType::Integer)),
@@ -130,8 +130,7 @@ impl ColumnType {
                     Some(None) => Err(format!(
                         "'{text}' has no length: write {name}(20), from 1 to {LENGTH_MAX} characters"
                     )),
-                    Some(length) => make(length).ok_or_else(|| format!("'{text}' is not a type")),
-                    None => make(None).ok_or_else(|| format!("'{text}' is not a type")),
+                    length => Ok(make(length.flatten())),
                 }
             }
             (Takes::Digits, None) => Ok(Self::AnyNumeric),
@@ -150,9 +149,7 @@ impl ColumnType {
             }
         }
     }
-}
 
-impl ColumnType {
     /// The type's name in PostgreSQL, as `format_type` writes it without modifiers.
     #[must_use]
     pub const fn sql(self) -> &'static str {

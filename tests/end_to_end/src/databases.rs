@@ -7,6 +7,18 @@ use mongodb::bson::{Document, doc};
 use streamgauge_testbed::Testbed;
 use tokio_postgres::NoTls;
 
+/// Executes statements in PostgreSQL, all in one message.
+///
+/// # Errors
+/// When PostgreSQL cannot be asked, or refuses one.
+pub async fn execute(bed: &Testbed, statements: &str) -> Result<()> {
+    let (client, connection) = tokio_postgres::connect(bed.postgres_url(), NoTls).await?;
+    let connection = tokio::spawn(connection);
+    client.batch_execute(statements).await?;
+    drop(client);
+    Ok(connection.await??)
+}
+
 /// The stamps of the rows that PostgreSQL holds in a table.
 ///
 /// # Errors

@@ -7,6 +7,7 @@ use anyhow::{Context, Result};
 use mongodb::Client;
 use mongodb::bson::{Document, doc};
 use serde_json::Value;
+use streamgauge_end_to_end::databases::execute;
 use streamgauge_end_to_end::{Finished, finish, scenarios, writer};
 use streamgauge_testbed::{Program, Testbed, find_program};
 
@@ -112,11 +113,7 @@ async fn a_healthy_postgres_passes_once_its_tables_are_there() -> Result<()> {
     // The shipped model names no marks.
     assert_eq!(found(&doctor(&["doctor", &test, "--json"]).await?)?, pairs(&[("marks", "info")]));
 
-    let (client, connection) = tokio_postgres::connect(bed.postgres_url(), tokio_postgres::NoTls).await?;
-    let connection = tokio::spawn(connection);
-    client.batch_execute("ALTER TABLE customers REPLICA IDENTITY NOTHING").await?;
-    drop(client);
-    connection.await??;
+    execute(&bed, "ALTER TABLE customers REPLICA IDENTITY NOTHING").await?;
     let finished = doctor(&["doctor", &test]).await?;
     for part in ["! replica_identity", "table 'customers': none", "✓ wal_level", "(exit code 1)"] {
         assert!(finished.stdout.contains(part), "'{part}' is missing:\n{}", finished.stdout);

@@ -8,6 +8,7 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use mongodb::bson::{Bson, Document, doc};
 use serde_json::Value;
+use streamgauge_end_to_end::databases::execute;
 use streamgauge_end_to_end::{Finished, Observer, finish, left_behind, start_run};
 use streamgauge_shared::report::Report;
 use streamgauge_testbed::{Testbed, wait_for};
@@ -76,15 +77,6 @@ flow = [
     );
     fs::write(&path, text)?;
     Ok(path)
-}
-
-/// Executes statements in PostgreSQL.
-async fn execute(bed: &Testbed, statements: &str) -> Result<()> {
-    let (client, connection) = tokio_postgres::connect(bed.postgres_url(), tokio_postgres::NoTls).await?;
-    let connection = tokio::spawn(connection);
-    client.batch_execute(statements).await?;
-    drop(client);
-    Ok(connection.await??)
 }
 
 async fn mongo(bed: &Testbed) -> Result<mongodb::Database> {

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use anyhow::Result;
+use streamgauge_end_to_end::databases::execute;
 use streamgauge_end_to_end::{
     Finished, Observer, finish, get, left_behind, scenario, scenarios, start_run, writer,
 };
@@ -10,15 +11,6 @@ use streamgauge_shared::report::{Report, VerdictState};
 use streamgauge_testbed::{Process, Signal, Testbed, wait_for};
 
 const LIMIT: Duration = Duration::from_secs(60);
-
-async fn sql(bed: &Testbed, text: &str) -> Result<()> {
-    let (client, connection) = tokio_postgres::connect(bed.postgres_url(), tokio_postgres::NoTls).await?;
-    let connection = tokio::spawn(connection);
-    client.batch_execute(text).await?;
-    drop(client);
-    connection.await??;
-    Ok(())
-}
 
 async fn running(observer: &Observer) -> Result<()> {
     wait_for("rows to arrive", LIMIT, || async {
@@ -37,7 +29,7 @@ async fn the_shipped_scenario_passes_and_leaves_nothing_of_ours_behind() -> Resu
     let prepare = bed.run(writer(bed.postgres_url(), &["prepare", &shipped])?).await?;
     assert_eq!(finish(&prepare, LIMIT).await?.code, 0, "{}", prepare.tail());
     let theirs = "INSERT INTO customers VALUES ('00000000-0000-4000-8000-000000000001', 'a@b', 'active', '1.0123456789ab.0.0.5')";
-    sql(&bed, theirs).await?;
+    execute(&bed, theirs).await?;
 
     let run = start_run(
         &bed,
@@ -110,7 +102,7 @@ async fn a_killed_writer_closes_its_run_as_failed_and_clean_removes_its_rows() -
     let run =
         start_run(&bed, &observer, &path, &["--prepare", "--run-id", "00c0ffee0042", "--keep-rows"]).await?;
     running(&observer).await?;
-    sql(&bed, "INSERT INTO customers VALUES ('00000000-0000-4000-8000-000000000002', 'a@b', 'active', '1.00c0ffee0042.0.99999.5')").await?;
+    execute(&bed, "INSERT INTO customers VALUES ('00000000-0000-4000-8000-000000000002', 'a@b', 'active', '1.00c0ffee0042.0.99999.5')").await?;
     run.kill_9().await?;
     let busy = bed
         .run(writer(

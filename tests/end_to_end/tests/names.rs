@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::Result;
+use streamgauge_end_to_end::databases::execute;
 use streamgauge_end_to_end::{Finished, Observer, finish, nothing_left, start_run, writer};
 use streamgauge_testbed::Testbed;
 use tokio_postgres::NoTls;
@@ -69,11 +70,7 @@ checks = ["rate>0.999"]
 async fn bed_with(tables: &str, model: &str, test: &str, relay: bool) -> Result<(Testbed, PathBuf)> {
     let builder = Testbed::builder();
     let bed = if relay { builder } else { builder.without_relay() }.start().await?;
-    let (client, connection) = tokio_postgres::connect(bed.postgres_url(), NoTls).await?;
-    let connection = tokio::spawn(connection);
-    client.batch_execute(tables).await?;
-    drop(client);
-    connection.await??;
+    execute(&bed, tables).await?;
     fs::write(bed.folder().join("model.toml"), model)?;
     let path = bed.folder().join("test.toml");
     fs::write(&path, test)?;

@@ -6,9 +6,9 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::Result;
+use streamgauge_end_to_end::databases::execute;
 use streamgauge_end_to_end::{Finished, Observer, finish, nothing_left, start_run, writer};
 use streamgauge_testbed::Testbed;
-use tokio_postgres::NoTls;
 
 const LIMIT: Duration = Duration::from_secs(60);
 
@@ -82,15 +82,6 @@ flow = [
 cdc_success_rate = ["rate>0.999"]
 checks = ["rate>0.999"]
 "#;
-
-async fn execute(bed: &Testbed, sql: &str) -> Result<()> {
-    let (client, connection) = tokio_postgres::connect(bed.postgres_url(), NoTls).await?;
-    let connection = tokio::spawn(connection);
-    client.batch_execute(sql).await?;
-    drop(client);
-    connection.await??;
-    Ok(())
-}
 
 fn test_files(bed: &Testbed, model: &str) -> Result<PathBuf> {
     fs::write(bed.folder().join("model.toml"), model)?;

@@ -4,19 +4,16 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 use serde_json::Value;
+use streamgauge_end_to_end::databases::execute;
 use streamgauge_end_to_end::{Observer, finish, get, scenario, start_run, writer};
 use streamgauge_testbed::{Testbed, wait_for};
 
 const LIMIT: Duration = Duration::from_secs(30);
 
 async fn read_only(bed: &Testbed, on: bool) -> Result<()> {
-    let (client, connection) = tokio_postgres::connect(bed.postgres_url(), tokio_postgres::NoTls).await?;
-    let connection = tokio::spawn(connection);
-    client.batch_execute(&format!("ALTER SYSTEM SET default_transaction_read_only = {on}")).await?;
-    client.batch_execute("SELECT pg_reload_conf()").await?;
-    drop(client);
-    connection.await??;
-    Ok(())
+    // Apart: a message of several statements is one transaction, and ALTER SYSTEM takes none.
+    execute(bed, &format!("ALTER SYSTEM SET default_transaction_read_only = {on}")).await?;
+    execute(bed, "SELECT pg_reload_conf()").await
 }
 
 /// A counter of the run so far.
