@@ -112,7 +112,8 @@ impl World {
     pub(crate) fn check_told(&mut self, now: i64, index: usize, message: &ToWriter) {
         match message {
             ToWriter::Abort(failure) if failure.exit_code == ExitCode::ThresholdCrossed => {
-                self.aborted = true
+                // Possibly much later: a writer that was away hears of it when it is back.
+                assert!(self.aborted, "writer {index} stops for a threshold that was not crossed");
             }
             ToWriter::Probed { number, .. } => {
                 let planned = self.writers[index].search.as_ref().and_then(|searching| searching.plan);
@@ -148,15 +149,14 @@ impl World {
             );
         }
         assert_eq!(self.reported(), self.counts(closed), "at {now} ns");
-        self.check_abort(now);
+        if snapshot.abort.is_some() {
+            self.check_abort(now);
+        }
         self.check_latency(now, &snapshot.report);
     }
 
-    /// A threshold that ended the load was crossed, by what is true of the entries.
+    /// A threshold that ends the load is crossed now, by what is true of the entries.
     fn check_abort(&mut self, now: i64) {
-        if !self.aborted || self.named.contains_key("aborted") {
-            return;
-        }
         let verdicts = self.truth.ops.iter().enumerate().filter(|(_, op)| op.phase == Phase::Run);
         let outcomes: Vec<Outcome> = verdicts
             .filter_map(|(index, _)| self.truth.verdict(index).map(|verdict| verdict.outcome))

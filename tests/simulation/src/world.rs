@@ -267,13 +267,16 @@ impl World {
         if self.truth.ended.iter().all(|ended| *ended) {
             self.ended_at.get_or_insert(now);
         }
+        let published = self.observer.take_published();
+        let aborts = published.as_ref().is_some_and(|snapshot| snapshot.abort.is_some());
+        let is_first = aborts && !std::mem::replace(&mut self.aborted, true);
         for (writer, message) in self.observer.take_told() {
             self.tell(now, writer, message);
         }
-        if let Some(snapshot) = self.observer.take_published() {
+        if let Some(snapshot) = published {
             self.observer.matcher().assert_sums(false);
             // Not at every one: each is compared with a reading of the whole history.
-            if self.rng.random_bool(0.3) || self.aborted {
+            if self.rng.random_bool(0.3) || is_first {
                 self.look(now, &snapshot);
             }
         }
