@@ -130,6 +130,14 @@ pub enum Generator {
     Database,
 }
 
+impl Generator {
+    /// Whether it gives no value twice, so that a key with it is unique.
+    #[must_use]
+    pub const fn makes_unique(&self) -> bool {
+        matches!(self, Self::Uuid | Self::Sequence(_) | Self::Database)
+    }
+}
+
 /// A value as a file writes it, of the column's type.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Literal {
@@ -197,6 +205,12 @@ impl Entity {
     #[must_use]
     pub fn is_keyed_by_database(&self) -> bool {
         self.key_columns().any(|column| column.generator == Generator::Database)
+    }
+
+    /// Whether nothing but the rows that it refers to makes its key unique: a link between them, or one row for each.
+    #[must_use]
+    pub fn is_keyed_by_references(&self) -> bool {
+        !self.key_columns().any(|column| column.generator.makes_unique())
     }
 
     /// Whether no other run can have had one of its keys: a part of it is a random UUID.

@@ -414,6 +414,12 @@ fn mistakes_of_a_model_have_their_sentences() {
             "is not a number of digits from 1 to 18",
         ),
         (
+            "{ type = \"varchar(6)\", generate = \"sequence\", template = \"C-{number(5)}\" }",
+            "a text of type varchar(6) has no room for the number",
+        ),
+        ("{ type = \"char(2)\", generate = \"sequence\", start = 100 }", "100 is out of range"),
+        ("{ type = \"char(36)\", generate = \"database\" }", "it takes generate = template, choice"),
+        (
             "{ type = \"text\", generate = \"template\", template = \"C-{number}\" }",
             "{number} stands in the template of generate = \"sequence\" only",
         ),
@@ -433,6 +439,31 @@ fn mistakes_of_a_model_have_their_sentences() {
     let reference = MODEL.replace("references = \"customer\"", "references = \"order\"");
     let mistakes = read(TEST, &reference, "1", "1").expect_err("a reference forwards");
     assert!(mistakes.iter().any(|mistake| mistake.contains("must stand before")), "{mistakes:#?}");
+}
+
+#[test]
+fn a_key_of_references_needs_a_row_of_the_iteration() {
+    let link = r#"
+[entities.visit]
+table = "visits"
+key = ["customer_id", "day"]
+[entities.visit.columns]
+customer_id = { type = "uuid", generate = "reference", references = "customer" }
+day = { type = "date", generate = "date", from = 2026-01-01, to = 2026-01-02 }
+"#;
+    let test = |flow: &str| {
+        format!(
+            "model = \"m.toml\"\n[pools.live]\nentity = \"customer\"\n[setup]\nflow = [ {{ create = \"customer\", into = \"live\" }} ]\n[scenarios.s]\nexecutor = \"shared-iterations\"\nflow = [ {flow} ]\n"
+        )
+    };
+    let linked = format!("{MODEL}{link}");
+    let own = "{ create = \"customer\" }, { create = \"visit\" }, { delete = \"customer\" }";
+    let read_own = read(&test(own), &linked, "1", "1").expect("the customer is of the iteration");
+    let visit = read_own.model.entities.last().expect("the link");
+    assert!(visit.is_keyed_by_references() && !visit.is_keyed_by_database() && !visit.has_unrepeated_keys());
+    let pooled = read(&test("{ create = \"visit\", from = \"live\" }"), &linked, "1", "1");
+    let mistakes = pooled.expect_err("a customer of a pool may have a visit");
+    assert!(mistakes[0].contains("create one of them in the iteration"), "{mistakes:#?}");
 }
 
 #[test]

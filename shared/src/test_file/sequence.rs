@@ -30,14 +30,12 @@ pub struct NumberText {
 }
 
 impl Sequence {
-    /// The greatest number that a column of this type can take.
+    /// The greatest number that a column of this type can take; 0 where a text has no room for any.
     #[must_use]
-    pub const fn greatest(kind: ColumnType) -> i64 {
-        match kind {
-            ColumnType::Smallint => i16::MAX as i64,
-            ColumnType::Integer => i32::MAX as i64,
-            ColumnType::Text => 10_i64.pow(TEXT_DIGITS_MAX) - 1,
-            _ => i64::MAX,
+    pub fn greatest(&self, kind: ColumnType) -> i64 {
+        match &self.text {
+            Some(text) => text.greatest(kind.length()),
+            None => kind.whole_numbers().map_or(i64::MAX, |range| *range.end()),
         }
     }
 
@@ -54,6 +52,16 @@ impl NumberText {
     pub(super) fn of(template: &Template) -> Option<Self> {
         let (before, digits, after) = template.around_number()?;
         Some(Self { before, digits, after })
+    }
+
+    /// The greatest number that leaves the text within so many characters; 0 where they are too few.
+    fn greatest(&self, length: Option<u32>) -> i64 {
+        let Self { before, digits, after } = self;
+        let around = before.chars().count() + after.chars().count();
+        let room = length.map_or(TEXT_DIGITS_MAX, |length| {
+            length.saturating_sub(u32::try_from(around).unwrap_or(u32::MAX)).min(TEXT_DIGITS_MAX)
+        });
+        if room < u32::from(*digits) { 0 } else { 10_i64.pow(room) - 1 }
     }
 
     /// The text of a number from 0.
@@ -101,6 +109,21 @@ mod tests {
             [None, Some(7), Some(99), Some(100), Some(i64::MAX)].map(first),
             [100, 100, 100, 101, i64::MAX]
         );
+    }
+
+    #[test]
+    fn a_type_has_so_many_numbers() {
+        let numbers = |kind| Sequence { start: 1, text: None }.greatest(kind);
+        let kinds = [ColumnType::Smallint, ColumnType::Integer, ColumnType::Bigint];
+        assert_eq!(kinds.map(numbers), [32_767, 2_147_483_647, i64::MAX]);
+        let within = |text: NumberText, kind| Sequence { start: 1, text: Some(text) }.greatest(kind);
+        let varchar = |length| ColumnType::Varchar { length: Some(length) };
+        assert_eq!(within(text("", 0, ""), ColumnType::Text), 999_999_999_999_999_999);
+        assert_eq!(within(text("", 0, ""), varchar(40)), 999_999_999_999_999_999);
+        assert_eq!(within(text("C-", 2, ""), varchar(5)), 999);
+        assert_eq!(within(text("", 5, ""), ColumnType::Char { length: 5 }), 99_999);
+        assert_eq!(within(text("C-", 4, ""), varchar(5)), 0, "its four digits do not fit");
+        assert_eq!(within(text("long-", 0, ""), varchar(5)), 0);
     }
 
     #[test]

@@ -8,7 +8,7 @@
 pub(super) enum Allowed {
     /// These values, as text.
     Values(Vec<String>),
-    /// Numbers from one end to the other.
+    /// Numbers from one end to the other; of a partition also days and moments.
     Range {
         /// The smallest, and whether it is allowed itself.
         low: Option<(String, bool)>,
@@ -84,7 +84,7 @@ fn tokens(text: &str) -> Vec<Token> {
 }
 
 /// A text up to its closing quote, which stands twice where it is meant itself, and what follows.
-fn quoted(text: &str, quote: char) -> (String, &str) {
+pub(super) fn quoted(text: &str, quote: char) -> (String, &str) {
     let mut inner = String::new();
     let mut rest = text;
     while let Some((before, after)) = rest.split_once(quote) {

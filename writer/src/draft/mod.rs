@@ -1,10 +1,15 @@
 //! `model`: a file with a model of tables that are there and a small load on them, from PostgreSQL's catalogue.
 //!
-//! Reading is here; what the file says is pure: [`render`] puts it together, [`entity`] a table, [`generator`] a column.
+//! Reading is here; what the file says is pure: [`render`] puts it together, [`entity`] a table, [`key`] what tells its rows
+//! apart, [`generator`] a column.
 
 mod constraint;
 mod entity;
+mod filling;
 mod generator;
+mod key;
+mod limits;
+mod partition;
 mod render;
 mod toml_text;
 

@@ -10,6 +10,8 @@ use crate::postgres::schema::Described;
 
 /// Tables of a load that is still small at five iterations a second.
 const FEW_TABLES: usize = 4;
+/// Seconds that the load goes on, where the keys have numbers enough.
+const LOAD_S: i128 = 60;
 
 /// What came of the tables.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -37,12 +39,12 @@ pub(super) fn file(tables: &BTreeMap<QualifiedName, Described>) -> File {
         let Some(table) = next else { break };
         waiting.remove(table);
         let name = names[table].clone();
-        match draft(name.clone(), table, &tables[table], &placed) {
+        match draft(name, table, &tables[table], &placed) {
             Ok(mut entity) => {
                 if drafted.iter().any(|other| other.collection == entity.collection) {
                     entity.collection.clone_from(&entity.name);
                 }
-                placed.insert(table.clone(), Placed { name, key: tables[table].key.clone() });
+                placed.insert(table.clone(), Placed::new(&entity, &tables[table]));
                 drafted.push(entity);
             }
             Err(sentence) => refused.push(sentence),
@@ -75,10 +77,12 @@ fn names<'a>(tables: impl Iterator<Item = &'a QualifiedName> + Clone) -> BTreeMa
 
 fn document(entities: &[Drafted]) -> String {
     let rate = if entities.len() <= FEW_TABLES { 5 } else { 1 };
+    let numbers = entities.iter().filter_map(|entity| entity.numbers).min();
+    let seconds = numbers.map_or(LOAD_S, |numbers| (numbers / rate).clamp(1, LOAD_S));
     let mut toml = format!(
         "# A model of these tables and a small load on them, drafted from PostgreSQL's catalogue. Read it before you run it:\n\
          # lines with TO DECIDE need a person. A load on production needs rates that it takes.\n\n\
-         [scenarios.draft]\nexecutor = \"constant-arrival-rate\"\nrate = {rate}\nduration = \"1m\"\npre_allocated_vus = 20\nmax_vus = 50\nflow = [\n"
+         [scenarios.draft]\nexecutor = \"constant-arrival-rate\"\nrate = {rate}\nduration = \"{seconds}s\"\npre_allocated_vus = 20\nmax_vus = 50\nflow = [\n"
     );
     for entity in entities {
         let name = text(&entity.name);
@@ -95,8 +99,12 @@ fn document(entities: &[Drafted]) -> String {
         toml.push_str(&format!("  {{ delete = {} }},\n", text(&entity.name)));
     }
     toml.push_str(
-        "]\n\n[thresholds]\ncdc_e2e_latency = [\"p(95)<2000\"]\ncdc_success_rate = [\"rate>0.99\"]\nchecks = [\"rate>0.99\"]\n",
+        "]\n\n[thresholds]\ncdc_e2e_latency = [\"p(95)<2000\"]\ncdc_success_rate = [\"rate>0.99\"]\n",
     );
+    // Without a verified column nothing is checked, and a threshold without data fails.
+    if entities.iter().any(|entity| entity.is_verified) {
+        toml.push_str("checks = [\"rate>0.99\"]\n");
+    }
     for entity in entities {
         toml.push('\n');
         toml.push_str(&entity.toml());

@@ -127,7 +127,7 @@ impl Maker<'_> {
             Generator::Sequence(sequence) => {
                 let number = self.number.expect("the row of a key with a sequence was given its number");
                 match &sequence.text {
-                    Some(text) => Value::Text(text.text(number)),
+                    Some(text) => Value::text(text.text(number), kind),
                     None => Value::whole(number, kind),
                 }
             }

@@ -1,8 +1,8 @@
-//! The numbers that a writer gives the keys of its rows; see [`Sequence`] for how the writers of a run share them.
+//! The numbers that a writer gives the keys of its rows; see [`streamgauge_shared::test_file::Sequence`] for how the writers of a run share them.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use streamgauge_shared::test_file::{Model, Sequence};
+use streamgauge_shared::test_file::Model;
 
 use crate::schedule::Shard;
 
@@ -38,7 +38,7 @@ impl Numbers {
             let (column, _, sequence) = entity.sequence()?;
             Some(Counter {
                 first: first.get(index).copied().unwrap_or_default().max(sequence.start),
-                greatest: Sequence::greatest(entity.columns[column].kind),
+                greatest: sequence.greatest(entity.columns[column].kind),
                 taken: AtomicU64::new(0),
             })
         };
@@ -61,7 +61,7 @@ impl Numbers {
 mod tests {
     use std::collections::BTreeSet;
 
-    use streamgauge_shared::test_file::{ColumnType, Generator, Model};
+    use streamgauge_shared::test_file::{ColumnType, Generator, Model, Sequence};
 
     use super::*;
     use crate::entity::tests::{column, entity};

@@ -119,13 +119,11 @@ fn key_indexes(columns: &[Column], value: &Value<'_, '_>) -> Option<Vec<usize>> 
         key.iter().filter(|index| wanted(&columns[**index].generator)).count()
     };
     let numbers = |generator: &Generator| matches!(generator, Generator::Sequence(_));
-    let makes_unique = |generator: &Generator| {
-        matches!(generator, Generator::Uuid | Generator::Sequence(_) | Generator::Database)
-    };
+    let refers = |generator: &Generator| matches!(generator, Generator::Reference { .. });
     let mut mistaken = false;
-    if of_key(makes_unique) == 0 {
+    if of_key(Generator::makes_unique) == 0 && of_key(refers) == 0 {
         value.mistake(
-            "a key must be unique: fill one of its columns with generate = \"uuid\", \"sequence\" or \"database\"",
+            "a key must be unique: fill one of its columns with generate = \"uuid\", \"sequence\", \"database\" or \"reference\"",
         );
         mistaken = true;
     }

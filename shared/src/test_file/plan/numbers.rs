@@ -1,6 +1,6 @@
 //! Whether the numbers of a key's type are enough for the rows that a test makes.
 
-use super::super::{Sequence, Test};
+use super::super::Test;
 use super::{Operations, Plan, ScenarioPlan};
 use crate::account::Operation;
 
@@ -11,9 +11,9 @@ impl Plan {
     #[must_use]
     pub fn numbers_short(&self, test: &Test, first: impl Fn(usize) -> i64) -> Vec<String> {
         let short = |(index, entity): (usize, &crate::test_file::Entity)| {
-            let (column, ..) = entity.sequence()?;
+            let (column, _, sequence) = entity.sequence()?;
             let column = &entity.columns[column];
-            let (first, greatest) = (first(index), Sequence::greatest(column.kind));
+            let (first, greatest) = (first(index), sequence.greatest(column.kind));
             let room =
                 greatest.checked_sub(first).map_or(0, |room| room.saturating_add(1).max(0).unsigned_abs());
             let rows = self.rows_made(test, index);
@@ -22,7 +22,7 @@ impl Plan {
                     "the key '{}' of entity '{}' is of type {}, which has numbers up to {greatest}: from {first} on that is {room}, and the test makes about {rows} rows; use bigint, let fewer rows be made, or start below",
                     column.name,
                     entity.name,
-                    column.kind.sql()
+                    column.kind.declared()
                 )
             })
         };

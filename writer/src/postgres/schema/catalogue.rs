@@ -51,10 +51,20 @@ pub(super) struct Table {
     pub(super) lacking: Vec<&'static str>,
     /// Columns of the primary key; empty where there is none.
     pub(super) key: Vec<String>,
-    /// Columns of each other unique index over whole rows and columns that are NOT NULL.
-    pub(super) unique: Vec<Vec<String>>,
+    /// Each other unique index over whole rows and columns that are NOT NULL.
+    pub(super) unique: Vec<UniqueIndex>,
     /// Whether the log has the whole old row of an update or delete: REPLICA IDENTITY FULL.
     pub(super) logs_whole_rows: bool,
+}
+
+/// A unique index that could stand in for a primary key.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct UniqueIndex {
+    /// Its name, without the schema, which is the table's.
+    pub(crate) name: String,
+    pub(crate) columns: Vec<String>,
+    /// Whether the log identifies rows by it: REPLICA IDENTITY USING INDEX.
+    pub(crate) is_identity: bool,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -109,7 +119,7 @@ pub(super) async fn find(connection: &Connection, name: &QualifiedName) -> Resul
     const RELATION: &str = "SELECT c.oid, c.relkind::text, pg_get_userbyid(c.relowner)::text, has_table_privilege(c.oid, 'SELECT'), has_table_privilege(c.oid, 'INSERT'), has_table_privilege(c.oid, 'UPDATE'), has_table_privilege(c.oid, 'DELETE'), c.relreplident = 'f' FROM pg_class c WHERE c.oid = to_regclass($1)";
     const COLUMNS: &str = "SELECT attname::text, atttypid, atttypmod, format_type(atttypid, atttypmod), attnotnull, atthasdef OR attidentity <> '', attidentity = 'a', attgenerated <> '' FROM pg_attribute WHERE attrelid = $1 AND attnum > 0 AND NOT attisdropped ORDER BY attnum";
     const KEY: &str = "SELECT a.attname::text FROM pg_index i CROSS JOIN LATERAL unnest(i.indkey::int2[]) WITH ORDINALITY AS k(number, place) JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = k.number WHERE i.indrelid = $1 AND i.indisprimary ORDER BY k.place";
-    const UNIQUE: &str = "SELECT array_agg(a.attname::text ORDER BY k.place) FROM pg_index i CROSS JOIN LATERAL unnest(i.indkey::int2[]) WITH ORDINALITY AS k(number, place) JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = k.number WHERE i.indrelid = $1 AND i.indisunique AND i.indisvalid AND NOT i.indisprimary AND i.indpred IS NULL AND i.indexprs IS NULL AND k.place <= i.indnkeyatts GROUP BY i.indexrelid HAVING bool_and(a.attnotnull) ORDER BY i.indexrelid";
+    const UNIQUE: &str = "SELECT x.relname::text, array_agg(a.attname::text ORDER BY k.place), i.indisreplident FROM pg_index i JOIN pg_class x ON x.oid = i.indexrelid CROSS JOIN LATERAL unnest(i.indkey::int2[]) WITH ORDINALITY AS k(number, place) JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = k.number WHERE i.indrelid = $1 AND i.indisunique AND i.indisvalid AND NOT i.indisprimary AND i.indpred IS NULL AND i.indexprs IS NULL AND k.place <= i.indnkeyatts GROUP BY i.indexrelid, x.relname, i.indisreplident HAVING bool_and(a.attnotnull) ORDER BY i.indexrelid";
     let client = connection.client();
     let row = client.query_opt(RELATION, &[&name.quoted()]).await.map_err(unanswered)?;
     let Some(row) = row else {
@@ -142,12 +152,17 @@ pub(super) async fn find(connection: &Connection, name: &QualifiedName) -> Resul
             (false, false) => None,
         },
     };
+    let index = |row: &tokio_postgres::Row| UniqueIndex {
+        name: row.get(0),
+        columns: row.get(1),
+        is_identity: row.get(2),
+    };
     Ok(Found::Table(Table {
         owner: row.get(2),
         lacking: lacking.collect(),
         columns: columns.iter().map(column).collect(),
         key: key.iter().map(|row| row.get(0)).collect(),
-        unique: unique.iter().map(|row| row.get(0)).collect(),
+        unique: unique.iter().map(index).collect(),
         logs_whole_rows: row.get(7),
     }))
 }

@@ -72,7 +72,10 @@ fn names(written: &QualifiedName, found: &QualifiedName) -> bool {
 /// Whether every value of the model's type is one of the column's.
 fn takes(column: &Column, found: ColumnType) -> bool {
     use ColumnType as Type;
+    let are_whole = column.kind.whole_numbers().is_some() && found.whole_numbers().is_some();
     match (column.kind, found) {
+        // A reference has the type of the key, and one that does not fit into this column is refused by PostgreSQL itself.
+        _ if are_whole && matches!(column.generator, Generator::Reference { .. }) => true,
         (Type::Text, Type::Text | Type::Varchar { .. } | Type::Citext) => true,
         // The spaces that fill it up are no matter where nothing is compared.
         (Type::Text, Type::Char { .. }) => !column.verified,
@@ -101,13 +104,17 @@ fn longest(generator: &Generator) -> Option<u64> {
         Generator::Template(template) => characters(&template.sample()),
         Generator::Fixed(literal) => of(literal),
         Generator::Choice(choices) => choices.iter().filter_map(of).max(),
+        // Of the first number: how many more there may be, the plan says.
+        Generator::Sequence(sequence) => {
+            sequence.text.as_ref().and_then(|text| characters(&text.text(sequence.start)))
+        }
         _ => None,
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use streamgauge_shared::test_file::ListLength;
+    use streamgauge_shared::test_file::{ListLength, NumberText, Sequence};
 
     use super::*;
     use crate::entity::tests::column;
@@ -176,6 +183,18 @@ mod tests {
         }
         let unverified = Column { verified: false, ..model("text") };
         assert_eq!(mismatch(&unverified, &found("character(10)")), None);
+        let reference = Column { generator: Generator::Reference { entity: 0 }, ..model("integer") };
+        assert_eq!(
+            mismatch(&reference, &found("smallint")),
+            None,
+            "the key's type, which PostgreSQL narrows"
+        );
+        let numbered = |start| {
+            let sequence = Sequence { start, text: Some(NumberText::default()) };
+            Column { generator: Generator::Sequence(sequence), ..model("text") }
+        };
+        assert_eq!(mismatch(&numbered(1), &found("varchar(3)")), None);
+        assert!(mismatch(&numbered(1_000), &found("varchar(3)")).is_some(), "not even the first fits");
     }
 
     #[test]

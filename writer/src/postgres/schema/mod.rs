@@ -10,11 +10,12 @@ mod described;
 mod prepare;
 mod problem;
 
+pub(crate) use catalogue::UniqueIndex;
 pub use catalogue::{Server, server};
 pub(crate) use column_types::FoundType;
 #[cfg(test)]
 pub(crate) use described::CheckConstraint;
-pub(crate) use described::{Described, DescribedColumn, ForeignKey, describe};
+pub(crate) use described::{Described, DescribedColumn, ForeignKey, Partitioning, describe};
 pub use prepare::prepare;
 
 use streamgauge_shared::exit_code::{ExitCode, Failure};

@@ -61,13 +61,12 @@ impl Kind {
             Self::Time => matches!(kind, ColumnType::Time),
             Self::Bytes => matches!(kind, ColumnType::Bytea),
             Self::Reference => kind.can_be_key(),
-            Self::Sequence => kind == ColumnType::Text || Self::is_whole(kind),
-            Self::Database => Self::Uuid.fills(kind) || Self::Sequence.fills(kind),
+            Self::Sequence => kind.is_text() || kind.whole_numbers().is_some(),
+            Self::Database => {
+                matches!(kind, ColumnType::Uuid | ColumnType::Text | ColumnType::Varchar { .. })
+                    || kind.whole_numbers().is_some()
+            }
         }
-    }
-
-    fn is_whole(kind: ColumnType) -> bool {
-        matches!(kind, ColumnType::Smallint | ColumnType::Integer | ColumnType::Bigint)
     }
 
     /// Whether only the model may say it, and no step: it is about which row this is.
@@ -179,20 +178,28 @@ pub(super) fn read(
         }
         Kind::Database => Some(Generator::Database),
         Kind::Sequence => {
-            let start = start.map_or(Some(1), |value| value.signed(1..=Sequence::greatest(column)));
-            let text = match (template, column) {
-                (Some(value), ColumnType::Text) => Some(number_text(&value)?),
-                (Some(value), _) => {
+            let text = match (&template, column.is_text()) {
+                (Some(value), true) => Some(number_text(value)?),
+                (Some(value), false) => {
                     value.mistake(format!(
                         "a column of type {} holds the number itself: leave 'template' out",
                         column.sql()
                     ));
                     return None;
                 }
-                (None, ColumnType::Text) => Some(NumberText::default()),
-                (None, _) => None,
+                (None, is_text) => is_text.then(NumberText::default),
             };
-            Some(Generator::Sequence(Sequence { start: start?, text }))
+            let sequence = Sequence { start: 1, text };
+            let greatest = sequence.greatest(column);
+            if greatest == 0 {
+                template.as_ref().unwrap_or(place).mistake(format!(
+                    "a text of type {} has no room for the number and what stands around it: shorten the template",
+                    column.declared()
+                ));
+                return None;
+            }
+            let start = start.map_or(Some(1), |value| value.signed(1..=greatest))?;
+            Some(Generator::Sequence(Sequence { start, ..sequence }))
         }
     }
 }

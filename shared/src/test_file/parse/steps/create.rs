@@ -112,6 +112,14 @@ impl Reader<'_, '_> {
             from.mistake(format!("'{}' refers to no other row: leave 'from' out", entity.name));
             complete = false;
         }
+        let is_own = |(column, from): &(usize, RowFrom)| entity.key.contains(column) && *from == RowFrom::Own;
+        if complete && entity.is_keyed_by_references() && !parents.iter().any(is_own) {
+            subject.mistake(format!(
+                "the key of '{}' is made of rows that it refers to, and two rows from a pool would soon meet again: create one of them in the iteration",
+                entity.name
+            ));
+            complete = false;
+        }
         complete.then_some(parents)
     }
 }
