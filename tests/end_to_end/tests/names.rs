@@ -93,6 +93,64 @@ async fn names_that_need_quotes_and_partitions_are_measured() -> Result<()> {
     bed.stop()
 }
 
+/// A partitioned table whose publication has each partition as a table, and a topic, of its own.
+const TOPICS: &str = r#"
+CREATE TABLE total (id uuid, region text, amount numeric(10,2) NOT NULL, cdc_stamp text, PRIMARY KEY (region, id))
+    PARTITION BY LIST (region);
+CREATE TABLE total_north PARTITION OF total FOR VALUES IN ('north');
+CREATE TABLE total_south PARTITION OF total FOR VALUES IN ('south');
+ALTER PUBLICATION streamgauge SET (publish_via_partition_root = false);
+"#;
+
+#[tokio::test]
+async fn partitions_that_are_topics_of_their_own_are_told_and_can_be_measured_one_by_one() -> Result<()> {
+    let bed = Testbed::builder().start().await?;
+    execute(&bed, TOPICS).await?;
+    let draft = async |tables: &[&str], file: &str| -> Result<PathBuf> {
+        let args = [&["model"], tables].concat();
+        let drafted = bed.run(writer(bed.postgres_url(), &args)?).await?;
+        let Finished { code, stdout, stderr } = finish(&drafted, LIMIT).await?;
+        assert_eq!(code, 0, "{stderr}");
+        let path = bed.folder().join(file);
+        fs::write(&path, stdout.replace("await = \"30s\"", "await = \"1s\""))?;
+        Ok(path)
+    };
+    // Of the whole table nothing arrives where the model says, and the run says where it does.
+    let whole = draft(&["total"], "whole.toml").await?;
+    let text = fs::read_to_string(&whole)?;
+    assert!(text.contains("TO DECIDE: the table is partitioned"), "{text}");
+    let thresholds = "\n[thresholds]";
+    fs::write(&whole, text.replacen(thresholds, &format!("\n[defaults]\ndrain = \"12s\"\n{thresholds}"), 1))?;
+    let observer = Observer::start(&bed, &["--once"]).await?;
+    let run = start_run(&bed, &observer, &whole, &["--time-scale", "0.05"]).await?;
+    let Finished { code, stdout, stderr } = finish(&run, LIMIT).await?;
+    assert_eq!(code, 111, "{stdout}\n{stderr}");
+    let reasons = observer.report()?.validity.reasons;
+    let elsewhere = reasons.iter().find(|reason| reason.code == "landed_elsewhere");
+    let seen = elsewhere.map(|reason| reason.seen.clone()).unwrap_or_default();
+    let is_partition = ["`shop.total_north`", "`shop.total_south`"].iter().any(|name| seen.contains(name));
+    assert!(is_partition && seen.contains("the model says `shop.total`"), "{reasons:?}");
+    fs::remove_dir_all(&observer.runs)?;
+
+    // Each partition is a table: its rows are those that it takes.
+    let parts = draft(&["total_north", "total_south"], "parts.toml").await?;
+    let text = fs::read_to_string(&parts)?;
+    for choice in ["[\"north\"]", "[\"south\"]"] {
+        assert!(text.contains(&format!("generate = \"choice\", choices = {choice}")), "{text}");
+    }
+    let observer = Observer::start(&bed, &["--once"]).await?;
+    let run = start_run(&bed, &observer, &parts, &["--time-scale", "0.05"]).await?;
+    let Finished { code, stdout, stderr } = finish(&run, LIMIT).await?;
+    assert_eq!(code, 0, "{stdout}\n{stderr}");
+    let report = observer.report()?;
+    // Fifteen iterations, of each partition a row made, changed and deleted.
+    assert_eq!((report.account.entries, report.account.delivered), (90, 90), "{stdout}");
+    let content = report.content.expect("verified columns");
+    assert_eq!((content.written, content.matched), (60, 60), "{stdout}");
+    nothing_left(&bed, LIMIT).await?;
+    bed.stop()
+}
+
 #[tokio::test]
 async fn what_is_no_table_or_named_in_another_case_is_refused_and_nothing_is_made_beside_it() -> Result<()> {
     let entity = |name: &str, table: &str| {
