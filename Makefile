@@ -9,10 +9,10 @@ PIPELINE ?=
 # Which lines of the gallery: all when empty.
 GALLERY ?=
 
-.PHONY: help demo scenarios accuracy starvation test lint unit end-to-end simulate fuzz bench deny doc pipeline pipeline-test containers-test dashboards-test manifests-check
+.PHONY: help demo scenarios accuracy starvation test lint unit end-to-end simulate fuzz bench deny doc pipeline pipeline-test containers-test dashboards-test compatibility-test manifests-check
 
 help: ## what can be made
-	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 demo: ## e2e-latency for 30 s at 10/s against private servers and a relay; prints the summary
 	$(CARGO) build --release --bins $(PROGRAMS)
@@ -49,6 +49,12 @@ dashboards-test: ## the rules and boards of Prometheus and Grafana on a real Pro
 	$(CARGO) build --bins $(PROGRAMS)
 	STREAMGAUGE_PROMETHEUS_BIN=$(CURDIR)/target/dashboards/usr/bin $(CARGO) test -p streamgauge-dashboards
 
+compatibility-test: ## poolers and other versions of the servers (needs Debian's apt)
+	tests/compatibility/tools.sh target/compatibility
+	$(CARGO) build --bins $(PROGRAMS)
+	STREAMGAUGE_PGBOUNCER=$(CURDIR)/target/compatibility/bin/pgbouncer \
+	  $(CARGO) test -p streamgauge-compatibility -- --test-threads=1
+
 manifests-check: ## compose.yaml and the Kubernetes files against the published schemas (needs Go)
 	cd tests/containers/manifests && go test -count=1 ./...
 
@@ -60,7 +66,7 @@ lint: ## formatting, and clippy with warnings denied
 
 unit: ## unit, property and documentation tests; the testbed's own against real servers
 	$(CARGO) build --bins $(PROGRAMS)
-	$(CARGO) test --workspace --exclude streamgauge-end-to-end --exclude streamgauge-pipeline --exclude streamgauge-containers --exclude streamgauge-dashboards
+	$(CARGO) test --workspace --exclude streamgauge-end-to-end --exclude streamgauge-pipeline --exclude streamgauge-containers --exclude streamgauge-dashboards --exclude streamgauge-compatibility
 	$(CARGO) test -p streamgauge-pipeline --lib
 
 end-to-end: ## the real programs against real databases; one test at a time, because they measure
