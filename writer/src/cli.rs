@@ -7,6 +7,7 @@ use streamgauge_shared::clock::ClockChoice;
 use streamgauge_shared::ledger::SHARDS_MAX;
 use streamgauge_shared::stamp::RunId;
 use streamgauge_shared::test_file::Scale;
+use streamgauge_shared::time::{Nanos, parse_duration};
 
 /// Writes scenario load into PostgreSQL, stamps every row, and tells the observer what it wrote.
 #[derive(Debug, Parser)]
@@ -33,7 +34,9 @@ pub enum Command {
         after_help = "Example:\n  streamgauge-writer prepare scenarios/e2e-latency.toml --postgres postgresql://shop@127.0.0.1:5432/shop"
     )]
     Prepare(Prepare),
-    /// Delete the rows that a run left behind, and nothing else.
+    /// Delete the rows that runs left behind, and nothing else.
+    ///
+    /// Counts what remains. Ends with 107 when rows stay, and says what keeps them.
     #[command(
         after_help = "Example:\n  streamgauge-writer clean scenarios/e2e-latency.toml --run 00c0ffee0042 \\\n    --postgres postgresql://shop@127.0.0.1:5432/shop"
     )]
@@ -48,7 +51,8 @@ pub enum Command {
     Model(Model),
     /// Say what in this PostgreSQL, or on this machine, would spoil a measurement, and what to do about it.
     ///
-    /// Changes nothing. Ends with 1 if there is anything that would spoil a measurement.
+    /// With a test it writes a row into each of its tables and rolls it back; otherwise it changes nothing. Ends with 1 if
+    /// there is anything that would spoil a measurement.
     #[command(
         after_help = "Example:\n  streamgauge-writer doctor scenarios/e2e-latency.toml --postgres postgresql://shop@127.0.0.1:5432/shop"
     )]
@@ -95,6 +99,9 @@ pub struct Run {
     /// Create missing tables and stamp columns first.
     #[arg(long)]
     pub prepare: bool,
+    /// How long a lock of `--prepare` may hold others up.
+    #[command(flatten)]
+    pub locks: Locks,
     /// Leave this run's rows in PostgreSQL.
     #[arg(long)]
     pub keep_rows: bool,
@@ -153,6 +160,9 @@ pub struct Prepare {
     /// The test whose tables are prepared.
     #[arg(value_name = "SCENARIO.toml")]
     pub test: PathBuf,
+    /// How long a lock may hold others up.
+    #[command(flatten)]
+    pub locks: Locks,
     /// Where PostgreSQL is.
     #[command(flatten)]
     pub postgres: Postgres,
@@ -164,12 +174,24 @@ pub struct Clean {
     /// The test whose tables are cleaned.
     #[arg(value_name = "SCENARIO.toml")]
     pub test: PathBuf,
-    /// The run whose rows are deleted.
-    #[arg(long, value_name = "ID")]
-    pub run: RunId,
+    /// Which rows are deleted.
+    #[command(flatten)]
+    pub which: Which,
     /// Where PostgreSQL is.
     #[command(flatten)]
     pub postgres: Postgres,
+}
+
+/// Which rows are deleted; one of the two.
+#[derive(Args, Clone, Copy, Debug)]
+#[group(required = true, multiple = false)]
+pub struct Which {
+    /// Those of this run.
+    #[arg(long, value_name = "ID")]
+    pub run: Option<RunId>,
+    /// Those of any run that were last written longer ago than this: 1d, 12h.
+    #[arg(long, value_name = "DURATION", value_parser = parse_duration)]
+    pub older_than: Option<Nanos>,
 }
 
 /// Options of `model`.
@@ -218,6 +240,25 @@ impl std::fmt::Debug for Postgres {
         f.write_str("Postgres(***)")
     }
 }
+
+/// How long preparing a table may hold others up.
+#[derive(Args, Clone, Copy, Debug)]
+pub struct Locks {
+    /// How long to wait for a table's lock while preparing it, which holds up whoever asks after; asked for five times,
+    /// with pauses.
+    #[arg(long, value_name = "DURATION", default_value = "2s", value_parser = at_least_a_millisecond)]
+    pub lock_timeout: Nanos,
+}
+
+/// PostgreSQL counts timeouts in milliseconds.
+fn at_least_a_millisecond(text: &str) -> Result<Nanos, String> {
+    let timeout = parse_duration(text).map_err(|error| error.to_string())?;
+    let is_allowed = (1_000_000..=MOST_MS * 1_000_000).contains(&timeout.0);
+    is_allowed.then_some(timeout).ok_or_else(|| format!("'{text}' is not from 1ms to 24h"))
+}
+
+/// 24 hours.
+const MOST_MS: i64 = 86_400_000;
 
 /// How a test is scaled.
 #[derive(Args, Clone, Copy, Debug)]

@@ -16,6 +16,7 @@ pub mod lifecycle;
 pub mod load;
 pub mod pacer;
 pub mod postgres;
+pub mod probe;
 pub mod rows;
 pub mod schedule;
 pub mod signals;

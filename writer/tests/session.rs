@@ -151,6 +151,7 @@ fn client(endpoint: Endpoint, token: Option<Token>, limits: Limits, length: usiz
         clock: Clock::start().identity(),
         postgres_version: "15".to_owned(),
         postgres_tls: "none".to_owned(),
+        postgres_pooler: "none".to_owned(),
         greatest_numbers: Vec::new(),
     };
     let clock = Clock::start();

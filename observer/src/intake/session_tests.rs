@@ -39,6 +39,7 @@ fn hello() -> ToObserver {
         clock: Clock::start().identity(),
         postgres_version: "15".into(),
         postgres_tls: "none".into(),
+        postgres_pooler: "none".into(),
         greatest_numbers: Vec::new(),
     }))
 }

@@ -129,6 +129,7 @@ mod tests {
             clock: Clock::start().identity(),
             postgres_version: "15".into(),
             postgres_tls: "none".into(),
+            postgres_pooler: "none".into(),
             greatest_numbers: Vec::new(),
         }
     }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use streamgauge_shared::capacity::Capacity;
 use streamgauge_shared::clock::ClockDomain;
 use streamgauge_shared::exit_code::Failure;
-use streamgauge_shared::ledger::{Process, ScenarioLoad};
+use streamgauge_shared::ledger::{Process, Rejections, ScenarioLoad};
 use streamgauge_shared::time::{Nanos, UnixNanos};
 
 use super::clock::ClockFacts;
@@ -35,6 +35,8 @@ pub struct Facts {
     pub loads: Vec<ScenarioLoad>,
     /// By writer.
     pub writers: Vec<WriterFacts>,
+    /// Operations that PostgreSQL refused, by cause, of all writers.
+    pub rejections: Rejections,
     /// The observer's process.
     pub observer: Process,
     /// And how it fared with its CPU.

@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 
 use streamgauge_shared::account::{Operation, Phase};
 use streamgauge_shared::clock::ClockDomain;
-use streamgauge_shared::ledger::{Closed, NotSent, NotSentCause, Opened, Process, ScenarioLoad, Written};
+use streamgauge_shared::ledger::{
+    Closed, NotSent, NotSentCause, Opened, Process, Rejections, ScenarioLoad, Written,
+};
 use streamgauge_shared::marks::Marks;
 use streamgauge_shared::stamp::{RunId, Stamp};
 use streamgauge_shared::test_file::{Scale, Source, Test, parse};
@@ -59,6 +61,7 @@ impl Fixture {
             clocks: ClockFacts::default(),
             loads: vec![ScenarioLoad::default()],
             writers: vec![WriterFacts { up: true, ..WriterFacts::default() }],
+            rejections: Rejections::default(),
             observer: Process::default(),
             observer_starved: Starved::default(),
             observer_errors: 0,

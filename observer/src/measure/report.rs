@@ -43,6 +43,7 @@ pub(super) fn report(test: &Test, moment: &Moment<'_>, judged: Judged) -> Report
         validity: judged.validity,
         thresholds: judged.thresholds,
         account: account(moment, Phase::Run),
+        rejections: facts.rejections.clone(),
         events: events(moment, Phase::Run),
         phases: phases(moment),
         latency: latency_reports(test, moment),

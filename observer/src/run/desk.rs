@@ -164,6 +164,7 @@ impl Observer {
             ("streamgauge", env!("CARGO_PKG_VERSION")),
             ("postgres", &hello.postgres_version),
             ("postgres_tls", &hello.postgres_tls),
+            ("postgres_pooler", &hello.postgres_pooler),
             ("mongodb", &mongodb),
         ];
         let (intervals, logged) = mpsc::channel(INTERVALS_MAX);

@@ -22,6 +22,7 @@ fn hello(run: u64, index: u16, count: u16) -> Hello {
         clock: Clock::start().identity(),
         postgres_version: "15".into(),
         postgres_tls: "none".into(),
+        postgres_pooler: "none".into(),
         greatest_numbers: Vec::new(),
     }
 }

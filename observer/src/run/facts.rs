@@ -32,6 +32,7 @@ impl Core {
             },
             loads,
             writers: self.peers.facts(reading.now, closed),
+            rejections: self.peers.rejections(),
             observer: reading.usage,
             observer_starved: self.starvation.starved(),
             observer_errors: self.observer_errors,

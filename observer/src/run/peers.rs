@@ -1,7 +1,7 @@
 //! The writers of a run as it sees them: who is here, how far each is, and what each is to hear. Pure.
 
 use streamgauge_shared::clock::{ClockDomain, PeerClockState};
-use streamgauge_shared::ledger::{ScenarioLoad, Status, ToWriter};
+use streamgauge_shared::ledger::{Rejections, ScenarioLoad, Status, ToWriter};
 use streamgauge_shared::time::{Nanos, UnixNanos};
 
 use crate::measure::{Spans, Starvation, WriterClock, WriterFacts};
@@ -203,6 +203,13 @@ impl Peers {
     /// The load of each scenario as each writer says it.
     pub(super) fn loads(&self) -> impl Iterator<Item = &[ScenarioLoad]> {
         self.peers.iter().map(|peer| peer.status.scenarios.as_slice())
+    }
+
+    /// What PostgreSQL refused, of all writers.
+    pub(super) fn rejections(&self) -> Rejections {
+        let mut all = Rejections::default();
+        self.peers.iter().for_each(|peer| all.merge(&peer.status.rejections));
+        all
     }
 
     /// How each stands.

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::operation::{Closed, NotSent, Opened};
+use super::rejections::Rejections;
 use crate::capacity::Probe;
 use crate::clock::{ClockIdentity, WallSteps};
 use crate::exit_code::Failure;
@@ -69,6 +70,8 @@ pub struct Hello {
     pub postgres_version: String,
     /// The version of TLS between writer and PostgreSQL, such as `TLSv1.3`, or `none`.
     pub postgres_tls: String,
+    /// `transaction` behind a pooler that gives each transaction another session, else `none`.
+    pub postgres_pooler: String,
     /// For each of the model's entities the greatest number that its table holds in a key that is made of a sequence;
     /// absent where it holds none, and for other keys.
     pub greatest_numbers: Vec<Option<i64>>,
@@ -153,6 +156,8 @@ pub struct Status {
     pub scenarios: Vec<ScenarioLoad>,
     /// Failed attempts to write.
     pub pg_write_errors: u64,
+    /// Operations that PostgreSQL refused, by cause.
+    pub rejections: Rejections,
     /// Records that did not fit into the writer's buffer and are missing from the ledger.
     pub records_lost: u64,
     /// Steps of the writer's wall clock, on its time line.

@@ -31,12 +31,14 @@
 pub mod frame;
 pub mod message;
 pub mod operation;
+pub mod rejections;
 
 pub use message::{
     Awaited, End, Ending, Hello, Iteration, ProbePlan, Process, Progress, Record, ScenarioLoad, Status,
     ToObserver, ToWriter, Verdict,
 };
 pub use operation::{Closed, Made, NotSent, NotSentCause, Opened, Written};
+pub use rejections::{NO_ROW, Rejection, Rejections};
 
 /// The protocol's name in the `Upgrade` header, with its version.
 pub const PROTOCOL: &str = "streamgauge-ledger/1";

@@ -35,7 +35,7 @@ use serde::{Deserialize, Serialize};
 use crate::account::{EventKind, Outcome};
 use crate::exit_code::ExitCode;
 use crate::histogram::Quantile;
-use crate::ledger::Progress;
+use crate::ledger::{Progress, Rejections};
 use crate::timeline::Latency;
 
 /// The schema's name and version; bumped when a field changes its meaning.
@@ -56,6 +56,9 @@ pub struct Report {
     pub thresholds: Vec<ThresholdResult>,
     /// Entries of the measured phase by outcome.
     pub account: AccountReport,
+    /// Of the rejected, those that PostgreSQL refused: by SQLSTATE, or `no_row` where the statement touched no row.
+    #[serde(default, skip_serializing_if = "Rejections::is_empty")]
+    pub rejections: Rejections,
     /// Events of the measured phase by kind, with those that belong to no phase.
     pub events: EventReport,
     /// Account and events of the other phases that had any.

@@ -31,6 +31,9 @@ pub(super) const ANSI: Palette = Palette {
     off: "\x1b[0m",
 };
 
+/// What a pooler in transaction mode adds to the figures.
+const POOLED: &str = "PostgreSQL is behind one in transaction mode: each statement was parsed anew and may have waited for a session of the pool, which is in every latency that begins with 'sent'";
+
 /// The whole summary, ending with the verdict in one line.
 #[must_use]
 pub fn render(report: &Report, color: bool) -> String {
@@ -102,6 +105,9 @@ fn latencies(report: &Report, palette: &Palette) -> String {
     text.push('\n');
     for said in report.clock.lines() {
         line(&mut text, &format!("    {}clock: {said}{}", palette.faint, palette.off));
+    }
+    if report.run.versions.get("postgres_pooler").is_some_and(|mode| mode == "transaction") {
+        line(&mut text, &format!("    {}pooler: {POOLED}{}", palette.faint, palette.off));
     }
     text.push('\n');
     text
@@ -216,6 +222,7 @@ fn account(report: &Report, palette: &Palette) -> String {
     };
     noted(&mut text, events.notes());
     noted(&mut text, account.notes());
+    noted(&mut text, report.rejections.notes());
     if let Some(content) = &report.content {
         let said = content.line();
         line(&mut text, &format!("{}{}{said}{}", dotted("content", palette), palette.value, palette.off));

@@ -4,9 +4,11 @@ use streamgauge_shared::clock::Clock;
 use streamgauge_shared::exit_code::Failure;
 use streamgauge_shared::test_file::Entity;
 use streamgauge_shared::time::{Nanos, UnixNanos};
+use tokio_postgres::types::Type;
 
 use crate::postgres::tls::Checked;
 use crate::postgres::{Connection, Peer, describe};
+use crate::probe::Probed;
 
 /// What is known of a PostgreSQL.
 #[derive(Clone, Debug, PartialEq)]
@@ -15,6 +17,8 @@ pub(super) struct Inspected {
     pub(super) peer: Peer,
     /// How far its certificate is looked at, where the way is encrypted.
     pub(super) checked: Checked,
+    /// Whether a pooler in transaction mode stands before it.
+    pub(super) is_pooled: bool,
     pub(super) version: String,
     /// `server_version_num`, as in 160002.
     pub(super) version_number: u32,
@@ -45,6 +49,8 @@ pub(super) struct InspectedTest {
     pub(super) problem: Option<Failure>,
     /// Of each table that exists.
     pub(super) identities: Vec<Identity>,
+    /// What became of a row of each table; of none where a problem stands between the model and them.
+    pub(super) probed: Vec<Probed>,
     /// Entities of the model.
     pub(super) entities: usize,
     /// Those of them that name marks.
@@ -97,12 +103,10 @@ pub(super) async fn ask(
         FROM pg_replication_slots WHERE NOT active ORDER BY 1";
     const CLOCK: &str = "SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::int8";
     let client = connection.client();
-    let row = client.query_one(SERVER, &[]).await.map_err(|error| unanswered(&error))?;
-    let slots = client.query(INACTIVE, &[]).await.map_err(|error| unanswered(&error))?;
-    // Once before, so that the statement is prepared when its time counts.
-    let statement = client.prepare(CLOCK).await.map_err(|error| unanswered(&error))?;
+    let row = client.query_typed_one(SERVER, &[]).await.map_err(|error| unanswered(&error))?;
+    let slots = client.query_typed(INACTIVE, &[]).await.map_err(|error| unanswered(&error))?;
     let before = clock.now();
-    let answer = client.query_one(&statement, &[]).await.map_err(|error| unanswered(&error))?;
+    let answer = client.query_typed_one(CLOCK, &[]).await.map_err(|error| unanswered(&error))?;
     let after = clock.now();
     let count = |index: usize| u64::try_from(row.get::<_, i64>(index)).unwrap_or(0);
     let inactive = slots.iter().map(|row| InactiveSlot {
@@ -112,6 +116,7 @@ pub(super) async fn ask(
     Ok(Inspected {
         peer: connection.peer().clone(),
         checked,
+        is_pooled: false,
         version: row.get(0),
         version_number: u32::try_from(count(1)).unwrap_or(0),
         in_recovery: row.get(2),
@@ -138,7 +143,8 @@ pub(super) async fn identities(connection: &Connection, model: &[Entity]) -> Res
         FROM pg_class c WHERE c.oid = to_regclass($1)";
     let mut identities = Vec::new();
     for entity in model {
-        let found = connection.client().query_opt(IDENTITY, &[&entity.table.quoted()]).await;
+        let found =
+            connection.client().query_typed_opt(IDENTITY, &[(&entity.table.quoted(), Type::TEXT)]).await;
         if let Some(row) = found.map_err(|error| unanswered(&error))? {
             identities.push(Identity {
                 table: entity.table.to_string(),

@@ -7,7 +7,7 @@ use streamgauge_shared::time::Nanos;
 
 use super::{address, connect};
 use crate::cli::Check;
-use crate::postgres::{Session, Writes, schema};
+use crate::postgres::{Learned, Session, Writes, schema};
 use crate::terminal;
 use crate::test_source::TestSource;
 
@@ -45,7 +45,8 @@ async fn against_tables(options: &Check, tests: &[(String, Test)]) -> Result<Vec
         return Ok(Vec::new());
     }
     let address = address(url, options.postgres_file.as_deref())?;
-    let session = Session { address, synchronous_commit: None, entities: [].into() };
+    let session =
+        Session { address, synchronous_commit: None, entities: [].into(), learned: Learned::default() };
     let (connection, server) = connect(&session).await?;
     let mut problems = Vec::new();
     for (file, test) in tests {

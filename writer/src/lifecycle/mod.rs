@@ -9,12 +9,14 @@ mod verdict;
 
 use std::path::Path;
 
+use streamgauge_shared::clock::Clock;
 use streamgauge_shared::exit_code::Failure;
 use streamgauge_shared::test_file::Scale;
 
 use crate::cli::{Clean, Command, Postgres, Prepare};
+use crate::postgres::clean::{self, Cleaned, Left, Selection};
 use crate::postgres::schema::{self, Server};
-use crate::postgres::{Address, Connection, Session, Writes, clean};
+use crate::postgres::{Address, Connection, Learned, Session, Writes};
 use crate::terminal;
 use crate::test_source::TestSource;
 use crate::{doctor, draft};
@@ -42,7 +44,9 @@ async fn prepare(options: &Prepare) -> Result<u8, Failure> {
     let session = session(&options.postgres)?;
     let (connection, server) = connect(&session).await?;
     let name = options.test.display().to_string();
-    let done = schema::prepare(&connection, &Writes::of(&source.test), &server, &name).await?;
+    let done =
+        schema::prepare(&connection, &Writes::of(&source.test), &server, &name, options.locks.lock_timeout)
+            .await?;
     connection.close().await;
     if done.is_empty() {
         terminal::print("nothing was missing\n");
@@ -54,18 +58,27 @@ async fn prepare(options: &Prepare) -> Result<u8, Failure> {
 async fn clean_up(options: &Clean) -> Result<u8, Failure> {
     let source = TestSource::read(&options.test, Scale::default(), Scale::default())?;
     let session = session(&options.postgres)?;
-    let cleaned = clean::clean(&session, &source.test.model.entities, options.run, None).await;
-    let counts = cleaned.map_err(|error| Failure::run(with_causes(&error)))?;
-    for (table, count) in counts {
-        terminal::print(&format!("{table}: {count} rows of run {} deleted\n", options.run));
+    let (selection, words) = match (options.which.run, options.which.older_than) {
+        (Some(run), _) => (Selection::Run { run, writer: None }, format!("of run {run}")),
+        (None, age) => {
+            let age = age.unwrap_or_default();
+            (Selection::SentBefore(Clock::start().now() - age), format!("older than {age}"))
+        }
+    };
+    let cleaned = clean::clean(&session, &source.test.model.entities, selection, &terminal::note).await;
+    let cleaned = cleaned.map_err(|error| Failure::run(with_causes(&error)))?;
+    for Cleaned { table, deleted, .. } in &cleaned {
+        terminal::print(&format!("{table}: {deleted} rows {words} deleted\n"));
     }
-    Ok(0)
+    let left: Vec<String> =
+        cleaned.iter().filter_map(|table| table.left.as_ref()).map(Left::to_string).collect();
+    if left.is_empty() { Ok(0) } else { Err(Failure::run(left.join("\n"))) }
 }
 
 /// A session that looks at tables; nothing is prepared for writing.
 fn session(postgres: &Postgres) -> Result<Session, Failure> {
     let address = address(postgres.url.as_deref(), postgres.file.as_deref())?;
-    Ok(Session { address, synchronous_commit: None, entities: [].into() })
+    Ok(Session { address, synchronous_commit: None, entities: [].into(), learned: Learned::default() })
 }
 
 /// Where PostgreSQL is; tells what the user should know of it.

@@ -25,7 +25,8 @@ use crate::entity::{self, Domain};
 use crate::halt::{Halt, How};
 use crate::ledger_client::{Endpoint, LEDGER_QUEUE_MAX, Limits, Ready, SessionHandle, queue, read_token};
 use crate::load::Load;
-use crate::postgres::{Pool, Session, Writes, clean};
+use crate::postgres::clean::{self, Left, Selection};
+use crate::postgres::{Learned, Pool, Session, Writes};
 use crate::rows::Rows;
 use crate::schedule::Shard;
 use crate::signals::Signals;
@@ -102,7 +103,12 @@ impl Plan {
         let endpoint = options.observer.parse()?;
         let token = options.token_file.as_deref().map(read_token).transpose()?;
         let entities = Writes::of(&source.test);
-        let session = Session { address, synchronous_commit: Some(source.test.synchronous_commit), entities };
+        let session = Session {
+            address,
+            synchronous_commit: Some(source.test.synchronous_commit),
+            entities,
+            learned: Learned::default(),
+        };
         let shard = shard::of(&options, &source.test)?;
         let run = options.run_id.unwrap_or_else(|| RunId::from_bits(random()));
         // Writers that share a run share the seed as well: without one given, it is a function of the run.
@@ -124,7 +130,7 @@ impl Plan {
                 "this writer runs with a TEST CLOCK ({skewed}): the figures of this run are of a test"
             );
         }
-        let prepared = prepared::prepare(&self.session, &self.options).await?;
+        let prepared = prepared::prepare(&self.session, &self.source.test.model, &self.options).await?;
         let test = self.source.test.clone();
         // Of the run: PostgreSQL has to have room for the sessions of all writers.
         let most = test.peak_users().min(streamgauge_shared::test_file::CONNECTIONS_MAX);
@@ -163,6 +169,7 @@ impl Plan {
             sequence: AtomicU64::new(0),
             write_errors: AtomicU64::new(0),
             first_error: OnceLock::new(),
+            rejections: Mutex::default(),
             counts: test.scenarios.iter().map(|_| ScenarioCount::default()).collect(),
             halt: Halt::default(),
             test,
@@ -185,6 +192,8 @@ impl Plan {
             clock: clock.identity(),
             postgres_version: prepared.version,
             postgres_tls: prepared.peer.protocol().to_owned(),
+            postgres_pooler: if self.session.learned.is_unnamed() { "transaction" } else { "none" }
+                .to_owned(),
             greatest_numbers: prepared.greatest_numbers,
         }
     }
@@ -195,12 +204,9 @@ impl Plan {
             return;
         }
         let session = Session { entities: [].into(), ..self.session.clone() };
-        let cleaning = clean::clean(
-            &session,
-            &self.source.test.model.entities,
-            self.run,
-            Some(running.context.seeds.writer),
-        );
+        let selection = Selection::Run { run: self.run, writer: Some(running.context.seeds.writer) };
+        let entities = &self.source.test.model.entities;
+        let cleaning = clean::clean(&session, entities, selection, &|scan| tracing::info!("{scan}"));
         let hurry = async {
             if running.interrupts < 2 {
                 running.signals.next().await;
@@ -209,9 +215,14 @@ impl Plan {
         };
         let reason = tokio::select! {
             cleaned = cleaning => match cleaned {
-                Ok(counts) => {
-                    let deleted: u64 = counts.iter().map(|(_, count)| count).sum();
-                    return tracing::debug!("{deleted} rows of this run deleted");
+                Ok(cleaned) => {
+                    let deleted: u64 = cleaned.iter().map(|table| table.deleted).sum();
+                    let left: Vec<String> =
+                        cleaned.iter().filter_map(|table| table.left.as_ref()).map(Left::to_string).collect();
+                    if left.is_empty() {
+                        return tracing::debug!("{deleted} rows of this run deleted");
+                    }
+                    left.join("; ")
                 }
                 Err(error) => with_causes(&error),
             },

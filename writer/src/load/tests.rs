@@ -14,7 +14,7 @@ use tokio::time::timeout;
 
 use super::*;
 use crate::ledger_client::{Queued, queue};
-use crate::postgres::{Pool, Session};
+use crate::postgres::{Learned, Pool, Session};
 use crate::schedule::Shard;
 use crate::user::ScenarioCount;
 
@@ -65,7 +65,8 @@ fn context(test: Test) -> (Arc<Context>, mpsc::Receiver<Queued>) {
 /// A pool with so many places, and nothing that listens where it connects.
 fn with_places(test: Test, places: u32) -> (Arc<Context>, mpsc::Receiver<Queued>) {
     let address = "postgres://nobody@127.0.0.1:1/none".parse().expect("an address");
-    let session = Session { address, synchronous_commit: None, entities: [].into() };
+    let session =
+        Session { address, synchronous_commit: None, entities: [].into(), learned: Learned::default() };
     let (ledger, queued, _) = queue(100_000);
     let context = Context {
         shard: Shard::WHOLE,
@@ -78,6 +79,7 @@ fn with_places(test: Test, places: u32) -> (Arc<Context>, mpsc::Receiver<Queued>
         sequence: AtomicU64::new(0),
         write_errors: AtomicU64::new(0),
         first_error: OnceLock::new(),
+        rejections: parking_lot::Mutex::default(),
         rows: crate::rows::Rows::of(&test),
         counts: test.scenarios.iter().map(|_| ScenarioCount::default()).collect(),
         halt: crate::halt::Halt::default(),

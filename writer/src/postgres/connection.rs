@@ -7,9 +7,11 @@ use streamgauge_shared::stamp::Stamp;
 use streamgauge_shared::test_file::{Action, ColumnType, Entity, Setting, Step, Test};
 use tokio::task::JoinHandle;
 use tokio_postgres::types::{ToSql, Type};
-use tokio_postgres::{Client, Error, Row, Statement};
+use tokio_postgres::{Client, Error, Row};
 
+use super::learned::Learned;
 use super::reach::{Peer, longest, reach};
+use super::statement::Prepared;
 use super::{Address, ConnectError, describe, sql};
 use crate::entity::Value;
 
@@ -25,6 +27,8 @@ pub struct Session {
     pub synchronous_commit: Option<bool>,
     /// What is prepared, one for each of the model's entities; empty for a session that only looks at tables.
     pub entities: Arc<[Writes]>,
+    /// What was learned of the server.
+    pub learned: Learned,
 }
 
 /// What a test writes of one entity.
@@ -40,20 +44,21 @@ pub struct Writes {
 pub struct Connection {
     client: Client,
     peer: Peer,
+    learned: Learned,
     /// One for each entity of the session.
     statements: Vec<Statements>,
     driver: Driver,
 }
 
 struct Statements {
-    insert: Statement,
+    insert: Prepared,
     /// The columns that an insert fills, by index.
     ours: Vec<usize>,
     /// Those that the database fills, and the type of each.
     of_database: Vec<(usize, ColumnType)>,
-    delete: Statement,
+    delete: Prepared,
     /// By the columns that each changes.
-    updates: Vec<(Vec<usize>, Statement)>,
+    updates: Vec<(Vec<usize>, Prepared)>,
     /// Indexes of the key's columns.
     key: Vec<usize>,
 }
@@ -118,24 +123,36 @@ impl Session {
             }
         }));
         let statements = self.set_up(&client).await.map_err(ConnectError::of_session)?;
-        Ok(Connection { client, peer, statements, driver })
+        Ok(Connection { client, peer, learned: self.learned.clone(), statements, driver })
     }
 
     async fn set_up(&self, client: &Client) -> Result<Vec<Statements>, Error> {
-        if let Some(on) = self.synchronous_commit {
+        if let Some(on) = self.synchronous_commit
+            && !self.learned.is_unnamed()
+        {
+            // Behind a pooler that was not seen yet it would be somebody else's setting: none is made without need.
             let value = if on { "on" } else { "off" };
-            client.batch_execute(&format!("SET synchronous_commit = {value}")).await?;
+            if synchronous_commit(client).await? != value {
+                client.batch_execute(&format!("SET synchronous_commit = {value}")).await?;
+            }
         }
+        match self.prepare(client).await {
+            Err(error) if self.learned.look_at(&error) => self.prepare(client).await,
+            prepared => prepared,
+        }
+    }
+
+    async fn prepare(&self, client: &Client) -> Result<Vec<Statements>, Error> {
         let mut statements = Vec::with_capacity(self.entities.len());
         for writes in self.entities.iter() {
-            statements.push(Statements::prepare(client, writes).await?);
+            statements.push(Statements::prepare(client, writes, self.learned.is_unnamed()).await?);
         }
         Ok(statements)
     }
 }
 
 impl Statements {
-    async fn prepare(client: &Client, writes: &Writes) -> Result<Self, Error> {
+    async fn prepare(client: &Client, writes: &Writes, unnamed: bool) -> Result<Self, Error> {
         let entity = &writes.entity;
         let kind = |index: &usize| sql::sent_as(&entity.columns[*index]);
         let (ours, of_database) = sql::filled(entity);
@@ -145,13 +162,13 @@ impl Statements {
             types.push(Type::TEXT);
             types
         };
-        let insert = client.prepare_typed(&sql::insert(entity), &with_stamp(&ours)).await?;
-        let delete = client.prepare_typed(&sql::delete(entity), &key).await?;
+        let insert = Prepared::new(client, unnamed, sql::insert(entity), with_stamp(&ours)).await?;
+        let delete = Prepared::new(client, unnamed, sql::delete(entity), key.clone()).await?;
         let mut updates = Vec::with_capacity(writes.updates.len());
         for columns in &writes.updates {
             let mut types = with_stamp(columns);
             types.extend_from_slice(&key);
-            let statement = client.prepare_typed(&sql::update(entity, columns), &types).await?;
+            let statement = Prepared::new(client, unnamed, sql::update(entity, columns), types).await?;
             updates.push((columns.clone(), statement));
         }
         let of_database = of_database.into_iter().map(|index| (index, entity.columns[index].kind)).collect();
@@ -175,10 +192,15 @@ impl Connection {
         let ours = statements.ours.iter().map(|index| Sent::of(&values[*index]));
         let sent: Vec<Sent<'_>> = ours.chain([Sent::Text(&stamp)]).collect();
         if statements.of_database.is_empty() {
-            return Ok((self.execute(&statements.insert, &sent).await? > 0).then(Vec::new));
+            let rows = self.execute(&statements.insert, &sent).await?;
+            return Ok((rows > 0 || self.learned.is_routed(entity)).then(Vec::new));
         }
         let parameters: Vec<&(dyn ToSql + Sync)> = sent.iter().map(Sent::sql).collect();
-        let Some(row) = self.client.query_opt(&statements.insert, &parameters).await? else {
+        let row = statements.insert.row(&self.client, &parameters).await;
+        let Some(row) = row.inspect_err(|error| {
+            self.learned.look_at(error);
+        })?
+        else {
             return Ok(None);
         };
         let columns = statements.of_database.iter().enumerate();
@@ -224,9 +246,24 @@ impl Connection {
         self.execute(&statements.delete, &key).await
     }
 
-    async fn execute(&self, statement: &Statement, sent: &[Sent<'_>]) -> Result<u64, Error> {
+    /// The stamp of a row, found by its key; `values` are those of all columns.
+    ///
+    /// # Errors
+    /// As [`Connection::insert`].
+    pub async fn stamp_of(&self, entity: &Entity, values: &[Value]) -> Result<Option<String>, Error> {
+        let key: Vec<Sent<'_>> = entity.key.iter().map(|index| Sent::of(&values[*index])).collect();
+        let types = entity.key_columns().map(sql::sent_as);
+        let values: Vec<(&(dyn ToSql + Sync), Type)> = key.iter().map(Sent::sql).zip(types).collect();
+        let row = self.client.query_typed_opt(&sql::stamp_of(entity), &values).await?;
+        Ok(row.map(|row| row.get::<_, Option<String>>(0).unwrap_or_default()))
+    }
+
+    async fn execute(&self, statement: &Prepared, sent: &[Sent<'_>]) -> Result<u64, Error> {
         let values: Vec<&(dyn ToSql + Sync)> = sent.iter().map(Sent::sql).collect();
-        self.client.execute(statement, &values).await
+        let executed = statement.execute(&self.client, &values).await;
+        executed.inspect_err(|error| {
+            self.learned.look_at(error);
+        })
     }
 
     /// For statements that are not the load.
@@ -241,7 +278,15 @@ impl Connection {
     /// As [`Connection::insert`].
     pub async fn may_write(&self) -> Result<bool, Error> {
         let asked = "SELECT current_setting('transaction_read_only') = 'off'";
-        Ok(self.client.query_one(asked, &[]).await?.get(0))
+        Ok(self.client.query_typed_one(asked, &[]).await?.get(0))
+    }
+
+    /// `synchronous_commit` as this session has it.
+    ///
+    /// # Errors
+    /// As [`Connection::insert`].
+    pub async fn synchronous_commit(&self) -> Result<String, Error> {
+        synchronous_commit(&self.client).await
     }
 
     /// Whom it is with, and how.
@@ -264,6 +309,10 @@ impl Connection {
             tracing::debug!("a session with PostgreSQL did not end in time");
         }
     }
+}
+
+async fn synchronous_commit(client: &Client) -> Result<String, Error> {
+    Ok(client.query_typed_one("SELECT current_setting('synchronous_commit')", &[]).await?.get(0))
 }
 
 /// The value of a column of the key that the database filled.

@@ -2,6 +2,7 @@
 
 use streamgauge_shared::exit_code::Failure;
 use streamgauge_shared::test_file::Entity;
+use tokio_postgres::types::Type;
 
 use super::{Connection, Writes, describe, sql};
 
@@ -21,8 +22,11 @@ async fn of_table(connection: &Connection, entity: &Entity) -> Result<Option<i64
     let Some((column, _, sequence)) = entity.sequence() else { return Ok(None) };
     let client = connection.client();
     let row = match &sequence.text {
-        None => client.query_one(&sql::greatest_number(entity, column), &[]).await,
-        Some(text) => client.query_one(&sql::greatest_in_texts(entity, column), &[&text.pattern()]).await,
+        None => client.query_typed_one(&sql::greatest_number(entity, column), &[]).await,
+        Some(text) => {
+            let pattern = text.pattern();
+            client.query_typed_one(&sql::greatest_in_texts(entity, column), &[(&pattern, Type::TEXT)]).await
+        }
     };
     row.and_then(|row| row.try_get(0)).map_err(|error| {
         Failure::run(format!(

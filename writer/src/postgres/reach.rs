@@ -233,7 +233,7 @@ async fn start(address: &Address, place: &Place, wire: Wire, local: bool) -> Res
 
 async fn is_wanted(client: &Client, wanted: Wanted) -> Result<(), ConnectError> {
     let asked = "SELECT current_setting('transaction_read_only') = 'on', pg_is_in_recovery()";
-    let row = client.query_one(asked, &[]).await.map_err(ConnectError::of_session)?;
+    let row = client.query_typed_one(asked, &[]).await.map_err(ConnectError::of_session)?;
     let (read_only, standby): (bool, bool) = (row.get(0), row.get(1));
     match wanted {
         Wanted::ReadWrite if read_only || standby => {

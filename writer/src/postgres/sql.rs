@@ -91,6 +91,12 @@ pub(super) fn delete(entity: &Entity) -> String {
     format!("DELETE FROM {} WHERE {}", entity.table.quoted(), by_key(entity, 1))
 }
 
+/// The stamp of the row of a key.
+pub(super) fn stamp_of(entity: &Entity) -> String {
+    let (stamp, table) = (quoted(&entity.stamp), entity.table.quoted());
+    format!("SELECT {stamp}::text FROM {table} WHERE {}", by_key(entity, 1))
+}
+
 /// The condition that a row has a key whose columns' values stand at `first` and after it.
 fn by_key(entity: &Entity, first: usize) -> String {
     let columns = entity.key_columns().zip(first..);
@@ -140,14 +146,6 @@ pub(super) fn greatest_number(entity: &Entity, column: usize) -> String {
 pub(super) fn greatest_in_texts(entity: &Entity, column: usize) -> String {
     let column = quoted(&entity.columns[column].name);
     format!("SELECT max(substring({column}::text FROM $1::text)::bigint) FROM {}", entity.table.quoted())
-}
-
-/// Deletes one batch of the rows whose stamp is like `$1`.
-pub(super) fn delete_stamped(entity: &Entity, batch: u32) -> String {
-    let (table, stamp) = (entity.table.quoted(), quoted(&entity.stamp));
-    format!(
-        "DELETE FROM {table} WHERE ctid = ANY (ARRAY(SELECT ctid FROM {table} WHERE {stamp} LIKE $1 LIMIT {batch})) AND {stamp} LIKE $1"
-    )
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use parking_lot::Mutex;
 use streamgauge_shared::clock::{Clock, WallWatch};
-use streamgauge_shared::ledger::Status;
+use streamgauge_shared::ledger::{Rejections, Status};
 use streamgauge_shared::process;
 use streamgauge_shared::test_file::Test;
 
@@ -43,6 +43,8 @@ pub struct Context {
     pub write_errors: AtomicU64,
     /// What PostgreSQL said the first time.
     pub first_error: OnceLock<String>,
+    /// Operations of the measured phase that it refused.
+    pub rejections: Mutex<Rejections>,
     /// One for each scenario.
     pub counts: Vec<ScenarioCount>,
     /// Where an error is told that nothing can succeed after.
@@ -66,6 +68,7 @@ impl Context {
             wall_steps,
             scenarios: self.counts.iter().map(|count| count.load(queued_at)).collect(),
             pg_write_errors: self.write_errors.load(Ordering::Relaxed),
+            rejections: self.rejections.lock().clone(),
             records_lost: self.ledger.lost(),
             process: process::usage(),
         }

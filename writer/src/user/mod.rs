@@ -11,6 +11,7 @@
 //! count of iterations in a moment.
 
 mod apart;
+mod attempt;
 mod context;
 mod control;
 mod count;

@@ -7,32 +7,21 @@
 //! had: what refuses it now is an outage, which the run measures. A delete of which the model expects no event
 //! takes no sequence: it is written and counted, and the ledger does not know of it.
 
-use std::pin::pin;
 use std::sync::atomic::Ordering;
-use std::time::Duration;
 
 use streamgauge_shared::account::{Operation, Phase};
 use streamgauge_shared::exit_code::Failure;
 use streamgauge_shared::ledger::{Closed, Made, NotSent, NotSentCause, Opened, Record, Written};
-use streamgauge_shared::stamp::Stamp;
 use streamgauge_shared::test_file::{Deletes, Setting};
 use streamgauge_shared::time::{Nanos, UnixNanos};
-use tokio::sync::watch;
-use tokio::time::sleep;
 
+use super::attempt::{Attempt, Payload, send};
 use super::iteration::Iteration;
 use super::{Context, LoadState, reached};
 use crate::entity::{self, Maker, Value};
 use crate::halt::How;
-use crate::postgres::{Connection, Fate, Lease, changed, describe};
+use crate::postgres::changed;
 use crate::rows::Values;
-
-/// How long one operation is sent again and again at most, new sessions included.
-const RETRY_MAX: Duration = Duration::from_secs(1);
-/// The pause before the second attempt; doubled for each further one.
-const RETRY_PAUSE: Duration = Duration::from_millis(5);
-/// How long a statement in flight is waited for once its iteration was cut.
-const IN_FLIGHT_MAX: Duration = Duration::from_secs(10);
 
 /// What is to be written.
 pub(super) enum Statement<'a> {
@@ -67,30 +56,6 @@ pub(super) enum Ended {
     /// It committed and touched no row.
     Missing,
     /// Whether it committed cannot be known.
-    Unknown,
-}
-
-/// What is sent, the same for every attempt but for its stamp. The values of all columns: of a row that is to
-/// be deleted they give the key.
-struct Payload {
-    entity: usize,
-    operation: Operation,
-    /// An event is expected: the ledger knows of it.
-    is_expected: bool,
-    /// The columns that an update changes.
-    changed: Vec<usize>,
-    values: Vec<Value>,
-}
-
-/// How one attempt ended.
-enum Attempt {
-    /// At this time, and what the database filled, by index of the column.
-    Committed(UnixNanos, Vec<(usize, Value)>),
-    Retry,
-    /// In a new session.
-    Elsewhere,
-    Rejected,
-    Missing,
     Unknown,
 }
 
@@ -143,6 +108,7 @@ impl<'a> Write<'a> {
         let mut opened = self.open(iteration, &payload, sequence.unwrap_or_default(), intended);
         opened.connection_wait = connected - asked;
         let sent = send(context, iteration.state, lease, &payload, opened).await;
+        let refusal = sent.refusal();
         let (written, made, ended) = match sent {
             Attempt::Committed(at, filled) => {
                 let made = self.learn(context, &mut payload, filled);
@@ -151,10 +117,17 @@ impl<'a> Write<'a> {
             Attempt::Missing => (Written::Rejected, None, Ended::Missing),
             Attempt::Unknown => (Written::Unknown, None, Ended::Unknown),
             // The last attempt is known not to have committed.
-            Attempt::Rejected | Attempt::Retry | Attempt::Elsewhere => {
+            Attempt::Rejected(_) | Attempt::Retry(_) | Attempt::Elsewhere(_) => {
                 (Written::Rejected, None, Ended::Rejected)
             }
         };
+        // As the account: of the measured phase, and of what the ledger knows.
+        if iteration.phase == Phase::Run
+            && sequence.is_some()
+            && let Some(refusal) = refusal
+        {
+            context.rejections.lock().add(&refusal.cause, &refusal.said);
+        }
         match sequence {
             Some(sequence) => context.ledger.record(Record::Closed(Closed { sequence, written, made })),
             None if iteration.phase == Phase::Run && matches!(ended, Ended::Committed(_)) => {
@@ -285,113 +258,4 @@ impl<'a> Write<'a> {
 
 fn narrow(index: usize) -> u16 {
     u16::try_from(index).expect("test files have fewer than 65536 tables")
-}
-
-/// Sends an operation until its fate is known, for [`RETRY_MAX`] at most.
-async fn send(
-    context: &Context,
-    state: &mut watch::Receiver<LoadState>,
-    mut lease: Lease<'_>,
-    payload: &Payload,
-    mut opened: Opened,
-) -> Attempt {
-    let mut over = pin!(sleep(RETRY_MAX));
-    let mut pause = RETRY_PAUSE;
-    loop {
-        opened.sent = context.clock.now();
-        opened.stamped = opened.sent;
-        opened.deadline = opened.sent + context.test.arrival_timeout;
-        if payload.is_expected {
-            context.ledger.record(Record::Opened(opened.clone()));
-        }
-        let attempt = attempt_once(context, state, lease.connection(), payload, &opened).await;
-        let is_wrong_session = match attempt {
-            Attempt::Retry => false,
-            Attempt::Elsewhere => true,
-            Attempt::Unknown => {
-                lease.discard();
-                return Attempt::Unknown;
-            }
-            ended => return ended,
-        };
-        // The pause, and the session if it is to be another one; the next attempt has to begin before the time is up.
-        let again = async {
-            sleep(pause).await;
-            if is_wrong_session { lease.renew().await } else { Ok(()) }
-        };
-        let ready = tokio::select! {
-            biased;
-            () = reached(state, LoadState::Cut) => false,
-            () = &mut over => false,
-            ready = again => match ready {
-                Ok(()) => true,
-                Err(error) => {
-                    context.write_failed(|| error.to_string());
-                    false
-                }
-            },
-        };
-        if !ready {
-            if is_wrong_session {
-                lease.discard();
-            }
-            return Attempt::Retry;
-        }
-        pause *= 2;
-    }
-}
-
-/// A statement that fills no column by itself.
-fn touched<E>(rows: Result<u64, E>) -> Result<Option<Vec<(usize, Value)>>, E> {
-    rows.map(|rows| (rows > 0).then(Vec::new))
-}
-
-async fn attempt_once(
-    context: &Context,
-    state: &mut watch::Receiver<LoadState>,
-    connection: &Connection,
-    payload: &Payload,
-    opened: &Opened,
-) -> Attempt {
-    let seeds = context.seeds;
-    let stamp = Stamp { run: seeds.run, writer: seeds.writer, sequence: opened.sequence, sent: opened.sent };
-    let execute = async {
-        let Payload { entity, operation, changed, values, .. } = payload;
-        let result = match operation {
-            Operation::Create => connection.insert(*entity, values, &stamp).await,
-            Operation::Update => touched(connection.update(*entity, changed, values, &stamp).await),
-            Operation::Delete => touched(connection.delete(*entity, values).await),
-        };
-        (result, context.clock.now())
-    };
-    let hung = async {
-        reached(state, LoadState::Cut).await;
-        sleep(IN_FLIGHT_MAX).await;
-    };
-    let (result, answered) = tokio::select! {
-        biased;
-        answer = execute => answer,
-        () = hung => {
-            context.write_failed(|| format!("no answer within {} s of the load's end", IN_FLIGHT_MAX.as_secs()));
-            return Attempt::Unknown;
-        }
-    };
-    let error = match result {
-        // A statement that touched no row wrote nothing: there will be no event.
-        Ok(None) => return Attempt::Missing,
-        Ok(Some(filled)) => return Attempt::Committed(answered, filled),
-        Err(error) => error,
-    };
-    context.write_failed(|| describe(&error));
-    match Fate::of(&error) {
-        Fate::Retryable => Attempt::Retry,
-        Fate::Elsewhere => Attempt::Elsewhere,
-        Fate::Rejected => Attempt::Rejected,
-        Fate::Unknown => Attempt::Unknown,
-        Fate::Fatal => {
-            let sentence = format!("PostgreSQL refuses every write of this kind: {}", describe(&error));
-            context.halt.order(How::Cut, Failure::run(sentence));
-            Attempt::Rejected
-        }
-    }
 }

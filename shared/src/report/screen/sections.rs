@@ -181,7 +181,8 @@ fn account(report: &Report) -> Vec<Block> {
     if events.total != events.first {
         blocks.push(sum(Rank::Figure, "events", events.total, &events.kinds()));
     }
-    for note in events.notes().into_iter().chain(account.notes()) {
+    let rejected = report.rejections.notes();
+    for note in events.notes().into_iter().chain(account.notes()).chain(rejected) {
         blocks.push(noted(Rank::Figure, &note));
     }
     if let Some(content) = &report.content {

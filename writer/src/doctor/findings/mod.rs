@@ -9,6 +9,8 @@ mod fsync;
 mod inactive_slot;
 mod marks;
 mod pipeline;
+mod pooler;
+mod probe_row;
 mod replica_identity;
 mod replication_slots;
 mod server_clock;
@@ -24,9 +26,10 @@ use streamgauge_shared::doctor::Finding;
 use super::inspected::Inspected;
 
 /// All of them, in the order in which they are read best. One may be said of several things, or of none.
-const ALL: [fn(&Inspected) -> Vec<Finding>; 14] = [
+const ALL: [fn(&Inspected) -> Vec<Finding>; 16] = [
     version::judge,
     tls::judge,
+    pooler::judge,
     wal_level::judge,
     synchronous_commit::judge,
     fsync::judge,
@@ -37,6 +40,7 @@ const ALL: [fn(&Inspected) -> Vec<Finding>; 14] = [
     connections::judge,
     server_clock::judge,
     tables::judge,
+    probe_row::judge,
     replica_identity::judge,
     marks::judge,
 ];
@@ -61,6 +65,7 @@ mod tests {
         Inspected {
             peer: Peer { address: "shop@127.0.0.1:5432/shop".into(), tls: None, local: true },
             checked: Checked::Nothing,
+            is_pooled: false,
             version: "16.2".into(),
             version_number: 160_002,
             in_recovery: false,

@@ -1,7 +1,10 @@
 //! What PostgreSQL's catalogue says of the server and of a table.
+//!
+//! Like every question that is not the load, these are statements without a name: a pooler may give each another session.
 
 use streamgauge_shared::exit_code::Failure;
 use streamgauge_shared::test_file::QualifiedName;
+use tokio_postgres::types::{ToSql, Type};
 
 use super::column_types::{self, FoundType};
 use crate::postgres::{Connection, describe};
@@ -107,7 +110,7 @@ impl Table {
 /// PostgreSQL does not answer; exit code 107.
 pub async fn server(connection: &Connection) -> Result<Server, Failure> {
     const SERVER: &str = "SELECT current_setting('server_version'), current_setting('wal_level'), current_user::text, coalesce(current_schema()::text, 'public')";
-    let row = connection.client().query_one(SERVER, &[]).await.map_err(unanswered)?;
+    let row = connection.client().query_typed_one(SERVER, &[]).await.map_err(unanswered)?;
     Ok(Server { version: row.get(0), wal_level: row.get(1), role: row.get(2), schema: row.get(3) })
 }
 
@@ -121,7 +124,7 @@ pub(super) async fn find(connection: &Connection, name: &QualifiedName) -> Resul
     const KEY: &str = "SELECT a.attname::text FROM pg_index i CROSS JOIN LATERAL unnest(i.indkey::int2[]) WITH ORDINALITY AS k(number, place) JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = k.number WHERE i.indrelid = $1 AND i.indisprimary ORDER BY k.place";
     const UNIQUE: &str = "SELECT x.relname::text, array_agg(a.attname::text ORDER BY k.place), i.indisreplident FROM pg_index i JOIN pg_class x ON x.oid = i.indexrelid CROSS JOIN LATERAL unnest(i.indkey::int2[]) WITH ORDINALITY AS k(number, place) JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = k.number WHERE i.indrelid = $1 AND i.indisunique AND i.indisvalid AND NOT i.indisprimary AND i.indpred IS NULL AND i.indexprs IS NULL AND k.place <= i.indnkeyatts GROUP BY i.indexrelid, x.relname, i.indisreplident HAVING bool_and(a.attnotnull) ORDER BY i.indexrelid";
     let client = connection.client();
-    let row = client.query_opt(RELATION, &[&name.quoted()]).await.map_err(unanswered)?;
+    let row = client.query_typed_opt(RELATION, &[(&name.quoted(), Type::TEXT)]).await.map_err(unanswered)?;
     let Some(row) = row else {
         let others = in_other_case(connection, name).await?;
         return Ok(if others.is_empty() { Found::Nothing } else { Found::OtherCase(others) });
@@ -137,9 +140,9 @@ pub(super) async fn find(connection: &Connection, name: &QualifiedName) -> Resul
     let privileges = [("SELECT", 3), ("INSERT", 4), ("UPDATE", 5), ("DELETE", 6)];
     let lacking =
         privileges.into_iter().filter(|(_, index)| !row.get::<_, bool>(*index)).map(|(name, _)| name);
-    let columns = client.query(COLUMNS, &[&oid]).await.map_err(unanswered)?;
-    let key = client.query(KEY, &[&oid]).await.map_err(unanswered)?;
-    let unique = client.query(UNIQUE, &[&oid]).await.map_err(unanswered)?;
+    let columns = client.query_typed(COLUMNS, &[(&oid, Type::OID)]).await.map_err(unanswered)?;
+    let key = client.query_typed(KEY, &[(&oid, Type::OID)]).await.map_err(unanswered)?;
+    let unique = client.query_typed(UNIQUE, &[(&oid, Type::OID)]).await.map_err(unanswered)?;
     let types = column_types::of_table(connection, oid).await?;
     let column = |row: &tokio_postgres::Row| TableColumn {
         name: row.get(0),
@@ -170,7 +173,8 @@ pub(super) async fn find(connection: &Connection, name: &QualifiedName) -> Resul
 /// What a statement could have meant by this name, had it not been quoted or quoted otherwise.
 async fn in_other_case(connection: &Connection, name: &QualifiedName) -> Result<Vec<QualifiedName>, Failure> {
     const OTHERS: &str = "SELECT n.nspname::text, c.relname::text FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f') AND lower(c.relname) = lower($1) AND CASE WHEN $2::text IS NULL THEN n.nspname = ANY (current_schemas(false)) ELSE lower(n.nspname) = lower($2) END ORDER BY 1, 2";
-    let rows = connection.client().query(OTHERS, &[&name.name, &name.schema]).await.map_err(unanswered)?;
+    let names: [(&(dyn ToSql + Sync), Type); 2] = [(&name.name, Type::TEXT), (&name.schema, Type::TEXT)];
+    let rows = connection.client().query_typed(OTHERS, &names).await.map_err(unanswered)?;
     let other = |row: &tokio_postgres::Row| QualifiedName {
         schema: name.schema.as_ref().map(|_| row.get(0)),
         name: row.get(1),

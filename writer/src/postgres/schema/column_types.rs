@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use streamgauge_shared::exit_code::Failure;
 use streamgauge_shared::test_file::{ColumnType, QualifiedName};
 use tokio_postgres::Row;
+use tokio_postgres::types::Type;
 
 use super::catalogue::unanswered;
 use crate::postgres::Connection;
@@ -65,7 +66,7 @@ pub(super) async fn of_table(connection: &Connection, table: u32) -> Result<BTre
         ARRAY(SELECT e.enumlabel::text FROM pg_enum e WHERE e.enumtypid = t.oid ORDER BY e.enumsortorder), \
         ARRAY(SELECT pg_get_constraintdef(c.oid) FROM pg_constraint c WHERE c.contypid = t.oid AND c.contype = 'c' ORDER BY c.conname) \
         FROM used JOIN pg_type t USING (oid) JOIN pg_namespace n ON n.oid = t.typnamespace";
-    let rows = connection.client().query(TYPES, &[&table]).await.map_err(unanswered)?;
+    let rows = connection.client().query_typed(TYPES, &[(&table, Type::OID)]).await.map_err(unanswered)?;
     let read = |row: &Row| {
         let known = TypeRow {
             name: QualifiedName { schema: Some(row.get(1)), name: row.get(2) },

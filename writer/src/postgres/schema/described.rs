@@ -3,6 +3,7 @@
 use streamgauge_shared::exit_code::Failure;
 use streamgauge_shared::test_file::QualifiedName;
 use tokio_postgres::Row;
+use tokio_postgres::types::Type;
 
 use super::catalogue::{self, Found, UniqueIndex, unanswered};
 use super::column_types::{self, FoundType};
@@ -150,7 +151,7 @@ pub(crate) async fn describe(connection: &Connection, name: &QualifiedName) -> R
         }
     };
     let client = connection.client();
-    let rows = client.query(COLUMNS, &[&name.quoted()]).await.map_err(unanswered)?;
+    let rows = client.query_typed(COLUMNS, &[(&name.quoted(), Type::TEXT)]).await.map_err(unanswered)?;
     let oid = rows.first().map_or(0, |row| row.get::<_, u32>(9));
     let types = column_types::of_table(connection, oid).await?;
     let column = |row: &Row| DescribedColumn {
@@ -170,7 +171,9 @@ pub(crate) async fn describe(connection: &Connection, name: &QualifiedName) -> R
         logs_whole_rows: table.logs_whole_rows,
         ..Described::named(own)
     };
-    let asked = async |question: &str| client.query(question, &[&name.quoted()]).await.map_err(unanswered);
+    let asked = async |question: &str| {
+        client.query_typed(question, &[(&name.quoted(), Type::TEXT)]).await.map_err(unanswered)
+    };
     described.unique_together = asked(TOGETHER).await?.iter().map(|row| row.get(0)).collect();
     described.triggers = asked(TRIGGERS).await?.iter().map(|row| row.get(0)).collect();
     let partitioning = |row: &Row| Partitioning {

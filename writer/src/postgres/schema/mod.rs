@@ -7,6 +7,7 @@ mod catalogue;
 mod column_types;
 mod compare;
 mod described;
+mod holders;
 mod prepare;
 mod problem;
 
