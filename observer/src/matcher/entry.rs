@@ -101,6 +101,9 @@ impl Entry {
             self.timeline.connection_wait = again.connection_wait;
             self.stamped = again.stamped;
             self.deadline = again.deadline;
+            // In a transaction that is sent again a row may refer to one whose key the database made anew.
+            self.content = again.content.as_slice().into();
+            self.check = again.check.as_slice().into();
         }
     }
 

@@ -22,7 +22,9 @@ impl Matcher {
                     if entry.phase == Phase::Run && !entry.arrived() {
                         sink.sent_again(entry.timeline.sent, opened.sent);
                     }
+                    self.heap_bytes -= entry.heap_bytes();
                     entry.resend(&opened);
+                    self.heap_bytes += entry.heap_bytes();
                 }
                 self.reschedule(id);
                 // The event of this attempt may have been waiting for its record.

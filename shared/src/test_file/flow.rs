@@ -68,6 +68,8 @@ pub enum Action {
         /// What may take place.
         flow: Vec<Step>,
     },
+    /// Operations that commit together, or not at all: creates, updates and deletes, no other steps.
+    Transaction(Vec<Step>),
     /// A flow several times.
     Repeat {
         /// How often, at least once.
@@ -220,6 +222,7 @@ impl Action {
                 alternatives.iter().map(|one| (f64::from(one.weight) / weights, &one.flow[..])).collect()
             }
             Self::Maybe { probability, flow } => vec![(*probability, flow)],
+            Self::Transaction(flow) => vec![(1.0, flow)],
             Self::Repeat { times, flow } => vec![(f64::from(*times), flow)],
             _ => Vec::new(),
         }

@@ -86,7 +86,7 @@ fn each_mistake_names_its_place_what_was_found_and_what_is_allowed() {
         (
             "{ await = \"5s\" },",
             "{ await = \"5s\", delete = \"customer\" },",
-            "t.toml:20:3: a step has exactly one of: create, update, delete, await, check, pause, choose, maybe, repeat; this one has delete and await",
+            "t.toml:20:3: a step has exactly one of: create, update, delete, await, check, pause, choose, maybe, repeat, transaction; this one has delete and await",
         ),
         (
             "delete = \"customer\"",
@@ -292,6 +292,7 @@ flow = [
   { check = ["status"] },
   { update = "customer", from = "live", set = { status = "active" } },
   { create = "order", from = "live" },
+  { transaction = [ { create = "customer" }, { create = "address" } ] },
   { pause = ["1s", "2s"] },
   { choose = [ { weight = 1, flow = [ { pause = "1s" } ] }, { weight = 2, flow = [ { pause = "2s" } ] } ] },
   { maybe = 0.5, flow = [ { delete = "customer", from = "live", keep = 3 } ] },
@@ -323,6 +324,17 @@ flow = [
         ("set = { status = \"active\" }", "set = { }", "an update changes at least one column"),
         ("[\"1s\", \"2s\"]", "[\"2s\", \"1s\"]", "the range is empty"),
         ("weight = 1", "weight = 0", "0 is out of range: from 1 to 1000000"),
+        (
+            "{ create = \"address\" } ]",
+            "{ await = \"1s\" } ]",
+            "a transaction holds create, update and delete only, this is 'await'",
+        ),
+        (
+            "{ create = \"address\" } ]",
+            "{ transaction = [ { create = \"address\" } ] } ]",
+            "a transaction holds create, update and delete only, this is 'transaction'",
+        ),
+        ("[ { create = \"customer\" }, { create = \"address\" } ]", "[]", "a flow needs at least one step"),
         ("maybe = 0.5", "maybe = 1.5", "1.5 is out of range: from 0 to 1"),
         ("from = \"live\", keep = 3", "keep = 3", "'keep' needs from"),
         ("stage:up", "stage:down", "unknown stage 'down'; allowed: up"),

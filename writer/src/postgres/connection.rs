@@ -266,6 +266,30 @@ impl Connection {
         })
     }
 
+    /// Begins a transaction: what follows commits with [`Connection::commit`], or not at all.
+    ///
+    /// # Errors
+    /// As [`Connection::insert`].
+    pub async fn begin(&self) -> Result<(), Error> {
+        self.client.batch_execute("BEGIN").await
+    }
+
+    /// Commits what was done since [`Connection::begin`]. No statement of it may have failed.
+    ///
+    /// # Errors
+    /// As [`Connection::insert`].
+    pub async fn commit(&self) -> Result<(), Error> {
+        self.client.batch_execute("COMMIT").await
+    }
+
+    /// Undoes what was done since [`Connection::begin`].
+    ///
+    /// # Errors
+    /// As [`Connection::insert`].
+    pub async fn roll_back(&self) -> Result<(), Error> {
+        self.client.batch_execute("ROLLBACK").await
+    }
+
     /// For statements that are not the load.
     #[must_use]
     pub fn client(&self) -> &Client {

@@ -22,6 +22,7 @@
 //! One lock, held for a few map operations and never across a wait.
 
 mod index;
+mod savepoint;
 mod store;
 #[cfg(test)]
 mod tests;
@@ -33,6 +34,7 @@ use parking_lot::Mutex;
 use streamgauge_shared::test_file::{Action, Pick, Pool, Scope, Step, Test};
 
 use crate::entity::Value;
+use savepoint::Savepoint;
 use store::{PoolId, Store};
 
 /// Names a live row; later rows have greater ones.
@@ -85,6 +87,8 @@ pub struct Holding<'a> {
     held: Vec<Held>,
     /// Rows made or picked so far.
     count: u64,
+    /// Of the transaction that is open.
+    savepoint: Option<Savepoint>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -157,7 +161,7 @@ impl UserRows {
     #[must_use]
     pub fn hold(&mut self) -> Holding<'_> {
         let holder = self.rows.0.store.lock().new_holder();
-        Holding { user: self, holder, held: Vec::new(), count: 0 }
+        Holding { user: self, holder, held: Vec::new(), count: 0, savepoint: None }
     }
 
     /// Rows of a pool that are not being deleted, and how many of them nobody holds.
@@ -188,12 +192,17 @@ impl Holding<'_> {
 
     /// Picks a row and holds it; nothing if there is none.
     pub fn pick(&mut self, choice: Choice) -> Option<Row> {
+        if let Some(id) = self.savepoint.as_mut().and_then(Savepoint::next_pick) {
+            self.held_last(id);
+            return Some(self.store().row(id));
+        }
         let Choice { pool, pick, keep, draw } = choice;
         let mut store = self.user.rows.0.store.lock();
         let id = store.pick(self.user.pools[pool], pick, keep, draw, self.holder)?;
         let row = store.row(id);
         drop(store);
         self.push(id, row.entity, false);
+        self.savepoint.iter_mut().for_each(|savepoint| savepoint.picked(id));
         Some(row)
     }
 
@@ -202,6 +211,10 @@ impl Holding<'_> {
         let pool = into.map(|pool| self.user.pools[pool]);
         let id = self.store().add(self.holder, entity, values.into(), parents, pool);
         self.push(id, entity, true);
+        if let Some(savepoint) = &mut self.savepoint {
+            savepoint.made(id);
+            self.set_open(id, true);
+        }
     }
 
     /// Chooses a held row, and all that refer to it, for a delete: children first, the row itself last.
@@ -209,7 +222,9 @@ impl Holding<'_> {
     pub fn doom(&mut self, id: RowId) -> Option<Vec<Row>> {
         let mut store = self.user.rows.0.store.lock();
         let ids = store.doom(id, self.holder)?;
-        let rows = ids.into_iter().map(|id| store.row(id)).collect();
+        let is_here =
+            |id: &RowId| !self.savepoint.as_ref().is_some_and(|savepoint| savepoint.has_deleted(*id));
+        let rows = ids.into_iter().filter(is_here).map(|id| store.row(id)).collect();
         drop(store);
         Some(self.doomed(rows))
     }
@@ -217,11 +232,18 @@ impl Holding<'_> {
     /// Picks a row for a delete, with all that refer to it, as [`Self::doom`]. From now on it does not count
     /// as live in its pool; what `keep` says holds for the row that is picked, not for those that refer to it.
     pub fn pick_doomed(&mut self, choice: Choice) -> Option<Vec<Row>> {
+        if let Some(id) = self.savepoint.as_mut().and_then(Savepoint::next_pick) {
+            return self.doom(id);
+        }
         let Choice { pool, pick, keep, draw } = choice;
         let mut store = self.user.rows.0.store.lock();
         let ids = store.pick_doomed(self.user.pools[pool], pick, keep, draw, self.holder)?;
-        let rows = ids.into_iter().map(|id| store.row(id)).collect();
+        let rows: Vec<Row> = ids.into_iter().map(|id| store.row(id)).collect();
         drop(store);
+        // The row itself comes last.
+        if let (Some(savepoint), Some(row)) = (&mut self.savepoint, rows.last()) {
+            savepoint.picked(row.id);
+        }
         Some(self.doomed(rows))
     }
 
@@ -252,19 +274,45 @@ impl Holding<'_> {
 
     /// An operation left the row as it was.
     pub fn unchanged(&mut self, id: RowId) {
-        self.set_open(id, false);
+        let is_open = self.savepoint.as_ref().is_some_and(|savepoint| savepoint.touched(id));
+        self.set_open(id, is_open);
     }
 
-    /// An update has committed and left these values.
-    pub fn updated(&mut self, id: RowId, values: Vec<Value>) {
-        self.set_open(id, false);
-        self.store().set_values(id, values.into());
+    /// An update has left these values; in a transaction it has yet to commit.
+    pub fn updated(&mut self, id: RowId, values: impl Into<Values>) {
+        let mut store = self.user.rows.0.store.lock();
+        let before = store.row(id).values;
+        store.set_values(id, values.into());
+        drop(store);
+        match &mut self.savepoint {
+            Some(savepoint) => savepoint.updated(id, before),
+            None => self.set_open(id, false),
+        }
     }
 
-    /// A row is deleted, or nothing certain is known of it any more.
-    pub fn gone(&mut self, id: RowId) {
+    /// A row is deleted; in a transaction that has yet to commit.
+    pub fn deleted(&mut self, id: RowId) {
+        match &mut self.savepoint {
+            Some(savepoint) => savepoint.deleted(id),
+            None => self.gone(id),
+        }
+    }
+
+    /// Nothing certain is known of a row any more, or it cannot be worked on.
+    pub fn lost(&mut self, id: RowId) {
+        match &mut self.savepoint {
+            Some(savepoint) => savepoint.lost(id),
+            None => self.gone(id),
+        }
+    }
+
+    fn gone(&mut self, id: RowId) {
+        let known = self.held.len();
         self.held.retain(|held| held.id != id);
-        self.store().remove(id);
+        // A transaction may have touched it more than once.
+        if self.held.len() < known {
+            self.store().remove(id);
+        }
     }
 
     /// Where a list of steps begins.
@@ -273,8 +321,11 @@ impl Holding<'_> {
         self.count
     }
 
-    /// Lets go what was picked since then: a list of steps has ended.
+    /// Lets go what was picked since then: a list of steps has ended. In a transaction its end does so.
     pub fn release_since(&mut self, mark: u64) {
+        if self.savepoint.is_some() {
+            return;
+        }
         let is_over = |held: &Held| held.place >= mark && !held.is_made;
         if !self.held.iter().any(is_over) {
             return;
@@ -289,6 +340,15 @@ impl Holding<'_> {
         let place = self.count;
         self.count += 1;
         self.held.push(Held { id, entity, place, is_made, is_open: false, is_doomed: false });
+    }
+
+    /// A row that is held counts as the last that was picked.
+    fn held_last(&mut self, id: RowId) {
+        if let Some(index) = self.held.iter().position(|held| held.id == id) {
+            let held = self.held.remove(index);
+            self.held.push(Held { place: self.count, ..held });
+            self.count += 1;
+        }
     }
 
     fn set_open(&mut self, id: RowId, is_open: bool) {

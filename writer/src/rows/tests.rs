@@ -418,7 +418,7 @@ impl Simulated {
 
     fn hold(user: &'static UserRows) -> Holding<'static> {
         let holder = user.rows.0.store.lock().new_holder();
-        Holding { user, holder, held: Vec::new(), count: 0 }
+        Holding { user, holder, held: Vec::new(), count: 0, savepoint: None }
     }
 }
 

@@ -17,10 +17,10 @@ use crate::entity::Value;
 use crate::halt::How;
 use crate::postgres::{Connection, Fate, Lease, describe};
 
-/// How long one operation is sent again and again at most, new sessions included.
-const RETRY_MAX: Duration = Duration::from_secs(1);
+/// How long one operation, or one transaction, is sent again and again at most, new sessions included.
+pub(super) const RETRY_MAX: Duration = Duration::from_secs(1);
 /// The pause before the second attempt; doubled for each further one.
-const RETRY_PAUSE: Duration = Duration::from_millis(5);
+pub(super) const RETRY_PAUSE: Duration = Duration::from_millis(5);
 /// How long a statement in flight is waited for once its iteration was cut.
 const IN_FLIGHT_MAX: Duration = Duration::from_secs(10);
 
@@ -41,6 +41,7 @@ pub(super) struct Payload {
 pub(super) enum Attempt {
     /// At this time, and what the database filled, by index of the column.
     Committed(UnixNanos, Vec<(usize, Value)>),
+    /// It may be sent again in the same session.
     Retry(Refusal),
     /// In a new session.
     Elsewhere(Refusal),
@@ -139,7 +140,7 @@ fn touched<E>(rows: Result<u64, E>) -> Result<Option<Vec<(usize, Value)>>, E> {
     rows.map(|rows| (rows > 0).then(Vec::new))
 }
 
-async fn attempt_once(
+pub(super) async fn attempt_once(
     context: &Context,
     state: &mut watch::Receiver<LoadState>,
     connection: &Connection,
@@ -157,34 +158,47 @@ async fn attempt_once(
         };
         (result, context.clock.now())
     };
+    match answered(context, state, execute).await {
+        None => Attempt::Unknown,
+        // A statement that touched no row wrote nothing: there will be no event.
+        Some((Ok(None), _)) => Attempt::Missing,
+        Some((Ok(Some(filled)), at)) => Attempt::Committed(at, filled),
+        Some((Err(error), _)) => refused(context, &error),
+    }
+}
+
+/// The answer of something in flight; nothing if there is none for [`IN_FLIGHT_MAX`] after the load was cut.
+pub(super) async fn answered<T>(
+    context: &Context,
+    state: &mut watch::Receiver<LoadState>,
+    in_flight: impl Future<Output = T>,
+) -> Option<T> {
     let hung = async {
         reached(state, LoadState::Cut).await;
         sleep(IN_FLIGHT_MAX).await;
     };
-    let (result, answered) = tokio::select! {
+    tokio::select! {
         biased;
-        answer = execute => answer,
+        answer = in_flight => Some(answer),
         () = hung => {
             context.write_failed(|| format!("no answer within {} s of the load's end", IN_FLIGHT_MAX.as_secs()));
-            return Attempt::Unknown;
+            None
         }
-    };
-    let error = match result {
-        // A statement that touched no row wrote nothing: there will be no event.
-        Ok(None) => return Attempt::Missing,
-        Ok(Some(filled)) => return Attempt::Committed(answered, filled),
-        Err(error) => error,
-    };
-    context.write_failed(|| describe(&error));
-    match Fate::of(&error) {
-        Fate::Retryable => Attempt::Retry(Refusal::of(&error)),
-        Fate::Elsewhere => Attempt::Elsewhere(Refusal::of(&error)),
-        Fate::Rejected => Attempt::Rejected(Refusal::of(&error)),
+    }
+}
+
+/// What an error means for the operation, and for the load.
+pub(super) fn refused(context: &Context, error: &Error) -> Attempt {
+    context.write_failed(|| describe(error));
+    match Fate::of(error) {
+        Fate::Retryable => Attempt::Retry(Refusal::of(error)),
+        Fate::Elsewhere => Attempt::Elsewhere(Refusal::of(error)),
+        Fate::Rejected => Attempt::Rejected(Refusal::of(error)),
         Fate::Unknown => Attempt::Unknown,
         Fate::Fatal => {
-            let sentence = format!("PostgreSQL refuses every write of this kind: {}", describe(&error));
+            let sentence = format!("PostgreSQL refuses every write of this kind: {}", describe(error));
             context.halt.order(How::Cut, Failure::run(sentence));
-            Attempt::Rejected(Refusal::of(&error))
+            Attempt::Rejected(Refusal::of(error))
         }
     }
 }

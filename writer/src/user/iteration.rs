@@ -3,7 +3,11 @@
 //! An operation that did not commit ends its iteration: what follows would have no row. A step for which there
 //! is no row leaves out the rest of its own list of steps, is counted, and the iteration goes on after that
 //! list. What is drawn by chance depends on the seed, the user and the iteration only: each step has a random
-//! source of its own, so that a branch that was left out changes nothing after it.
+//! source of its own, so that a branch that was left out changes nothing after it. `operate` carries out the
+//! operations, `transaction` those that commit together.
+
+mod operate;
+mod transaction;
 
 use std::pin::Pin;
 
@@ -11,16 +15,16 @@ use rand::rngs::StdRng;
 use rand::{Rng, RngExt, SeedableRng};
 use streamgauge_shared::account::Phase;
 use streamgauge_shared::ledger::Awaited;
-use streamgauge_shared::test_file::{Action, Alternative, Generator, RowFrom, Step};
+use streamgauge_shared::test_file::{Action, Alternative, Step};
 use streamgauge_shared::time::{Nanos, UnixNanos};
 use tokio::sync::watch;
 
-use super::operation::{Ended, Statement, Write};
 use super::sessions::Sessions;
 use super::{Context, LoadState, reached};
-use crate::entity::{Author, Domain, Value, of_steps};
-use crate::rows::{Choice, Holding, Row, RowId, UserRows};
+use crate::entity::{Author, Domain, of_steps};
+use crate::rows::{Holding, UserRows};
 use crate::schedule::Tick;
+use transaction::Transaction;
 
 /// How an iteration ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -62,14 +66,6 @@ struct Last {
     entity: usize,
 }
 
-/// The rows that a new one refers to.
-#[derive(Default)]
-struct Parents {
-    ids: Vec<RowId>,
-    /// By index of the column that refers.
-    values: Vec<(usize, Value)>,
-}
-
 pub(super) struct Iteration<'a> {
     pub(super) context: &'a Context,
     pub(super) author: Author<'a>,
@@ -88,6 +84,8 @@ pub(super) struct Iteration<'a> {
     has_operations: bool,
     /// When the iteration was to start, until something in it has taken time.
     due: Option<UnixNanos>,
+    /// The transaction that is open, while its steps are carried out.
+    transaction: Option<Transaction<'a>>,
 }
 
 type Steps<'s> = Pin<Box<dyn Future<Output = Result<(), Stop>> + Send + 's>>;
@@ -137,6 +135,7 @@ impl<'a> Iteration<'a> {
             last: None,
             has_operations: false,
             due: None,
+            transaction: None,
         }
     }
 
@@ -173,7 +172,11 @@ impl<'a> Iteration<'a> {
                 match self.step(step, random).await {
                     Ok(()) => {}
                     Err(Stop::NoRow) => {
-                        self.skip();
+                        match &mut self.transaction {
+                            // Counted once, however often it is sent.
+                            Some(transaction) => transaction.is_short = true,
+                            None => self.skip(),
+                        }
                         break;
                     }
                     Err(stop) => return Err(stop),
@@ -186,38 +189,10 @@ impl<'a> Iteration<'a> {
 
     async fn step(&mut self, step: &'a Step, mut random: StdRng) -> Result<(), Stop> {
         match &step.action {
-            Action::Create { entity, set, parents, into, check } => {
-                let parents = self.parents(*entity, parents, &mut random)?;
-                let write = Write {
-                    group: step.group,
-                    check: *check,
-                    ..Write::of(*entity, Statement::Insert { set, parents: &parents.values })
-                };
-                match self.write(write).await {
-                    Ended::Committed(made) => {
-                        self.rows.made(*entity, made, &parents.ids, *into);
-                        Ok(())
-                    }
-                    ended => Err(self.stop(&ended)),
-                }
+            Action::Create { .. } | Action::Update { .. } | Action::Delete { .. } => {
+                self.operate(step, &mut random).await
             }
-            Action::Update { entity, row, set, check } => {
-                let row = self.row(*entity, *row, &mut random).ok_or(Stop::NoRow)?;
-                let statement = Statement::Update { set, before: &row.values };
-                let write = Write { group: step.group, check: *check, ..Write::of(*entity, statement) };
-                self.rows.open(row.id);
-                let ended = self.write(write).await;
-                match ended {
-                    Ended::Committed(values) => {
-                        self.rows.updated(row.id, values);
-                        return Ok(());
-                    }
-                    Ended::NotConnected | Ended::Cut | Ended::Rejected => self.rows.unchanged(row.id),
-                    Ended::Missing | Ended::Unknown => self.rows.gone(row.id),
-                }
-                Err(self.stop(&ended))
-            }
-            Action::Delete { row, entity } => self.delete(step.group, *entity, *row, &mut random).await,
+            Action::Transaction(flow) => self.transaction(flow, random.next_u64()).await,
             Action::Await { timeout } => self.wait(timeout.of(self.author.vu)).await,
             Action::Pause { min, max } => {
                 let span = Nanos(random.random_range(min.0..=max.0.max(min.0)));
@@ -242,94 +217,9 @@ impl<'a> Iteration<'a> {
         }
     }
 
-    /// The rows that a new one refers to: the file's reader says for each reference where it comes from.
-    fn parents(
-        &mut self,
-        entity: usize,
-        from: &[(usize, RowFrom)],
-        random: &mut StdRng,
-    ) -> Result<Parents, Stop> {
-        let entities = &self.context.test.model.entities;
-        let mut parents = Parents::default();
-        for (column, from) in from {
-            let Generator::Reference { entity: parent } = entities[entity].columns[*column].generator else {
-                unreachable!("only references have parents")
-            };
-            let row = self.row(parent, *from, random).ok_or(Stop::NoRow)?;
-            let key = entities[parent].key[0];
-            parents.ids.push(row.id);
-            parents.values.push((*column, row.values[key].clone()));
-        }
-        Ok(parents)
-    }
-
-    fn row(&mut self, entity: usize, from: RowFrom, random: &mut StdRng) -> Option<Row> {
-        match from {
-            RowFrom::Own => self.rows.own(entity),
-            RowFrom::Pool { pool, pick, keep } => {
-                self.rows.pick(Choice { pool, pick, keep, draw: random.next_u64() })
-            }
-        }
-    }
-
-    /// Deletes a row after those that refer to it.
-    async fn delete(
-        &mut self,
-        group: Option<u16>,
-        entity: usize,
-        from: RowFrom,
-        random: &mut StdRng,
-    ) -> Result<(), Stop> {
-        let doomed = match from {
-            RowFrom::Own => self.rows.own(entity).and_then(|row| self.rows.doom(row.id)),
-            RowFrom::Pool { pool, pick, keep } => {
-                self.rows.pick_doomed(Choice { pool, pick, keep, draw: random.next_u64() })
-            }
-        };
-        for row in doomed.ok_or(Stop::NoRow)? {
-            self.rows.open(row.id);
-            let statement = Statement::Delete { row: &row.values };
-            let ended = self.write(Write { group, ..Write::of(row.entity, statement) }).await;
-            match ended {
-                Ended::NotConnected | Ended::Cut => self.rows.unchanged(row.id),
-                _ => self.rows.gone(row.id),
-            }
-            if !matches!(ended, Ended::Committed(_)) {
-                self.rows.spare();
-                return Err(self.stop(&ended));
-            }
-        }
-        Ok(())
-    }
-
-    /// Writes what became runnable now, or for an iteration's beginning at its tick.
-    async fn write(&mut self, write: Write<'_>) -> Ended {
-        let entity = write.entity;
-        let intended = self.due.take().unwrap_or_else(|| self.context.clock.now());
-        let is_first = !std::mem::replace(&mut self.has_operations, true);
-        let (sequence, ended) = write.carry_out(self, intended).await;
-        if is_first && matches!(ended, Ended::Committed(_)) {
-            self.wrote();
-        }
-        if let (Some(sequence), Ended::Committed(_)) = (sequence, &ended) {
-            self.last = Some(Last { sequence, entity });
-        }
-        ended
-    }
-
-    /// What follows of an operation that did not commit.
-    fn stop(&self, ended: &Ended) -> Stop {
-        match ended {
-            _ if *self.state.borrow() == LoadState::Cut => Stop::Cut,
-            Ended::NotConnected => Stop::NotConnected,
-            _ => Stop::Failed,
-        }
-    }
-
-    /// What the iteration is for is written, as far as the load asks.
-    fn wrote(&self) {
-        if self.phase == Phase::Run {
-            self.context.counts[self.scenario].wrote();
+    fn skip_if(&self, is_short: bool) {
+        if is_short {
+            self.skip();
         }
     }
 

@@ -15,12 +15,12 @@ use streamgauge_shared::ledger::{Closed, Made, NotSent, NotSentCause, Opened, Re
 use streamgauge_shared::test_file::{Deletes, Setting};
 use streamgauge_shared::time::{Nanos, UnixNanos};
 
-use super::attempt::{Attempt, Payload, send};
+use super::attempt::{Attempt, Payload, Refusal, send};
 use super::iteration::Iteration;
 use super::{Context, LoadState, reached};
 use crate::entity::{self, Maker, Value};
 use crate::halt::How;
-use crate::postgres::changed;
+use crate::postgres::{Lease, changed};
 use crate::rows::Values;
 
 /// What is to be written.
@@ -42,6 +42,18 @@ pub(super) struct Write<'a> {
     pub(super) statement: Statement<'a>,
 }
 
+/// What tells an operation apart. It is the same for every attempt, also where a transaction is sent again.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Identity {
+    /// Nothing for one that the ledger does not know of.
+    pub(super) sequence: Option<u64>,
+    /// Of a new row whose key is made of a sequence.
+    number: Option<i64>,
+    intended: UnixNanos,
+    /// For a session, before its first attempt.
+    connection_wait: Nanos,
+}
+
 /// How an operation ended.
 #[derive(Debug)]
 pub(super) enum Ended {
@@ -57,6 +69,8 @@ pub(super) enum Ended {
     Missing,
     /// Whether it committed cannot be known.
     Unknown,
+    /// Its transaction is rolled back, and is to be sent again.
+    Again,
 }
 
 impl<'a> Write<'a> {
@@ -75,38 +89,15 @@ impl<'a> Write<'a> {
         let context = iteration.context;
         // For a session, and then for the statement's answer.
         let _waiting = context.counts[iteration.scenario].wait();
-        if *iteration.state.borrow() == LoadState::Cut {
-            // The load was over before it became runnable.
-            return (None, Ended::Cut);
-        }
         let asked = context.clock.now();
-        let lease = tokio::select! {
-            biased;
-            () = reached(iteration.state, LoadState::Cut) => {
-                return (self.not_sent(iteration, intended, NotSentCause::Cut), Ended::Cut);
-            }
-            lease = context.pool.acquire() => lease,
-        };
-        let lease = match lease {
+        let lease = match self.session(iteration, intended).await {
             Ok(lease) => lease,
-            Err(error) => {
-                context.write_failed(|| error.to_string());
-                if let Some(sessions) = &mut iteration.sessions {
-                    sessions.missing(asked);
-                }
-                let sequence = self.not_sent(iteration, intended, NotSentCause::NotConnected);
-                return (sequence, Ended::NotConnected);
-            }
+            Err(not_sent) => return not_sent,
         };
         // Not one wait between here and the ledger's record.
-        let connected = context.clock.now();
-        if let Some(sessions) = &mut iteration.sessions {
-            sessions.found(connected);
-        }
-        let sequence = self.take_sequence(context);
-        let mut payload = self.payload(iteration, sequence.unwrap_or_default());
-        let mut opened = self.open(iteration, &payload, sequence.unwrap_or_default(), intended);
-        opened.connection_wait = connected - asked;
+        let connection_wait = context.clock.now() - asked;
+        let identity = self.identity(context, intended, connection_wait);
+        let (mut payload, opened) = self.ready(iteration, identity);
         let sent = send(context, iteration.state, lease, &payload, opened).await;
         let refusal = sent.refusal();
         let (written, made, ended) = match sent {
@@ -121,25 +112,76 @@ impl<'a> Write<'a> {
                 (Written::Rejected, None, Ended::Rejected)
             }
         };
-        // As the account: of the measured phase, and of what the ledger knows.
-        if iteration.phase == Phase::Run
-            && sequence.is_some()
-            && let Some(refusal) = refusal
-        {
-            context.rejections.lock().add(&refusal.cause, &refusal.said);
+        close(iteration, identity.sequence, written, made, refusal.as_ref());
+        (identity.sequence, ended)
+    }
+
+    /// A session; or how the operation ended without one, which the ledger then knows.
+    pub(super) async fn session<'c>(
+        &self,
+        iteration: &mut Iteration<'c>,
+        intended: UnixNanos,
+    ) -> Result<Lease<'c>, (Option<u64>, Ended)> {
+        let context = iteration.context;
+        if *iteration.state.borrow() == LoadState::Cut {
+            // The load was over before it became runnable.
+            return Err((None, Ended::Cut));
         }
-        match sequence {
-            Some(sequence) => context.ledger.record(Record::Closed(Closed { sequence, written, made })),
-            None if iteration.phase == Phase::Run && matches!(ended, Ended::Committed(_)) => {
-                context.counts[iteration.scenario].delete_unexpected();
+        let asked = context.clock.now();
+        let lease = tokio::select! {
+            biased;
+            () = reached(iteration.state, LoadState::Cut) => {
+                return Err((self.not_sent(iteration, intended, NotSentCause::Cut), Ended::Cut));
             }
-            None => {}
+            lease = context.pool.acquire() => lease,
+        };
+        match lease {
+            Ok(lease) => {
+                if let Some(sessions) = &mut iteration.sessions {
+                    sessions.found(context.clock.now());
+                }
+                Ok(lease)
+            }
+            Err(error) => {
+                context.write_failed(|| error.to_string());
+                Err(self.without_session(iteration, intended, asked))
+            }
         }
-        (sequence, ended)
+    }
+
+    /// There is no session that it could be sent in.
+    pub(super) fn without_session(
+        &self,
+        iteration: &mut Iteration<'_>,
+        intended: UnixNanos,
+        asked: UnixNanos,
+    ) -> (Option<u64>, Ended) {
+        if let Some(sessions) = &mut iteration.sessions {
+            sessions.missing(asked);
+        }
+        (self.not_sent(iteration, intended, NotSentCause::NotConnected), Ended::NotConnected)
+    }
+
+    /// What tells it apart from now on. Whoever asks for it carries it through to a `closed` record.
+    pub(super) fn identity(
+        &self,
+        context: &Context,
+        intended: UnixNanos,
+        connection_wait: Nanos,
+    ) -> Identity {
+        let sequence = self.take_sequence(context);
+        Identity { sequence, number: self.number(context), intended, connection_wait }
+    }
+
+    /// What is sent, and the record of it; what is read anew for each attempt is left open.
+    pub(super) fn ready(&self, iteration: &Iteration<'_>, identity: Identity) -> (Payload, Opened) {
+        let payload = self.payload(iteration, identity.sequence.unwrap_or_default(), identity.number);
+        let opened = self.open(iteration, &payload, identity);
+        (payload, opened)
     }
 
     /// The row's values are whole, and so is what the ledger knows of it; nothing where the database filled none.
-    fn learn(
+    pub(super) fn learn(
         &self,
         context: &Context,
         payload: &mut Payload,
@@ -169,7 +211,7 @@ impl<'a> Write<'a> {
     fn not_sent(&self, iteration: &Iteration<'_>, intended: UnixNanos, cause: NotSentCause) -> Option<u64> {
         let context = iteration.context;
         let sequence = self.take_sequence(context)?;
-        let payload = self.payload(iteration, sequence);
+        let payload = self.payload(iteration, sequence, self.number(context));
         let entity = &context.test.model.entities[self.entity];
         context.ledger.record(Record::NotSent(NotSent {
             sequence,
@@ -186,13 +228,9 @@ impl<'a> Write<'a> {
         Some(sequence)
     }
 
-    fn payload(&self, iteration: &Iteration<'_>, sequence: u64) -> Payload {
+    fn payload(&self, iteration: &Iteration<'_>, sequence: u64, number: Option<i64>) -> Payload {
         let context = iteration.context;
         let entity = &context.test.model.entities[self.entity];
-        let number = match self.statement {
-            Statement::Insert { .. } => self.number(context),
-            Statement::Update { .. } | Statement::Delete { .. } => None,
-        };
         let maker = Maker { seeds: context.seeds, sequence, number, author: iteration.author };
         let (values, operation, changed) = match self.statement {
             Statement::Insert { set, parents } => {
@@ -210,6 +248,9 @@ impl<'a> Write<'a> {
     /// The number of a new row, where its key is made of a sequence. Once they are used up the load ends: PostgreSQL
     /// refuses the rows that share the last one.
     fn number(&self, context: &Context) -> Option<i64> {
+        if !matches!(self.statement, Statement::Insert { .. }) {
+            return None;
+        }
         let number = context.numbers.next(self.entity)?;
         if number.used_up {
             let sentence = format!(
@@ -221,14 +262,7 @@ impl<'a> Write<'a> {
         Some(number.value)
     }
 
-    /// The record of an operation that is about to be sent; what is read anew for each attempt is left open.
-    fn open(
-        &self,
-        iteration: &Iteration<'_>,
-        payload: &Payload,
-        sequence: u64,
-        intended: UnixNanos,
-    ) -> Opened {
+    fn open(&self, iteration: &Iteration<'_>, payload: &Payload, identity: Identity) -> Opened {
         let context = iteration.context;
         let entity = &context.test.model.entities[self.entity];
         let has_content = payload.operation != Operation::Delete;
@@ -237,7 +271,7 @@ impl<'a> Write<'a> {
             entity::expected(check, entity, &payload.values)
         });
         Opened {
-            sequence,
+            sequence: identity.sequence.unwrap_or_default(),
             phase: iteration.phase,
             scenario: narrow(iteration.scenario),
             entity: narrow(self.entity),
@@ -247,12 +281,40 @@ impl<'a> Write<'a> {
             stage: iteration.load_stage,
             content: if has_content { entity::content(entity, &payload.values) } else { Vec::new() },
             check: check.unwrap_or_default(),
-            intended,
-            connection_wait: Nanos::ZERO,
+            intended: identity.intended,
+            connection_wait: identity.connection_wait,
             sent: UnixNanos::default(),
             stamped: UnixNanos::default(),
             deadline: UnixNanos::default(),
         }
+    }
+}
+
+/// Tells the ledger how an operation ended, or counts it where the ledger does not know of it.
+pub(super) fn close(
+    iteration: &Iteration<'_>,
+    sequence: Option<u64>,
+    written: Written,
+    made: Option<Box<Made>>,
+    refusal: Option<&Refusal>,
+) {
+    let context = iteration.context;
+    // As the account: of the measured phase, and of what the ledger knows.
+    if iteration.phase == Phase::Run
+        && sequence.is_some()
+        && written == Written::Rejected
+        && let Some(refusal) = refusal
+    {
+        context.rejections.lock().add(&refusal.cause, &refusal.said);
+    }
+    match (sequence, written) {
+        (Some(sequence), written) => {
+            context.ledger.record(Record::Closed(Closed { sequence, written, made }));
+        }
+        (None, Written::Committed(_)) if iteration.phase == Phase::Run => {
+            context.counts[iteration.scenario].delete_unexpected();
+        }
+        (None, _) => {}
     }
 }
 

@@ -153,8 +153,7 @@ cdc_e2e_latency = ["p(0.95)<2s"]
 fn a_step_of_two_kinds_or_of_none_says_so() {
     let two =
         mistakes(&TEST.replacen("{ pause = \"1s\" }", "{ pause = \"1s\", await = \"1s\" }", 1), Ok(MODEL));
-    let kinds =
-        "a step has exactly one of: create, update, delete, await, check, pause, choose, maybe, repeat";
+    let kinds = "a step has exactly one of: create, update, delete, await, check, pause, choose, maybe, repeat, transaction";
     assert_eq!(two, [format!("{kinds}; this one has await and pause")]);
     let none = mistakes(&TEST.replacen("{ pause = \"1s\" }", "{ group = \"x\" }", 1), Ok(MODEL));
     assert_eq!(none, [kinds]);

@@ -10,6 +10,7 @@ mod delete;
 mod maybe;
 mod pause;
 mod repeat;
+mod transaction;
 mod update;
 mod wait;
 
@@ -19,7 +20,7 @@ use crate::test_file::Action;
 use crate::test_file::reader::{Table, Value};
 
 /// Every step, in the order in which mistakes list them.
-pub(super) const STEPS: [Kind; 9] = [
+pub(super) const STEPS: [Kind; 10] = [
     create::STEP,
     update::STEP,
     delete::STEP,
@@ -29,6 +30,7 @@ pub(super) const STEPS: [Kind; 9] = [
     choose::STEP,
     maybe::STEP,
     repeat::STEP,
+    transaction::STEP,
 ];
 
 /// One kind of step.
