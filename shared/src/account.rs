@@ -179,6 +179,16 @@ impl Account {
         self.by_outcome[Outcome::Pending as usize] += 1;
     }
 
+    /// A pending entry turns out to be none: what it was opened for cannot be expected.
+    ///
+    /// # Panics
+    /// When none is pending: our own bug, and every figure would be wrong.
+    pub fn withdraw(&mut self) {
+        let pending = &mut self.by_outcome[Outcome::Pending as usize];
+        *pending = pending.checked_sub(1).expect("only a pending entry is withdrawn");
+        self.entries -= 1;
+    }
+
     /// An entry's outcome changes.
     ///
     /// # Panics
@@ -302,6 +312,9 @@ mod tests {
         account.change(Outcome::Unknown, Outcome::Delivered);
         assert!(account.closes());
         assert_eq!((account.entries(), account.arrived(), account.count(Outcome::Pending)), (2, 1, 1));
+        account.withdraw();
+        assert!(account.closes());
+        assert_eq!((account.entries(), account.count(Outcome::Pending)), (1, 0));
 
         let mut events = EventCount::default();
         events.see(EventKind::Early);

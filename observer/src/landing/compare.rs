@@ -29,7 +29,7 @@ pub struct Landed {
 #[must_use]
 pub fn belongs(entity: &Entity, seen: &Seen) -> Option<usize> {
     let is_there = |name: &str| seen.fields.iter().any(|field| field.rsplit('.').next() == Some(name));
-    let last = |path: &str| path.rsplit('.').next().unwrap_or(path).to_owned();
+    let last = |path: &str| path.trim_end_matches('"').rsplit(['.', '"']).next().unwrap_or(path).to_owned();
     let columns = entity.columns.iter();
     let there = columns.filter(|column| is_there(&last(&column.field)) || is_there(&column.name)).count();
     if seen.namespace.collection == entity.landing.collection {
@@ -47,7 +47,7 @@ pub fn belongs(entity: &Entity, seen: &Seen) -> Option<usize> {
 pub fn difference(entity: &Entity, database: &str, seen: &Seen, renames: &[Rename]) -> Option<Difference> {
     let (landing, paths, path) = (&entity.landing, entity.stamp_paths(), seen.dotted());
     let is_there = seen.namespace.database == database && seen.namespace.collection == landing.collection;
-    let is_readable = paths.contains(&path) && seen.literal_dot().is_none();
+    let is_readable = paths.contains(&path);
     if is_there && is_readable && !seen.in_time_series {
         return None;
     }
@@ -63,9 +63,7 @@ pub fn difference(entity: &Entity, database: &str, seen: &Seen, renames: &[Renam
     } else {
         ""
     };
-    let dot = seen.literal_dot().map_or(String::new(), |_| {
-        " (one field, whose name holds the dot: no projection of MongoDB can name it)".to_owned()
-    });
+    let dot = seen.literal_dot().map_or("", |_| " (one field, whose name holds the dot)");
     let seen_there = format!(
         "stamped rows of '{}' arrive in `{}`{kind}, path `{path}`{dot}; the model says `{database}.{}`, path `{}`",
         entity.name,
@@ -81,7 +79,7 @@ pub fn difference(entity: &Entity, database: &str, seen: &Seen, renames: &[Renam
     Some(Difference { seen: seen_there, next })
 }
 
-/// What to change, where the sink may stay as it is but for a dot.
+/// What to change, where the sink may stay as it is.
 fn changes(entity: &Entity, database: &str, seen: &Seen, is_readable: bool) -> String {
     let mut changes = Vec::new();
     if seen.namespace.database != database {
@@ -91,14 +89,9 @@ fn changes(entity: &Entity, database: &str, seen: &Seen, is_readable: bool) -> S
     if seen.namespace.collection != entity.landing.collection {
         lines.push(format!("collection = \"{}\"", seen.namespace.collection));
     }
-    if let Some(name) = seen.literal_dot() {
-        changes.push(format!(
-            "let the sink flatten with another delimiter than a dot, as {}",
-            name.replace('.', "_")
-        ));
-        lines.push(format!("stamp = \"{}\"", seen.dotted().replace('.', "_")));
-    } else if !is_readable {
-        lines.push(format!("stamp = \"{}\"", seen.dotted()));
+    if !is_readable {
+        let quote = if seen.literal_dot().is_some() { '\'' } else { '"' };
+        lines.push(format!("stamp = {quote}{}{quote}", seen.dotted()));
     }
     if !lines.is_empty() {
         changes.push(format!(
@@ -107,7 +100,10 @@ fn changes(entity: &Entity, database: &str, seen: &Seen, is_readable: bool) -> S
             entity.name
         ));
     }
-    changes.join(", and ")
+    let others =
+        "; name the other fields in the same way, or let the sink flatten with another delimiter than a dot";
+    let others = if seen.literal_dot().is_some() && !is_readable { others } else { "" };
+    format!("{}{others}", changes.join(", and "))
 }
 
 /// What else of a row that lands where the model says would go wrong: its deletes.
@@ -120,6 +116,7 @@ pub fn doubts(entity: &Entity, seen: &Seen) -> Vec<Difference> {
     if let Some(key) = &seen.document_key
         && deletes == Deletes::Remove
         && !is_envelope
+        && !entity.has_learned_documents()
         && key_of(entity, key).is_none()
     {
         doubts.push(Difference {
@@ -131,7 +128,7 @@ pub fn doubts(entity: &Entity, seen: &Seen) -> Vec<Difference> {
                 entity.landing.key_paths.join("`, `")
             ),
             next: format!(
-                "let the sink take the row's key for _id, or set key = \"…\" or deletes = \"ignored\" under [entities.{}.mongo] of the model",
+                "let the sink take the row's key for _id, or set under [entities.{}.mongo] of the model key = \"…\", or document_key = \"sink\" where the sink chooses it and removes documents, or deletes = \"ignored\" where it does not",
                 entity.name
             ),
         });
@@ -160,7 +157,7 @@ fn shown(key: &RawDocumentBuf) -> String {
 mod tests {
     use mongodb::bson::{Bson, doc, oid::ObjectId};
     use streamgauge_shared::stamp::{RunId, Stamp};
-    use streamgauge_shared::test_file::Model;
+    use streamgauge_shared::test_file::{DocumentKey, Model};
     use streamgauge_shared::time::UnixNanos;
 
     use super::*;
@@ -202,6 +199,20 @@ mod tests {
     }
 
     #[test]
+    fn a_name_with_a_dot_in_it_is_readable_where_the_model_says_it() {
+        let place = seen(at("shop", "customers"), &["after.cdc_stamp"]);
+        let mut customer = shop().entities[0].clone();
+        customer.landing.stamp_path = "\"after.cdc_stamp\"".into();
+        assert_eq!(difference(&customer, "shop", &place, &[]), None);
+        // It is another field than the nested one, which is read by itself.
+        let nested = seen(at("shop", "customers"), &["after", "cdc_stamp"]);
+        assert_eq!(difference(&customer, "shop", &nested, &[]), None);
+        let deeper = seen(at("shop", "customers"), &["payload", "after.cdc_stamp"]);
+        let next = difference(&customer, "shop", &deeper, &[]).expect("a difference").next;
+        assert!(next.starts_with("set stamp = 'payload.\"after.cdc_stamp\"' under"), "{next}");
+    }
+
+    #[test]
     fn each_kind_of_place_is_named_with_its_way_out() {
         let mut series = seen(at("shop", "customers"), &["cdc_stamp"]);
         series.in_time_series = true;
@@ -226,8 +237,8 @@ mod tests {
                 seen(at("shop", "customers"), &["after.cdc_stamp"]),
                 "one field, whose name holds the dot",
                 format!(
-                    "let the sink flatten with another delimiter than a dot, as after_cdc_stamp, and {}",
-                    set("stamp = \"after_cdc_stamp\"")
+                    "{}; name the other fields in the same way, or let the sink flatten with another delimiter than a dot",
+                    set("stamp = '\"after.cdc_stamp\"'")
                 ),
             ),
             (
@@ -288,6 +299,9 @@ mod tests {
         let chosen = doubts(customer, &with_id(ObjectId::new().into()));
         assert!(chosen.len() == 1 && chosen[0].seen.contains("cannot be matched"), "{chosen:?}");
         assert!(chosen[0].seen.contains("documentKey { \"_id\": ObjectId(\""), "{chosen:?}");
+        let mut learned = customer.clone();
+        learned.landing.document_key = DocumentKey::Sink;
+        assert_eq!(doubts(&learned, &with_id(ObjectId::new().into())), [], "the model says so");
         let enveloped =
             Seen { path: vec!["after".into(), "cdc_stamp".into()], ..with_id(ObjectId::new().into()) };
         assert_eq!(doubts(customer, &enveloped), [], "an envelope has its key in itself");

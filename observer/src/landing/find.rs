@@ -5,6 +5,7 @@ use std::fmt;
 use mongodb::bson::{RawBsonRef, RawDocument, RawDocumentBuf, cstr};
 use streamgauge_shared::stamp::Stamp;
 use streamgauge_shared::test_file::DELETED_MARK;
+use streamgauge_shared::test_file::field_path::path_of;
 
 /// How deep documents are looked into: envelopes in envelopes have three levels.
 const DEPTH_MAX: usize = 8;
@@ -60,7 +61,7 @@ impl Seen {
     /// The path as a model writes it.
     #[must_use]
     pub fn dotted(&self) -> String {
-        self.path.join(".")
+        path_of(&self.path)
     }
 
     /// A name on the path that holds a dot itself.
@@ -240,7 +241,7 @@ mod tests {
             of(doc! { "operationType": "insert", "ns": ns, "fullDocument": { "after.cdc_stamp": STAMP } });
         assert_eq!(
             (insert.dotted().as_str(), insert.literal_dot()),
-            ("after.cdc_stamp", Some("after.cdc_stamp"))
+            ("\"after.cdc_stamp\"", Some("after.cdc_stamp"))
         );
     }
 

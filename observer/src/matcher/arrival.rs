@@ -19,17 +19,12 @@ impl Matcher {
             Change::Stamped { stamp, .. } if stamp.run == self.run => self.stamped(*stamp, event, sink),
             Change::Deleted { entity, key } => {
                 let open = |key: &String| self.keys.open_delete(RowDigest::of(*entity, key));
-                let ours = key.readings().iter().find_map(open).and_then(|id| {
-                    let entry = self.store.get(id)?;
-                    let fits = self.may_be_of(id, *entity, entry.first_sent, &event);
-                    fits.then(|| (id, entry.written.is_some()))
-                });
-                match ours {
-                    Some((id, true)) => self.arrive(id, &event, sink),
-                    // It carries no stamp: only PostgreSQL's answer says that it is of this attempt, or of this delete.
-                    Some((id, false)) => self.hold(id, event),
-                    None => self.unmatched_delete(event, sink),
-                }
+                let id = key.readings().iter().find_map(open);
+                self.deleted(id, event, sink);
+            }
+            Change::Removed { document } => {
+                let id = self.documents.row(*document).and_then(|row| self.keys.open_delete(row));
+                self.deleted(id, event, sink);
             }
             Change::Stamped { .. } | Change::Unstamped => {
                 self.events[Phase::Run as usize].see(EventKind::Foreign)
@@ -41,12 +36,29 @@ impl Matcher {
         }
     }
 
+    /// A row is gone, of which this delete is open.
+    fn deleted(&mut self, id: Option<Id>, event: Event, sink: &mut impl Sink) {
+        let ours = id.and_then(|id| {
+            let entry = self.store.get(id)?;
+            let fits = self.may_be_of(id, entry.series.entity, entry.first_sent, &event);
+            fits.then(|| (id, entry.written.is_some()))
+        });
+        match ours {
+            Some((id, true)) => self.arrive(id, &event, sink),
+            // It carries no stamp: only PostgreSQL's answer says that it is of this attempt, or of this delete.
+            Some((id, false)) => self.hold(id, event),
+            None => self.unmatched_delete(event, sink),
+        }
+    }
+
     /// Whether a delete event may be of our delete of the same key. One that is older than ours is of another run that
     /// had the key. Where no other run can have had it, the clocks are not asked: one that is wrong must not make a row
     /// that is there a lost one.
     pub(super) fn may_be_of(&self, id: Id, entity: u16, sent: UnixNanos, event: &Event) -> bool {
         let since = self.store.window(id.0).map_or(sent, |window| window.events_since(sent));
-        self.unrepeated.get(usize::from(entity)).is_some_and(|unrepeated| *unrepeated)
+        // A document is known by a stamp of this run.
+        matches!(event.change, Change::Removed { .. })
+            || self.unrepeated.get(usize::from(entity)).is_some_and(|unrepeated| *unrepeated)
             || event.observed >= since
     }
 
@@ -109,12 +121,20 @@ impl Matcher {
         if entry.awaited {
             sink.settled(writer, sequence, true);
         }
+        let phase = entry.phase;
         if let (Operation::Delete, Some(row)) = (entry.series.operation, row) {
-            self.keys.remember_delete(row, entry.phase, id);
+            self.keys.remember_delete(row, phase, id);
+        }
+        if let Change::Removed { document } = event.change {
+            self.keys.remember_delete(RowDigest::of_document(document), phase, id);
+            self.documents.forget(document);
         }
         self.follow(mark);
         self.leave_if_settled(id, sink);
         overtaken.into_iter().for_each(|earlier| self.supersede(earlier, sink));
+        if let (Change::Stamped { document: Some(document), .. }, Some(row)) = (&event.change, row) {
+            self.learn_document(*document, row, sink);
+        }
         self.forget_too_many(sink);
     }
 

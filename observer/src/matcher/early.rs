@@ -24,12 +24,19 @@ pub(super) struct Early {
     of_operation: HashMap<Id, Waiting>,
     bytes: usize,
     /// Deletes that no open operation explains, in the order in which they came.
-    deletes: BTreeMap<u64, Event>,
+    deletes: BTreeMap<u64, HeldDelete>,
     /// Their places in that order, by each row that they may be of.
     deletes_of: HashMap<RowDigest, VecDeque<u64>>,
     delete_bytes: usize,
     next_delete: u64,
     count: u64,
+}
+
+/// A delete that no open operation explains.
+struct HeldDelete {
+    event: Event,
+    /// Of a document whose key the sink chose: the row that it is, or what stands for that until it is known.
+    row: Option<RowDigest>,
 }
 
 /// Events of one operation; nearly always one.
@@ -52,19 +59,24 @@ fn bytes_of(event: &Event) -> usize {
     let content = match &event.change {
         Change::Stamped { content, .. } => content.bytes(),
         Change::Deleted { key, .. } => key.readings().iter().map(String::capacity).sum(),
-        Change::Unstamped | Change::Undecodable(_) => 0,
+        Change::Removed { .. } | Change::Unstamped | Change::Undecodable(_) => 0,
     };
     let marks = if event.marks.is_some() { size_of::<Marks>() } else { 0 };
     TO_FIND + size_of::<Event>() + content + marks
 }
 
-/// The rows that a delete may be of: its key may have several readings.
-fn rows_of(event: &Event) -> impl Iterator<Item = RowDigest> {
-    let deleted = match &event.change {
-        Change::Deleted { entity, key } => Some((*entity, key.readings())),
-        _ => None,
-    };
-    deleted.into_iter().flat_map(|(entity, keys)| keys.iter().map(move |key| RowDigest::of(entity, key)))
+impl HeldDelete {
+    /// The rows that it may be of: its key may have several readings.
+    fn rows(&self) -> impl Iterator<Item = RowDigest> {
+        let deleted = match &self.event.change {
+            Change::Deleted { entity, key } => Some((*entity, key.readings())),
+            _ => None,
+        };
+        let by_key = deleted
+            .into_iter()
+            .flat_map(|(entity, keys)| keys.iter().map(move |key| RowDigest::of(entity, key)));
+        self.row.into_iter().chain(by_key)
+    }
 }
 
 impl Early {
@@ -102,13 +114,13 @@ impl Early {
         events
     }
 
-    fn hold_delete(&mut self, rows: &[RowDigest], event: Event) {
+    fn hold_delete(&mut self, held: HeldDelete) {
         self.count += 1;
-        self.delete_bytes += bytes_of(&event);
-        self.deletes.insert(self.next_delete, event);
-        for row in rows {
-            self.deletes_of.entry(*row).or_default().push_back(self.next_delete);
+        self.delete_bytes += bytes_of(&held.event);
+        for row in held.rows() {
+            self.deletes_of.entry(row).or_default().push_back(self.next_delete);
         }
+        self.deletes.insert(self.next_delete, held);
         self.next_delete += 1;
     }
 
@@ -129,8 +141,8 @@ impl Early {
 
     /// A delete is held no more. It is the oldest of one of its rows, or of all.
     fn take_delete(&mut self, place: u64) -> Option<Event> {
-        let event = self.deletes.remove(&place)?;
-        for row in rows_of(&event) {
+        let held = self.deletes.remove(&place)?;
+        for row in held.rows() {
             if let Some(places) = self.deletes_of.get_mut(&row) {
                 // Of a row that it may be of as well it is among the few that have the same readings.
                 if let Ok(index) = places.binary_search(&place) {
@@ -142,8 +154,8 @@ impl Early {
             }
         }
         self.count -= 1;
-        self.delete_bytes -= bytes_of(&event);
-        Some(event)
+        self.delete_bytes -= bytes_of(&held.event);
+        Some(held.event)
     }
 }
 
@@ -164,8 +176,8 @@ impl Matcher {
     /// Lets deletes go that every writer's records have passed: no entry can explain them any more.
     pub(super) fn let_go_passed(&mut self) {
         let all_passed = self.store.windows().iter().map(Window::watermark).min();
-        while let (Some(passed), Some((_, event))) = (all_passed, self.early.deletes.first_key_value())
-            && event.observed < passed
+        while let (Some(passed), Some((_, held))) = (all_passed, self.early.deletes.first_key_value())
+            && held.event.observed < passed
         {
             self.let_go_oldest_delete();
         }
@@ -201,7 +213,7 @@ impl Matcher {
                 }
                 // PostgreSQL's answer to a delete never came; or the record of a row's last attempt, and then its
                 // time is not known and the ledger is incomplete.
-                let is_delete = matches!(event.change, Change::Deleted { .. });
+                let is_delete = matches!(event.change, Change::Deleted { .. } | Change::Removed { .. });
                 self.limits.contradictions += u64::from(!is_delete);
                 let measured = event.measured && is_delete;
                 self.arrive(id, &Event { measured, ..event }, sink);
@@ -210,14 +222,21 @@ impl Matcher {
     }
 
     pub(super) fn unmatched_delete(&mut self, event: Event, sink: &mut impl Sink) {
-        let rows: Vec<RowDigest> = rows_of(&event).collect();
-        if let Some((phase, id)) = rows.iter().find_map(|row| self.keys.matched_delete(*row)) {
+        let document = match event.change {
+            Change::Removed { document } => Some(document),
+            _ => None,
+        };
+        let as_document = document.map(RowDigest::of_document);
+        let row = document.and_then(|document| self.documents.row(document)).or(as_document);
+        let held = HeldDelete { event, row };
+        let matched = held.rows().chain(as_document).find_map(|row| self.keys.matched_delete(row));
+        if let Some((phase, id)) = matched {
             self.events[phase as usize].see(EventKind::Duplicate);
             duplicate(id, phase, sink);
             return;
         }
         self.events[Phase::Run as usize].see(EventKind::Early);
-        self.early.hold_delete(&rows, event);
+        self.early.hold_delete(held);
         while self.early.delete_bytes > self.bounds.early_deletes_bytes {
             self.limits.deletes_let_go += 1;
             self.let_go_oldest_delete();
@@ -252,6 +271,14 @@ impl Matcher {
             }
             self.events[Phase::Run as usize].give(EventKind::Early);
             self.hold(id, event);
+        }
+    }
+
+    /// It is known now which row a document is: what was held of it happens.
+    pub(super) fn dispatch_early_deletes(&mut self, row: RowDigest, sink: &mut impl Sink) {
+        for event in self.early.take_deletes(row) {
+            self.events[Phase::Run as usize].give(EventKind::Early);
+            self.event(event, sink);
         }
     }
 

@@ -10,7 +10,7 @@ use streamgauge_shared::timeline::Timeline;
 use super::comparison::{Comparison, compare};
 use super::keys::RowDigest;
 use super::{Place, Series};
-use crate::stream::{Change, Content, Event};
+use crate::stream::{Change, Content, DocumentId, Event};
 
 /// An operation and what is known of it.
 #[derive(Clone, Debug)]
@@ -56,7 +56,15 @@ pub struct Entry {
     /// Whether a user waits for it.
     pub awaited: bool,
     /// What its event says, if that came before its key.
-    pub(super) seen: Option<Box<Content>>,
+    pub(super) seen: Option<Box<SeenEarly>>,
+}
+
+/// What an event says that came before the key of its row.
+#[derive(Clone, Debug)]
+pub(super) struct SeenEarly {
+    pub(super) content: Content,
+    /// What the sink calls the row's document, where it chooses that itself.
+    pub(super) document: Option<DocumentId>,
 }
 
 impl Entry {
@@ -121,8 +129,8 @@ impl Entry {
         self.measured = event.measured;
         match &event.change {
             // What the database filled is not known yet.
-            Change::Stamped { content, .. } if self.key.is_none() && self.written.is_none() => {
-                self.seen = Some(Box::new(content.clone()));
+            Change::Stamped { content, document, .. } if self.key.is_none() && self.written.is_none() => {
+                self.seen = Some(Box::new(SeenEarly { content: content.clone(), document: *document }));
             }
             Change::Stamped { content, .. } => self.compare(content, column),
             _ => {}

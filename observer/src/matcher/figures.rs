@@ -149,10 +149,11 @@ impl Matcher {
             bytes: self.store.bytes()
                 + self.heap_bytes
                 + self.keys.bytes()
+                + self.documents.bytes()
                 + self.waits.bytes()
                 + self.kept.bytes()
                 + self.early.bytes(),
-            steps: self.waits.steps() + self.kept.steps(),
+            steps: self.waits.steps() + self.kept.steps() + self.documents.steps(),
         }
     }
 

@@ -10,6 +10,7 @@ use streamgauge_shared::account::{Operation, Phase};
 use xxhash_rust::xxh3::xxh3_128_with_seed;
 
 use super::store::Id;
+use crate::stream::DocumentId;
 
 /// Names a row.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -18,6 +19,11 @@ pub(super) struct RowDigest(u128);
 impl RowDigest {
     pub(super) fn of(entity: u16, key: &str) -> Self {
         Self(xxh3_128_with_seed(key.as_bytes(), entity.into()))
+    }
+
+    /// In the place of a row's name while it is not known which row a document is.
+    pub(super) fn of_document(document: DocumentId) -> Self {
+        Self(document.0)
     }
 }
 

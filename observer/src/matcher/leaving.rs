@@ -22,6 +22,9 @@ impl Matcher {
 
     fn give_up(&mut self, id: Id, sink: &mut impl Sink) {
         let Some(mark) = self.mark(id).filter(|mark| mark.is_pending) else { return };
+        if self.is_never_known(id) {
+            return self.withdraw(id, sink);
+        }
         let Some(entry) = self.store.get_mut(id) else { return };
         // A row that is not there cannot be deleted: the delete shares the fate of what came before it.
         let no_row = entry.series.operation == Operation::Delete
@@ -86,8 +89,13 @@ impl Matcher {
     }
 
     fn remove(&mut self, id: Id) -> Option<Entry> {
-        let mark = self.mark(id)?;
         let is_refused = self.store.get(id)?.outcome == Outcome::Rejected;
+        self.remove_as(id, is_refused)
+    }
+
+    /// An entry leaves; `is_refused` where no event can be of it.
+    pub(super) fn remove_as(&mut self, id: Id, is_refused: bool) -> Option<Entry> {
+        let mark = self.mark(id)?;
         let entry = self.store.leave(id, is_refused)?.entry;
         if entry.written.is_none()
             && let Some(window) = self.store.window_mut(id.0)

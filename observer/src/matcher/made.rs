@@ -7,6 +7,7 @@
 use streamgauge_shared::account::{Operation, Phase};
 use streamgauge_shared::ledger::Made;
 
+use super::entry::SeenEarly;
 use super::keys::Arrival;
 use super::store::Id;
 use super::{Matcher, Sink};
@@ -23,9 +24,10 @@ impl Matcher {
             entry.learn(*made);
             self.heap_bytes += entry.heap_bytes();
         }
-        if let Some(content) = entry.seen.take() {
+        let seen = entry.seen.take();
+        if let Some(SeenEarly { content, .. }) = seen.as_deref() {
             let (entity, run) = (entry.series.entity, entry.phase == Phase::Run);
-            entry.compare(&content, |column, result| {
+            entry.compare(content, |column, result| {
                 if run {
                     self.columns.count(entity, column, result);
                 }
@@ -40,6 +42,9 @@ impl Matcher {
             }
             if arrived && let Arrival::Latest(overtaken) = self.keys.arrived(row, id) {
                 overtaken.into_iter().for_each(|earlier| self.supersede(earlier, sink));
+            }
+            if let Some(document) = seen.and_then(|seen| seen.document) {
+                self.learn_document(document, row, sink);
             }
         }
     }

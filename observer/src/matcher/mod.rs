@@ -12,6 +12,7 @@ mod arrival;
 mod cause;
 mod cells;
 mod comparison;
+mod documents;
 mod early;
 mod entry;
 mod figures;
@@ -47,6 +48,7 @@ use streamgauge_shared::time::{Nanos, UnixNanos};
 use streamgauge_shared::timeline::{Latency, Reading, Timeline};
 
 use comparison::ColumnTallies;
+use documents::Documents;
 use early::Early;
 use kept::{Kept, Kind};
 use keys::Keys;
@@ -67,6 +69,9 @@ pub const EARLY_BYTES_MAX: usize = 256 << 20;
 /// 400,000 of them. Apart from the stamped events, so that foreign deletes take no place of theirs. Past it the oldest
 /// is let go as foreign, and is in [`Limits::deletes_let_go`].
 pub const EARLY_DELETES_BYTES_MAX: usize = 128 << 20;
+/// Documents with keys of the sink's own that are remembered until they are removed: about 130 MB. Past it the oldest is
+/// forgotten, and [`Limits::documents_forgotten`] says so: the delete of its row is not expected then.
+pub const DOCUMENTS_MAX: usize = 1_000_000;
 /// Matched deletes remembered, so that a replay of one is a duplicate and not foreign.
 pub const DELETES_KEPT_MAX: usize = 100_000;
 
@@ -76,6 +81,8 @@ pub trait Sink {
     fn latency(&mut self, place: Place, latency: Latency, reading: Reading, at: UnixNanos);
     /// An operation of the measured phase was opened.
     fn sent(&mut self, at: UnixNanos);
+    /// It was sent then, and turns out to be none whose event could be known: it is no entry any more.
+    fn not_expected(&mut self, _place: Place, _sent: UnixNanos) {}
     /// It was sent again; the first time does not count any more.
     fn sent_again(&mut self, before: UnixNanos, at: UnixNanos);
     /// An operation of the measured phase became runnable and was never sent. It has no other times, is in no latency,
@@ -104,6 +111,8 @@ pub struct Bounds {
     pub early_deletes_bytes: usize,
     /// See [`DELETES_KEPT_MAX`].
     pub deletes_kept: usize,
+    /// See [`DOCUMENTS_MAX`].
+    pub documents: usize,
 }
 
 impl Default for Bounds {
@@ -113,6 +122,7 @@ impl Default for Bounds {
             early_bytes: EARLY_BYTES_MAX,
             early_deletes_bytes: EARLY_DELETES_BYTES_MAX,
             deletes_kept: DELETES_KEPT_MAX,
+            documents: DOCUMENTS_MAX,
         }
     }
 }
@@ -129,6 +139,8 @@ pub struct Limits {
     pub events_let_go: u64,
     /// Deletes let go past [`Bounds::early_deletes_bytes`], before it was known whether they are this run's.
     pub deletes_let_go: u64,
+    /// Documents forgotten past [`Bounds::documents`] before they were removed.
+    pub documents_forgotten: u64,
     /// Records and events that contradict what was known: an event of an operation that PostgreSQL is said to have
     /// refused, a second record of one that has left.
     pub contradictions: u64,
@@ -158,6 +170,7 @@ pub struct Matcher {
     events: [EventCount; Phase::COUNT],
     store: Store,
     keys: Keys,
+    documents: Documents,
     waits: Waits,
     kept: Kept,
     early: Early,
@@ -169,6 +182,8 @@ pub struct Matcher {
     heap_bytes: usize,
     /// By entity, whether no other run can have had one of its keys.
     unrepeated: Box<[bool]>,
+    /// By entity, whether its documents have keys of the sink's own.
+    learned: Box<[bool]>,
     /// The latest time that is known to have passed.
     latest: UnixNanos,
 }
@@ -195,6 +210,13 @@ impl Matcher {
         self
     }
 
+    /// By entity, whether its documents have keys of the sink's own, learned from events; without it none has.
+    #[must_use]
+    pub fn with_learned(mut self, learned: impl IntoIterator<Item = bool>) -> Self {
+        self.learned = learned.into_iter().collect();
+        self
+    }
+
     /// The same with other limits.
     #[must_use]
     pub fn bounded(
@@ -213,6 +235,7 @@ impl Matcher {
             events: Default::default(),
             store: Store::new(writers),
             keys: Keys::new(bounds.deletes_kept),
+            documents: Documents::new(bounds.documents),
             waits: Waits::new(series.scenarios()),
             kept: Kept::new(bounds.kept),
             early: Early::default(),
@@ -221,6 +244,7 @@ impl Matcher {
             undecodable: [0; Undecodable::COUNT],
             limits: Limits::default(),
             unrepeated: Box::default(),
+            learned: Box::default(),
             heap_bytes: 0,
             latest: UnixNanos(i64::MIN),
         }

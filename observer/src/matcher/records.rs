@@ -30,6 +30,9 @@ impl Matcher {
                 // The event of this attempt may have been waiting for its record.
                 self.replay_early(id, sink);
             }
+            // It was withdrawn.
+            Knows::Refused(_)
+                if opened.operation == Operation::Delete && self.has_learned_documents(opened.entity) => {}
             // It was given up, so long ago that it is forgotten, or was said to be refused.
             Knows::Left(_) | Knows::Refused(_) => self.limits.contradictions += 1,
         }

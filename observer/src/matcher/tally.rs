@@ -19,6 +19,8 @@ pub struct Checks {
     pub closed: u64,
     /// Those that committed.
     pub committed: u64,
+    /// Those that committed and are no entries any more: their events could not be known.
+    pub not_expected: u64,
     /// Statements that were never sent: none of the closed ones, and no success.
     pub not_sent: u64,
     /// Rows with verified columns that are in PostgreSQL: it said so, or they arrived.
@@ -231,6 +233,21 @@ impl Tallies {
         }
     }
 
+    /// A pending entry of a delete is none any more.
+    pub(super) fn withdraw(&mut self, entry: &Entry) {
+        self.open -= 1;
+        // What PostgreSQL said of it stays true, and has its figures. A pending one has committed, if it was answered.
+        let committed = entry.written.is_some();
+        match entry.phase {
+            Phase::Run => self.apply(entry, |tally| {
+                tally.account.withdraw();
+                tally.checks.not_expected += u64::from(committed);
+                tally.checks.content_written -= u64::from(committed && !entry.content.is_empty());
+            }),
+            phase => self.besides[entry.series.index].accounts[phase as usize].withdraw(),
+        }
+    }
+
     /// An operation that was never sent: an entry that is rejected from the start.
     pub(super) fn not_sent(&mut self, place: Place, phase: Phase, cause: Cause) {
         let reject = |account: &mut Account| {
@@ -362,7 +379,8 @@ impl Tallies {
             assert!(tally.account.closes(), "entries of a slice are the sum of their outcomes: {tally:?}");
             let checks = &tally.checks;
             let bounded = checks.committed <= checks.closed
-                && checks.closed + checks.not_sent <= tally.account.entries()
+                && checks.not_expected <= checks.committed
+                && checks.closed + checks.not_sent <= tally.account.entries() + checks.not_expected
                 && checks.matching <= checks.compared
                 && checks.compared_in_part <= checks.matching
                 && checks.compared <= checks.content_arrived

@@ -125,7 +125,12 @@ impl Figures for Moment<'_> {
             Counter::PgWriteErrors => self.errors()[0],
             Counter::ObserverErrors => self.errors()[1],
             Counter::SkippedSteps => loads().map(|(_, load)| load.skipped_steps).sum(),
-            Counter::NotExpected => loads().map(|(_, load)| load.not_expected).sum(),
+            Counter::NotExpected => {
+                let withdrawn = self.recorder.not_expected();
+                loads()
+                    .map(|(index, load)| load.not_expected + withdrawn.get(index).copied().unwrap_or(0))
+                    .sum()
+            }
         }
     }
 

@@ -188,7 +188,7 @@ pub(crate) fn opened(sequence: u64, sent_ms: i64) -> Opened {
 
 fn arrival(sequence: u64, millis: i64, measured: bool) -> Event {
     let stamp = Stamp { run: RunId::from_bits(1), writer: 0, sequence, sent: UnixNanos(0) };
-    let change = Change::Stamped { entity: 0, stamp, content: Content::default() };
+    let change = Change::Stamped { entity: 0, stamp, content: Content::default(), document: None };
     Event {
         observed: UnixNanos::from_millis(millis),
         measured,

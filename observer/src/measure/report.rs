@@ -9,7 +9,7 @@ use streamgauge_shared::report::{
     ProcessReport, RateReport, Report, Run, SCHEMA, Second, Stats, ThresholdResult, UndecodableReport,
     Validity, Verdict,
 };
-use streamgauge_shared::test_file::{Count, Deletes, Plan, ScenarioPlan, Test};
+use streamgauge_shared::test_file::{Count, Deletes, Entity, Plan, ScenarioPlan, Test};
 use streamgauge_shared::threshold::{Counter, Figures, Rate, Tags};
 use streamgauge_shared::time::Nanos;
 use streamgauge_shared::timeline::Latency;
@@ -202,9 +202,10 @@ fn rates(moment: &Moment<'_>) -> BTreeMap<String, RateReport> {
     Rate::ALL.into_iter().filter_map(report).collect()
 }
 
-/// Whether the model has deletes that leave no trace in MongoDB: else there is nothing to count.
+/// Whether the model has deletes that may leave no trace that could be known: else there is nothing to count.
 fn expects_no_deletes(test: &Test) -> bool {
-    test.model.entities.iter().any(|entity| entity.landing.deletes == Deletes::Ignored)
+    let ignores = |entity: &Entity| entity.landing.deletes == Deletes::Ignored;
+    test.model.entities.iter().any(|entity| ignores(entity) || entity.has_learned_documents())
 }
 
 fn processes(facts: &Facts) -> BTreeMap<String, ProcessReport> {

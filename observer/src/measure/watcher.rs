@@ -292,7 +292,8 @@ impl Figures for RowWindow<'_> {
             if latency == Latency::CdcPropagation {
                 // Of what committed; when is not kept, so nothing is known of its age.
                 let arrived = tally.account.arrived() + count(Outcome::Superseded);
-                let committed = tally.checks.committed.saturating_sub(arrived);
+                let settled = arrived + tally.checks.not_expected;
+                let committed = tally.checks.committed.saturating_sub(settled);
                 figures.unarrived.record_n(Nanos::ZERO, unarrived.min(committed));
             } else {
                 figures.unarrived.record_n(age, unarrived);

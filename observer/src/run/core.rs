@@ -148,7 +148,8 @@ impl Core {
                 brief.test.lost_after,
                 brief.bounds,
             )
-            .with_unrepeated(brief.test.model.entities.iter().map(Entity::has_unrepeated_keys)),
+            .with_unrepeated(brief.test.model.entities.iter().map(Entity::has_unrepeated_keys))
+            .with_learned(brief.test.model.entities.iter().map(Entity::has_learned_documents)),
             recorder: Recorder::new(&brief.test),
             watcher: Watcher::new(&brief.test),
             peers: Peers::new(brief.writers),

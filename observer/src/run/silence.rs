@@ -186,7 +186,8 @@ mod tests {
         let expected = [("landed_elsewhere".to_owned(), ValidityState::Invalid)];
         assert_eq!(reasons(&run), expected);
 
-        let change = Change::Stamped { entity: 0, stamp: stamp(RUN), content: Content::default() };
+        let change =
+            Change::Stamped { entity: 0, stamp: stamp(RUN), content: Content::default(), document: None };
         let event = Event { observed: run.now, measured: true, wall: None, marks: None, change };
         let (decoded, reading) = (Decoded { events: vec![event], ..Decoded::default() }, run.reading());
         drop(run.core.read(decoded, run.now, Nanos::ZERO, &reading));

@@ -1,6 +1,7 @@
 //! What an event says: the content of a row, column by column, and the key of a row that is gone.
 
 use streamgauge_shared::content::{ColumnDigest, NotCompared};
+use xxhash_rust::xxh3::xxh3_128_with_seed;
 
 /// What the columns of an arrived row say that something is compared with.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -73,6 +74,18 @@ impl ColumnValue {
             Self::NumberOrBase64 { .. } => Ok(false),
             Self::Not(reason) => Err(reason),
         }
+    }
+}
+
+/// What a sink calls a document where it chooses that itself: a digest of 128 bits of entity and `documentKey`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct DocumentId(pub(crate) u128);
+
+impl DocumentId {
+    /// Of a document of an entity, by the bytes of its `documentKey`.
+    #[must_use]
+    pub fn of(entity: u16, document_key: &[u8]) -> Self {
+        Self(xxh3_128_with_seed(document_key, entity.into()))
     }
 }
 

@@ -5,7 +5,7 @@ use streamgauge_shared::marks::Marks;
 use streamgauge_shared::stamp::Stamp;
 use streamgauge_shared::time::UnixNanos;
 
-use super::content::{Content, RowKey};
+use super::content::{Content, DocumentId, RowKey};
 
 /// An event as decoded.
 #[derive(Clone, Debug, PartialEq)]
@@ -33,6 +33,8 @@ pub enum Change {
         stamp: Stamp,
         /// What the columns say that something is compared with.
         content: Content,
+        /// What the sink calls its document, where it chooses that itself.
+        document: Option<DocumentId>,
     },
     /// A row is gone.
     Deleted {
@@ -40,6 +42,11 @@ pub enum Change {
         entity: u16,
         /// Its key in canonical form.
         key: RowKey,
+    },
+    /// A document whose key the sink chose is gone.
+    Removed {
+        /// What the sink called it.
+        document: DocumentId,
     },
     /// A row of the run's collections that carries no stamp.
     Unstamped,

@@ -23,7 +23,7 @@ mod server;
 mod value;
 
 pub(crate) use attention::WAIT_MAX;
-pub use content::{ColumnSeen, ColumnValue, Content, RowKey};
+pub use content::{ColumnSeen, ColumnValue, Content, DocumentId, RowKey};
 pub use decode::{Decoded, Decoder, key_of};
 pub use event::{CANARY_COLLECTION, CANARY_STAMP_FIELD, Change, Event, Sighting};
 pub use mongod_clock::{MongodClock, follow_mongod};

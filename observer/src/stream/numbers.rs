@@ -5,10 +5,11 @@
 
 use std::time::Duration;
 
-use mongodb::bson::{Document, doc};
+use mongodb::bson::{Bson, Document, doc};
 use mongodb::error::Error;
 use mongodb::{Collection, Database};
 use streamgauge_shared::exit_code::Failure;
+use streamgauge_shared::test_file::field_path::{names, path_of, projected};
 use streamgauge_shared::test_file::{Column, Entity, Model, NumberText};
 
 use super::{MongoAddress, StartError};
@@ -66,12 +67,14 @@ async fn greatest(database: &Database, entity: &Entity) -> Result<Option<i64>, E
     let text = sequence.text.as_ref();
     let plain = NumberText::default();
     for path in paths(&entity.landing.key_paths[place], &entity.columns[column]) {
+        let (first, path) = reached(&path);
+        let ask = |stages: &[Document]| first.iter().chain(stages).cloned().collect();
         let mut found = None;
         if text.is_none() {
-            found = one(&collection, numbers(&path)).await?;
+            found = one(&collection, ask(&numbers(&path))).await?;
         }
         // A sink may have made texts of numbers.
-        found = found.max(one(&collection, texts(&path, text.unwrap_or(&plain))).await?);
+        found = found.max(one(&collection, ask(&texts(&path, text.unwrap_or(&plain)))).await?);
         if found.is_some() {
             return Ok(found);
         }
@@ -83,13 +86,25 @@ async fn greatest(database: &Database, entity: &Entity) -> Result<Option<i64>, E
 /// sink's own, in the row.
 fn paths(path: &str, column: &Column) -> Vec<String> {
     let mut paths = vec![path.to_owned()];
-    for other in [format!("{path}.{}", column.name), column.field.clone(), format!("after.{}", column.field)]
-    {
+    let within = path_of(&[&column.name]);
+    for other in [format!("{path}.{within}"), column.field.clone(), format!("after.{}", column.field)] {
         if !paths.contains(&other) {
             paths.push(other);
         }
     }
     paths
+}
+
+/// A path that stages can name: of names with a dot in them no stage can name any, so a first stage takes the value out,
+/// and no index helps.
+fn reached(path: &str) -> (Option<Document>, String) {
+    if projected(path).as_deref() == Some(path) {
+        return (None, path.to_owned());
+    }
+    let value = names(path).fold(Bson::from("$$ROOT"), |input, name| {
+        doc! { "$getField": { "field": { "$literal": name.as_ref() }, "input": input } }.into()
+    });
+    (Some(doc! { "$project": { "_id": 0, "value": value } }), "value".to_owned())
 }
 
 /// The greatest of what are numbers.
@@ -116,14 +131,11 @@ fn texts(path: &str, text: &NumberText) -> [Document; 3] {
 }
 
 /// What is no whole number of 64 bits is nothing.
-fn long(input: mongodb::bson::Bson) -> Document {
+fn long(input: Bson) -> Document {
     doc! { "$convert": { "input": input, "to": "long", "onError": null, "onNull": null } }
 }
 
-async fn one<const N: usize>(
-    collection: &Collection<Document>,
-    stages: [Document; N],
-) -> Result<Option<i64>, Error> {
+async fn one(collection: &Collection<Document>, stages: Vec<Document>) -> Result<Option<i64>, Error> {
     let mut cursor = collection.aggregate(stages).max_time(ASK_MAX).await?;
     if !cursor.advance().await? {
         return Ok(None);

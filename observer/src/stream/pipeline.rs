@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 
 use mongodb::bson::{Bson, Document, RawDocumentBuf, doc};
-use streamgauge_shared::test_file::{Check, DELETED_MARK, Model};
+use streamgauge_shared::test_file::{Check, DELETED_MARK, Model, field_path};
 
 use super::event::{CANARY_COLLECTION, CANARY_STAMP_FIELD};
 
@@ -63,7 +63,14 @@ pub(super) fn stages(
         wanted.push(doc! { "ns.coll": CANARY_COLLECTION, "operationType": { "$in": ["insert", "replace"] } });
         paths.insert(CANARY_STAMP_FIELD.to_owned());
     }
-    fields.extend(outermost(&paths).map(|path| (format!("fullDocument.{path}"), 1.into())));
+    // What no projection can name comes with what is around it.
+    let reached: Option<BTreeSet<String>> = paths.iter().map(|path| field_path::projected(path)).collect();
+    match reached {
+        Some(paths) => {
+            fields.extend(outermost(&paths).map(|path| (format!("fullDocument.{path}"), 1.into())));
+        }
+        None => drop(fields.insert("fullDocument", 1)),
+    }
     let wanted = doc! { "$or": wanted };
     Ok(vec![doc! { "$changeStream": change_stream }, doc! { "$match": wanted }, doc! { "$project": fields }])
 }
@@ -132,6 +139,26 @@ mod tests {
             assert!(inner.is_empty(), "{outer} and {inner:?}");
         }
         assert!(fields.contains_key("fullDocument.after") && fields.contains_key("fullDocument.before"));
+    }
+
+    #[test]
+    fn what_no_projection_can_name_comes_with_what_is_around_it() {
+        let source = |name: &str, text: &str| Source { name: name.into(), text: text.into() };
+        let test = source("t.toml", include_str!("../../../scenarios/e2e-latency.toml"));
+        let model = source("m.toml", include_str!("../../../scenarios/models/shop.toml"));
+        let parsed =
+            parse(&test, Scale::default(), Scale::default(), |_| Ok(model)).expect("the shipped test");
+        let fields = |stamp: &str| {
+            let mut model = parsed.0.model.clone();
+            model.entities[0].landing.stamp_path = stamp.into();
+            let stages = stages(&Watched { model, checks: Vec::new(), canary: true }, None).expect("stages");
+            let fields = stages.last().expect("a projection").get_document("$project").expect("fields");
+            fields.keys().filter(|path| path.starts_with("fullDocument")).cloned().collect::<Vec<_>>()
+        };
+        assert_eq!(fields("\"after.cdc_stamp\""), ["fullDocument"], "the whole document");
+        let nested = fields("payload.\"after.cdc_stamp\".x");
+        assert!(nested.contains(&"fullDocument.payload".to_owned()), "{nested:?}");
+        assert!(nested.iter().all(|path| !path.contains('"')), "{nested:?}");
     }
 
     #[test]

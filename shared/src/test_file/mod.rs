@@ -5,6 +5,7 @@
 
 mod column_type;
 mod executor;
+pub mod field_path;
 mod flow;
 mod mistake;
 mod model;
@@ -25,7 +26,10 @@ pub use executor::{
 };
 pub use flow::{Action, Alternative, Check, Pick, Pool, RowFrom, Scope, Setting, Step, Timeout};
 pub use mistake::{Mistake, Mistakes};
-pub use model::{Column, DELETED_MARK, Deletes, Entity, Generator, Landing, ListLength, Literal, Model};
+pub use model::{
+    Column, DELETED_MARK, Deletes, DocumentKey, Entity, Generator, Landing, ListLength, Literal, Model,
+    UNAVAILABLE,
+};
 pub use name::{NAME_BYTES_MAX, NameError, QualifiedName, quoted};
 pub use parse::{parse, parse_model};
 pub use plan::{CONNECTIONS_MAX, Count, ENTRY_BYTES, Memory, MemoryPart, Operations, Plan, ScenarioPlan};

@@ -1,6 +1,7 @@
 //! The model: which tables are written, how their columns are filled, and where they land in MongoDB.
 
 use super::column_type::ColumnType;
+use super::field_path::path_of;
 use super::name::QualifiedName;
 use super::sequence::Sequence;
 use super::template::Template;
@@ -47,7 +48,8 @@ pub struct Column {
     pub generator: Generator,
     /// Whether the observer checks that the value arrived as it was written.
     pub verified: bool,
-    /// Where the value stands in the MongoDB document; the column's name unless the model says otherwise.
+    /// The path ([`super::field_path`]) of the value in the MongoDB document; the column's name unless the model says
+    /// otherwise.
     pub field: String,
 }
 
@@ -169,15 +171,34 @@ pub enum Literal {
 pub struct Landing {
     /// The collection.
     pub collection: String,
-    /// For each column of the key its path within `documentKey`: `_id` for a key of one column, `_id.<column>`
+    /// Who chooses the documents' keys.
+    pub document_key: DocumentKey,
+    /// For each column of the key its path ([`super::field_path`]) within `documentKey`: `_id` for a key of one column, `_id.<column>`
     /// for one of several or where the sink makes a sub-document.
     pub key_paths: Vec<String>,
     /// Path of the stamp; looked for first, before `<stamp column>` and `after.<stamp column>`.
     pub stamp_path: String,
     /// What becomes of deletes.
     pub deletes: Deletes,
+    /// What stands in the place of a large value that an update did not touch; [`UNAVAILABLE`] unless the connector is
+    /// set to another.
+    pub unavailable: String,
     /// Times that the pipeline leaves in the document, in the order of the way; each name once.
     pub marks: Vec<Mark>,
+}
+
+/// What Debezium writes for a large value that an update did not touch (`unavailable.value.placeholder`).
+pub const UNAVAILABLE: &str = "__debezium_unavailable_value";
+
+/// Who chooses what a document is called.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum DocumentKey {
+    /// It holds the row's key: a delete is known by it.
+    #[default]
+    Row,
+    /// The sink: an `ObjectId`, a hash, a random UUID. It stays with the row, and is learned from the events that carry a
+    /// stamp. A delete whose document was never learned is not expected.
+    Sink,
 }
 
 /// What becomes of a delete on its way.
@@ -213,6 +234,12 @@ impl Entity {
         !self.key_columns().any(|column| column.generator.makes_unique())
     }
 
+    /// Whether the keys of its documents are the sink's own, and learned from its events.
+    #[must_use]
+    pub fn has_learned_documents(&self) -> bool {
+        self.landing.document_key == DocumentKey::Sink
+    }
+
     /// Whether no other run can have had one of its keys: a part of it is a random UUID.
     #[must_use]
     pub fn has_unrepeated_keys(&self) -> bool {
@@ -233,6 +260,10 @@ impl Entity {
     #[must_use]
     pub fn envelope_key_paths(&self) -> Vec<String> {
         let within = |column: &Column| {
+            // Flattened, the envelope's names hold the dot.
+            if let Some(flat) = column.field.strip_prefix("\"after.") {
+                return format!("\"before.{flat}");
+            }
             let field = column.field.strip_prefix("after.").unwrap_or(&column.field);
             format!("before.{field}")
         };
@@ -248,7 +279,7 @@ impl Entity {
     #[must_use]
     pub fn stamp_paths(&self) -> Vec<String> {
         let mut paths = vec![self.landing.stamp_path.clone()];
-        for other in [self.stamp.clone(), format!("after.{}", self.stamp)] {
+        for other in [path_of(&[&self.stamp]), path_of(&["after", &self.stamp])] {
             if !paths.contains(&other) {
                 paths.push(other);
             }

@@ -99,7 +99,7 @@ impl FromStr for QualifiedName {
 
 /// The part up to the next dot outside of quotes, without its quotes, and what follows it. None where quotes do not
 /// match.
-fn first_part(text: &str) -> Option<(String, &str)> {
+pub(super) fn first_part(text: &str) -> Option<(String, &str)> {
     let Some(mut rest) = text.strip_prefix('"') else {
         let end = text.find('.').unwrap_or(text.len());
         let (part, rest) = text.split_at(end);

@@ -44,6 +44,16 @@ async fn no_row_that_waited_behind_a_backlog_counts_as_timed() -> Result<()> {
 }
 
 #[tokio::test]
+async fn fields_whose_names_hold_a_dot_are_read() -> Result<()> {
+    right("shape-flattened").await
+}
+
+#[tokio::test]
+async fn a_tombstone_after_the_mark_of_a_deleted_row_is_a_duplicate() -> Result<()> {
+    right("shape-soft-delete-tombstone").await
+}
+
+#[tokio::test]
 async fn a_column_that_cannot_be_read_leaves_the_others_compared() -> Result<()> {
     right("content-base64-decimal").await
 }

@@ -108,7 +108,10 @@ async fn doctor_names_each_kind_of_place_and_what_to_do() -> Result<()> {
             "stamp = \"payload.after.cdc_stamp\"",
         ),
         ("in `shop.addresses`, a time-series collection", "ordinary collection `addresses`"),
-        ("path `after.cdc_stamp` (one field, whose name holds the dot", "stamp = \"after_cdc_stamp\""),
+        (
+            "path `\"after.cdc_stamp\"` (one field, whose name holds the dot",
+            "stamp = '\"after.cdc_stamp\"' under [entities.order.mongo]",
+        ),
     ];
     for ((grade, seen, next), (says, way_out)) in found.iter().zip(expected) {
         assert!(grade == "error" && seen.contains(says) && next.contains(way_out), "{seen}: {next}");

@@ -70,8 +70,8 @@ pub(crate) enum Happening {
 /// A change event.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Seen {
-    /// Of an operation of ours, with the stamp of an attempt unless it is a delete.
-    Ours(usize, UnixNanos),
+    /// Of an operation of ours, with the stamp of an attempt unless it is a delete, and the number of the row's document.
+    Ours(usize, UnixNanos, u32),
     /// Of another run, or without a stamp, or a delete of an unknown key.
     Foreign(u8),
     /// Garbage.

@@ -12,7 +12,7 @@ use streamgauge_shared::time::UnixNanos;
 use streamgauge_shared::timeline::Latency;
 
 use crate::agenda::MS;
-use crate::truth::{Op, Opening, quantile};
+use crate::truth::{Arrival, Op, Opening, quantile};
 use crate::world::{DRAIN_NS, WRITE_FAILED_MAX, World};
 use crate::writer::Progress;
 
@@ -56,6 +56,13 @@ impl World {
             op.operation != Operation::Delete
                 && !(op.opened.is_empty() || op.events.is_empty() || op.opened.iter().any(of_last))
         };
+        let of_run = self.truth.ops.iter().filter(|op| op.phase == Phase::Run);
+        let withdrawn = of_run.filter(|op| self.truth.is_withdrawn(op)).count() as u64;
+        let not_expected = snapshot.report.counters.get("not_expected").copied().unwrap_or_default();
+        assert_eq!(not_expected, withdrawn, "deletes whose events could not be known");
+        if withdrawn > 0 {
+            self.name("not expected");
+        }
         let contradictions = self.truth.ops.iter().filter(without_its_record).count() as u64;
         assert_eq!(limits.contradictions, contradictions, "events of attempts whose records never came");
         let (operations, counts, clocks) = (self.truth.ops.len(), self.counts(true), self.clocks());
@@ -231,7 +238,11 @@ impl World {
         let mut add = |name: &'static str, count: u64| *counts.entry(name).or_default() += count;
         let (mut foreign, mut early) = (self.truth.foreign, 0);
         for (index, op) in self.truth.ops.iter().enumerate() {
-            let events = op.events.len() as u64;
+            // Of a delete whose document is not known nobody can say that it is ours.
+            let is_withdrawn = self.truth.is_withdrawn(op);
+            let known = |event: &&Arrival| !is_withdrawn && self.truth.known_since(op, event).is_some();
+            let events = op.events.iter().filter(known).count() as u64;
+            foreign += op.events.len() as u64 - events;
             match self.truth.verdict(index) {
                 Some(verdict) => {
                     add(verdict.outcome.name(), 1);

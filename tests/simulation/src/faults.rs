@@ -28,6 +28,8 @@ pub(crate) struct Faults {
     pub(crate) corrupt: f64,
     /// Rows whose key the database makes.
     pub(crate) by_database: f64,
+    /// The sink chooses the documents' keys.
+    pub(crate) by_sink: bool,
     pub(crate) foreign: u32,
     pub(crate) undecodable: u32,
     pub(crate) cuts: u32,
@@ -86,6 +88,7 @@ impl Faults {
             awaited: share(rng, 0.5),
             corrupt: share(rng, 0.2),
             by_database: share(rng, 1.0),
+            by_sink: rng.random_bool(0.4),
             foreign: count(rng, 20),
             undecodable: count(rng, 5),
             cuts: count(rng, 4),

@@ -10,7 +10,7 @@ use streamgauge_observer::matcher::{Bounds, Matcher};
 use streamgauge_observer::measure::Snapshot;
 use streamgauge_observer::run::Input;
 use streamgauge_observer::run::core::{Brief, Core, Effect, Reading};
-use streamgauge_observer::stream::{Change, Content, Decoded, Decoder as Events, Event};
+use streamgauge_observer::stream::{Change, Content, Decoded, Decoder as Events, DocumentId, Event};
 use streamgauge_shared::account::{Operation, Outcome};
 use streamgauge_shared::clock::{ClockDomain, PeerClock, WallReading};
 use streamgauge_shared::content::ColumnDigest;
@@ -179,17 +179,19 @@ impl Observer {
         &mut self,
         now: i64,
         op: usize,
-        stamped: UnixNanos,
-        measured: bool,
+        (stamped, measured): (UnixNanos, bool),
+        number: Option<u32>,
         truth: &mut Truth,
     ) {
         let op = &truth.ops[op];
+        let document = number.map(document);
         let change = if op.operation == Operation::Delete {
-            Change::Deleted { entity: 0, key: key(op).into() }
+            let by_key = Change::Deleted { entity: 0, key: key(op).into() };
+            document.map_or(by_key, |document| Change::Removed { document })
         } else {
             let stamp = Stamp { run: RUN, writer: narrow(op.writer), sequence: op.sequence, sent: stamped };
             let content = Content::saying(&[column(if op.corrupt { DIGEST + 1 } else { DIGEST })]);
-            Change::Stamped { entity: 0, stamp, content }
+            Change::Stamped { entity: 0, stamp, content, document }
         };
         self.change(now, change, measured, truth);
     }
@@ -281,6 +283,11 @@ fn reading(now: i64) -> Reading {
 
 pub(crate) fn narrow(writer: usize) -> u16 {
     u16::try_from(writer).expect("a few writers")
+}
+
+/// What the sink calls the document of this number; no run of ours has the number 0.
+pub(crate) fn document(number: u32) -> DocumentId {
+    DocumentId::of(0, &number.to_be_bytes())
 }
 
 /// The key of an operation's row.

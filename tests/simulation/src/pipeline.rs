@@ -1,6 +1,6 @@
 //! The pipeline under test and MongoDB behind it: in order and at least once, unless a fault says otherwise.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 
 use rand::RngExt;
 use rand::rngs::StdRng;
@@ -19,8 +19,10 @@ pub(crate) struct Pipeline {
     free_at: i64,
     /// No event becomes visible before the one before it.
     visible_at: i64,
-    /// Rows that are in MongoDB.
-    present: HashSet<usize>,
+    /// Rows that are in MongoDB, and the number of their document there.
+    present: HashMap<usize, u32>,
+    /// Documents made so far.
+    documents: u32,
     /// By row: the change that waits for another to replace it.
     held: HashMap<usize, usize>,
     written: Vec<usize>,
@@ -65,16 +67,16 @@ impl Pipeline {
             self.held.remove(&change.row);
         }
         self.written.push(op);
-        let makes_an_event = match change.operation {
+        let document = match change.operation {
             // There is nothing to delete twice.
             Operation::Delete => self.present.remove(&change.row),
-            _ => {
-                self.present.insert(change.row);
-                true
-            }
+            _ => Some(*self.present.entry(change.row).or_insert_with(|| {
+                self.documents += 1;
+                self.documents
+            })),
         };
-        if makes_an_event {
-            self.show(now, Seen::Ours(op, change.stamped), rng, agenda);
+        if let Some(document) = document {
+            self.show(now, Seen::Ours(op, change.stamped, document), rng, agenda);
         }
     }
 

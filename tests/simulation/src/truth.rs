@@ -49,6 +49,8 @@ pub(crate) struct Arrival {
     pub(crate) step: u64,
     pub(crate) observed: UnixNanos,
     pub(crate) measured: bool,
+    /// The number of the row's document.
+    pub(crate) document: u32,
 }
 
 /// The whole history.
@@ -63,6 +65,8 @@ pub(crate) struct Truth {
     /// The step of the close.
     pub(crate) close: Option<u64>,
     pub(crate) lost_after_ns: i64,
+    /// The sink chooses the documents' keys: deletes are known by what their rows' other events said.
+    pub(crate) by_sink: bool,
     /// By writer: its load as it last said, and whether it said that it was over.
     pub(crate) loads: Vec<ScenarioLoad>,
     pub(crate) ended: Vec<bool>,
@@ -117,15 +121,68 @@ impl Truth {
         }
     }
 
+    /// When it was known which row a document is: with the first event of an operation that made or changed it, and what
+    /// its row is called.
+    fn learned(&self, op: &Op, document: u32) -> Option<u64> {
+        let of_document = |other: &&Op| {
+            let first = other.events.first().map(|event| event.document);
+            (other.row, other.writer) == (op.row, op.writer)
+                && other.operation != Operation::Delete
+                && first == Some(document)
+        };
+        self.ops.iter().filter(of_document).filter_map(|other| self.learns(other)).min()
+    }
+
+    /// When an operation's first event said which row its document is.
+    fn learns(&self, op: &Op) -> Option<u64> {
+        if op.operation == Operation::Delete {
+            return None;
+        }
+        let (step, ..) = self.arrived_at(op)?;
+        match op.closed {
+            _ if !op.makes_its_key() => Some(step),
+            Some((closed, Written::Committed(_))) => Some(step.max(closed)),
+            _ => None,
+        }
+    }
+
+    /// Whether an event of a delete has been told from a foreign one, and since when.
+    pub(crate) fn known_since(&self, op: &Op, event: &Arrival) -> Option<u64> {
+        if !self.by_sink || op.operation != Operation::Delete {
+            return Some(event.step);
+        }
+        // At the close deletes are let go before anything else is learned.
+        let is_open = |step: &u64| self.close.is_none_or(|close| *step < close);
+        self.learned(op, event.document).map(|learned| learned.max(event.step)).filter(is_open)
+    }
+
+    /// Whether an operation was given up as one whose event could not be known: the delete of a row of which no document
+    /// was.
+    pub(crate) fn is_withdrawn(&self, op: &Op) -> bool {
+        if !self.by_sink || op.operation != Operation::Delete || op.opened.is_empty() {
+            return false;
+        }
+        let Some(given_up) = self.given_up(op).or(self.close) else { return false };
+        let is_settled =
+            matches!(op.closed, Some((step, Written::Rejected | Written::Unknown)) if step < given_up);
+        let of_row = self.ops.iter().filter(|other| (other.row, other.writer) == (op.row, op.writer));
+        let learned = of_row.filter_map(|other| self.learns(other)).min();
+        !is_settled && learned.is_none_or(|learned| learned > given_up)
+    }
+
     /// When an operation's first event and a record that explains it were both here.
     fn arrived_at(&self, op: &Op) -> Option<(u64, Arrival, Opening, bool)> {
-        let first = *op.events.first()?;
+        if self.is_withdrawn(op) {
+            return None;
+        }
+        let known = op.events.iter().filter_map(|event| Some((self.known_since(op, event)?, *event)));
+        let (known, first) = known.min_by_key(|(known, _)| *known)?;
         let whole = op.opened.iter().find(|opening| opening.stamped == op.stamped);
         match (whole, self.close) {
             // Deletes carry no stamp: PostgreSQL's answer explains them, or the close does.
             (_, close) if op.operation == Operation::Delete => {
                 let answered = op.closed.map(|(step, _)| step).or(close)?;
-                Some((first.step.max(answered), first, *op.opened.last()?, true))
+                Some((known.max(answered), first, *op.opened.last()?, true))
             }
             (Some(opening), _) => Some((first.step.max(opening.step), first, *opening, true)),
             // The last attempt's record never came; the close does with what there is, unmeasured.
@@ -138,6 +195,9 @@ impl Truth {
     pub(crate) fn verdict(&self, index: usize) -> Option<Verdict> {
         let op = &self.ops[index];
         op.opened.first()?;
+        if self.is_withdrawn(op) {
+            return None;
+        }
         let later = |step: u64| {
             self.later_ones(op)
                 .any(|other| self.arrived_at(other).is_some_and(|(arrived, ..)| arrived < step))

@@ -7,17 +7,17 @@ use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 use streamgauge_observer::matcher::Bounds;
 use streamgauge_observer::run::Input;
-use streamgauge_observer::stream::{Change, Content};
+use streamgauge_observer::stream::{Change, Content, DocumentId};
 use streamgauge_shared::account::Undecodable;
 use streamgauge_shared::exit_code::{ExitCode, Failure};
 use streamgauge_shared::stamp::{RunId, Stamp};
-use streamgauge_shared::test_file::{Scale, Source, Test, parse};
+use streamgauge_shared::test_file::{DocumentKey, Scale, Source, Test, parse};
 use streamgauge_shared::time::{Nanos, UnixNanos};
 
 use crate::agenda::{Agenda, Happening, MS, Seen};
 use crate::check::Summary;
 use crate::faults::Faults;
-use crate::observer::Observer;
+use crate::observer::{Observer, document};
 use crate::pipeline::Pipeline;
 use crate::truth::{Arrival, Truth};
 use crate::writer::{Searching, Writer};
@@ -90,6 +90,9 @@ fn test(faults: &Faults) -> Test {
     let mut test = parsed.unwrap_or_else(|mistakes| panic!("{mistakes}")).0;
     test.lost_after = Nanos(faults.lost_after_ns);
     test.drain = Nanos(DRAIN_NS);
+    if faults.by_sink {
+        test.model.entities[0].landing.document_key = DocumentKey::Sink;
+    }
     test
 }
 
@@ -115,6 +118,7 @@ impl World {
         let observer = Observer::new(Arc::clone(&test), &writers, faults.network, bounds);
         let truth = Truth {
             lost_after_ns: faults.lost_after_ns,
+            by_sink: faults.by_sink,
             loads: vec![Default::default(); faults.writers],
             ended: vec![false; faults.writers],
             ..Truth::default()
@@ -301,17 +305,26 @@ impl World {
         self.truth.step += 1;
         let observed = UnixNanos(now);
         match seen {
-            Seen::Ours(op, stamped) => {
-                self.truth.ops[op].events.push(Arrival { step: self.truth.step, observed, measured });
-                self.observer.event(now, op, stamped, measured, &mut self.truth);
+            Seen::Ours(op, stamped, document) => {
+                let arrival = Arrival { step: self.truth.step, observed, measured, document };
+                self.truth.ops[op].events.push(arrival);
+                let document = self.faults.by_sink.then_some(document);
+                self.observer.event(now, op, (stamped, measured), document, &mut self.truth);
             }
             Seen::Foreign(kind) => {
                 self.truth.foreign += 1;
                 let theirs = Stamp { run: RunId::from_bits(1), writer: 0, sequence: 0, sent: UnixNanos(0) };
                 let change = match kind {
                     0 => Change::Unstamped,
+                    1 if self.faults.by_sink => {
+                        let document = DocumentId::of(1, &self.truth.step.to_be_bytes());
+                        Change::Removed { document }
+                    }
                     1 => Change::Deleted { entity: 0, key: format!("theirs-{}", self.truth.step).into() },
-                    _ => Change::Stamped { entity: 0, stamp: theirs, content: Content::default() },
+                    _ => {
+                        let document = self.faults.by_sink.then(|| document(0));
+                        Change::Stamped { entity: 0, stamp: theirs, content: Content::default(), document }
+                    }
                 };
                 self.observer.change(now, change, measured, &mut self.truth);
             }

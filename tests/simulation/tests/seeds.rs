@@ -72,6 +72,7 @@ fn every_seed_is_told_as_it_was() {
             "aborted",
             "judged probe",
             "forgotten",
+            "not expected",
             "ended in order",
             "ended by a threshold",
             "ended by an interrupt",

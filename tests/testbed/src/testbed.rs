@@ -126,6 +126,13 @@ impl Builder {
         self
     }
 
+    /// What stands in the place of the column that is left out; default: `__debezium_unavailable_value`.
+    #[must_use]
+    pub fn placeholder(mut self, text: impl Into<String>) -> Self {
+        self.faults.placeholder = Some(text.into());
+        self
+    }
+
     /// All that the relay does to its rows at once; replaces what was set before.
     #[must_use]
     pub fn faults(mut self, faults: Faults) -> Self {

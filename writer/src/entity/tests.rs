@@ -2,7 +2,7 @@ use std::collections::HashSet;
 
 use proptest::prelude::*;
 use streamgauge_shared::content::ColumnDigest;
-use streamgauge_shared::test_file::{Action, Deletes, Landing, Literal, Model};
+use streamgauge_shared::test_file::{Action, Deletes, DocumentKey, Landing, Literal, Model, UNAVAILABLE};
 
 use super::*;
 use crate::test_source::tests::shop;
@@ -26,9 +26,11 @@ pub(crate) fn entity(name: &str, key: &[usize], columns: Vec<Column>) -> Entity 
         columns,
         landing: Landing {
             collection: format!("{name}s"),
+            document_key: DocumentKey::Row,
             key_paths: vec!["_id".to_owned()],
             stamp_path: "cdc_stamp".to_owned(),
             deletes: Deletes::Remove,
+            unavailable: UNAVAILABLE.to_owned(),
             marks: Vec::new(),
         },
     }

@@ -57,7 +57,7 @@ fn the_event_of_a_retry_waits_for_its_own_record() {
     matcher.opened(0, opened(0, Operation::Create, "k", 100), &mut heard);
     // The link is cut, PostgreSQL serialises anew, and the event overtakes the record of the second attempt.
     let stamp = Stamp { run: RUN, writer: 0, sequence: 0, sent: UnixNanos(5_000) };
-    let change = Change::Stamped { entity: 0, stamp, content: Content::saying(&[says(7)]) };
+    let change = Change::Stamped { entity: 0, stamp, content: Content::saying(&[says(7)]), document: None };
     matcher.event(Event { change, ..row(0, 5_040) }, &mut heard);
     expect(&matcher, &[("pending", 1), ("early", 1)]);
     matcher.opened(0, opened(0, Operation::Create, "k", 5_000), &mut heard);
@@ -70,7 +70,7 @@ fn a_retry_whose_record_never_came_arrives_unmeasured_at_the_close() {
     let (mut matcher, mut heard) = (matcher(), Heard::default());
     matcher.opened(0, opened(0, Operation::Create, "k", 100), &mut heard);
     let stamp = Stamp { run: RUN, writer: 0, sequence: 0, sent: UnixNanos(5_000) };
-    let change = Change::Stamped { entity: 0, stamp, content: Content::saying(&[says(7)]) };
+    let change = Change::Stamped { entity: 0, stamp, content: Content::saying(&[says(7)]), document: None };
     matcher.event(Event { change, ..row(0, 5_040) }, &mut heard);
     matcher.close(&mut heard);
     matcher.assert_sums(true);
@@ -86,7 +86,7 @@ fn what_arrives_only_at_the_close_is_counted_whole_and_supersedes() {
     // The writer dies: the record of the last attempt never comes, and its event does, twice.
     matcher.opened(0, opened(1, Operation::Update, "k", 200), &mut heard);
     let stamp = Stamp { run: RUN, writer: 0, sequence: 1, sent: UnixNanos(5_000) };
-    let change = Change::Stamped { entity: 0, stamp, content: Content::saying(&[says(7)]) };
+    let change = Change::Stamped { entity: 0, stamp, content: Content::saying(&[says(7)]), document: None };
     for observed in [5_040, 5_050] {
         matcher.event(Event { change: change.clone(), ..row(1, observed) }, &mut heard);
     }
@@ -238,7 +238,7 @@ fn a_delete_that_no_record_explains_is_foreign_once_the_records_have_passed_its_
     matcher.passed(0, UnixNanos(161));
     expect(&matcher, &[("foreign", 1)]);
     let theirs = Stamp { run: RunId::from_bits(1), writer: 0, sequence: 0, sent: UnixNanos(0) };
-    let change = Change::Stamped { entity: 0, stamp: theirs, content: Content::default() };
+    let change = Change::Stamped { entity: 0, stamp: theirs, content: Content::default(), document: None };
     matcher.event(Event { change, ..row(0, 170) }, &mut heard);
     matcher.event(Event { change: Change::Unstamped, ..row(0, 170) }, &mut heard);
     matcher.event(Event { change: Change::Undecodable(Undecodable::NoContent), ..row(0, 170) }, &mut heard);

@@ -8,7 +8,7 @@ use crate::stream::{ColumnSeen, ColumnValue, RowKey};
 
 fn stamped(sequence: u64, content: Content) -> Change {
     let stamp = Stamp { run: RUN, writer: 0, sequence, sent: UnixNanos(0) };
-    Change::Stamped { entity: 0, stamp, content }
+    Change::Stamped { entity: 0, stamp, content, document: None }
 }
 
 /// What stands in the first columns.

@@ -21,7 +21,8 @@ fn arrival(sequence: u64, key: u32, observed: i64) -> Event {
     let Event { change, .. } = row(sequence, observed);
     let Change::Stamped { entity, stamp, .. } = change else { unreachable!() };
     let content = Content::saying(&[says(7), ColumnDigest { column: 1, digest: key }]);
-    Event { change: Change::Stamped { entity, stamp, content }, ..row(sequence, observed) }
+    let change = Change::Stamped { entity, stamp, content, document: None };
+    Event { change, ..row(sequence, observed) }
 }
 
 fn checks(matcher: &Matcher) -> Checks {

@@ -4,6 +4,7 @@ mod bounds;
 mod cases;
 mod checks;
 mod interleavings;
+mod learned;
 mod made;
 mod model;
 
@@ -31,6 +32,7 @@ struct Heard {
     duplicates: BTreeMap<u64, u32>,
     done: BTreeMap<u64, Outcome>,
     sent: u64,
+    not_expected: u64,
     lags: u64,
     /// Sequences of what was never sent, with their intended times.
     never_sent: Vec<(u64, i64)>,
@@ -51,6 +53,9 @@ impl Sink for Heard {
     }
     fn not_sent(&mut self, _: u16, _: Place, operation: &NotSent) {
         self.never_sent.push((operation.sequence, operation.intended.0));
+    }
+    fn not_expected(&mut self, _: Place, _: UnixNanos) {
+        self.not_expected += 1;
     }
     fn sent_again(&mut self, _: UnixNanos, _: UnixNanos) {}
     fn arrived(&mut self, _: UnixNanos, _: Option<UnixNanos>) {}
@@ -100,7 +105,7 @@ fn committed(sequence: u64, at: i64) -> Closed {
 
 fn row(sequence: u64, observed: i64) -> Event {
     let stamp = Stamp { run: RUN, writer: 0, sequence, sent: UnixNanos(0) };
-    let change = Change::Stamped { entity: 0, stamp, content: Content::saying(&[says(7)]) };
+    let change = Change::Stamped { entity: 0, stamp, content: Content::saying(&[says(7)]), document: None };
     Event { observed: UnixNanos(observed), measured: true, wall: None, marks: None, change }
 }
 

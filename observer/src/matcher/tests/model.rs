@@ -155,7 +155,9 @@ impl Model {
                     None => self.early_deletes.push((key, event.observed.0)),
                 }
             }
-            Change::Unstamped | Change::Undecodable(_) => unreachable!("none is drawn"),
+            Change::Removed { .. } | Change::Unstamped | Change::Undecodable(_) => {
+                unreachable!("none is drawn")
+            }
         }
     }
 
@@ -348,7 +350,8 @@ impl Drawn<'_> {
                     let stamp = Stamp { run: RUN, writer: 0, sequence, sent: UnixNanos(stamped) };
                     let Event { change, .. } = row(sequence, now);
                     let Change::Stamped { entity, content, .. } = change else { unreachable!() };
-                    Event { change: Change::Stamped { entity, stamp, content }, ..row(sequence, now) }
+                    let change = Change::Stamped { entity, stamp, content, document: None };
+                    Event { change, ..row(sequence, now) }
                 };
                 model.event(&event);
                 matcher.event(event, heard);

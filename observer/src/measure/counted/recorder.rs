@@ -46,6 +46,8 @@ pub struct Recorder {
     stages: Stages,
     rows: Rows,
     settled: Vec<(u16, u64, bool)>,
+    /// By scenario.
+    not_expected: Vec<u64>,
     errors: Errors,
     first_sent: Option<UnixNanos>,
     last_sent: Option<UnixNanos>,
@@ -78,6 +80,7 @@ impl Recorder {
             stages: Stages::default(),
             rows: Rows::default(),
             settled: Vec::new(),
+            not_expected: vec![0; test.scenarios.len()],
             errors: Errors::default(),
             first_sent: None,
             last_sent: None,
@@ -140,6 +143,12 @@ impl Recorder {
     #[must_use]
     pub fn iterations(&self) -> &[SignedHistogram] {
         &self.iterations
+    }
+
+    /// By scenario, deletes that turned out to be none whose events could be known.
+    #[must_use]
+    pub fn not_expected(&self) -> &[u64] {
+        &self.not_expected
     }
 
     /// The course of time.
@@ -244,6 +253,14 @@ impl Sink for Recorder {
         self.windows.row(at);
         let start = *self.first_sent.get_or_insert(at);
         self.seconds.sent(at - start);
+    }
+
+    fn not_expected(&mut self, place: Place, sent: UnixNanos) {
+        if let Some(count) = self.not_expected.get_mut(usize::from(place.series.scenario)) {
+            *count += 1;
+        }
+        let start = *self.first_sent.get_or_insert(sent);
+        self.seconds.not_expected(sent - start);
     }
 
     fn sent_again(&mut self, before: UnixNanos, at: UnixNanos) {

@@ -68,10 +68,15 @@ impl Seconds {
 
     /// A row that was sent before is sent again.
     pub(super) fn sent_again(&mut self, before: Nanos, after: Nanos) {
-        // Its first sending was counted, in this point or one that this point has become part of.
-        let first = self.point(before);
-        first.sent = first.sent.saturating_sub(1);
+        self.not_expected(before);
         self.sent(after);
+    }
+
+    /// One that was sent this long after the start does not count.
+    pub(super) fn not_expected(&mut self, after: Nanos) {
+        // Its sending was counted, in this point or one that this point has become part of.
+        let point = self.point(after);
+        point.sent = point.sent.saturating_sub(1);
     }
 
     /// A row sent this long after the start arrived; `after` is when, where that can be believed.

@@ -20,6 +20,8 @@ pub(super) struct Field {
     path_in_envelope: String,
     kind: ColumnType,
     is_list: bool,
+    /// What stands there for a value that the connector does not have.
+    unavailable: String,
 }
 
 /// The columns of an entity that are verified, or that a check of it names.
@@ -35,6 +37,7 @@ pub(super) fn compared(index: u16, entity: &Entity, checks: &[Check]) -> Vec<Fie
             path_in_envelope: format!("after.{}", column.field),
             kind: column.kind,
             is_list: column.list.is_some(),
+            unavailable: entity.landing.unavailable.clone(),
         })
     };
     columns.into_iter().filter_map(field).collect()
@@ -49,7 +52,7 @@ pub(super) fn content(row: Landed<'_>, fields: &[Field]) -> Content {
 fn value(row: Landed<'_>, field: &Field) -> ColumnValue {
     let document: &RawDocument = row.document;
     match at(document, &field.path).or_else(|| at(document, &field.path_in_envelope)) {
-        Some(value) => canonical_of_column(value, field.kind, field.is_list).value(),
+        Some(value) => canonical_of_column(value, field.kind, field.is_list, &field.unavailable).value(),
         None if row.is_partial => ColumnValue::Not(NotCompared::PartialUpdate),
         None => ColumnValue::Not(NotCompared::Absent),
     }

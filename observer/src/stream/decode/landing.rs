@@ -8,6 +8,7 @@ use streamgauge_shared::test_file::{Check, DELETED_MARK, Entity};
 use super::columns::{self, Field};
 use super::key::{self, KeyColumn};
 use super::path::at;
+use crate::stream::content::DocumentId;
 use crate::stream::event::Change;
 use crate::stream::mark;
 
@@ -15,6 +16,8 @@ use crate::stream::mark;
 #[derive(Clone, Debug)]
 pub(super) struct Landing {
     entity: u16,
+    /// Its documents have keys of the sink's own.
+    is_learned: bool,
     /// The key's columns within `documentKey`, in the key's order.
     key: Vec<KeyColumn>,
     /// The same columns within the row before its delete, as the raw envelope has it.
@@ -49,6 +52,7 @@ impl Landing {
         let before = entity.envelope_key_paths().into_iter().zip(entity.key_columns());
         Self {
             entity: index,
+            is_learned: entity.has_learned_documents(),
             key: key.map(|(path, column)| KeyColumn::of(path, column)).collect(),
             key_before: before.map(|(path, column)| KeyColumn::of(path, column)).collect(),
             stamp_paths: entity.stamp_paths(),
@@ -66,17 +70,17 @@ impl Landing {
             _ => false,
         };
         if !marked {
-            return self.row(row);
+            return self.row(row, document_key);
         }
         // Where the key is a field of the document, `documentKey` does not have it.
         match document_key.map(|key| self.deleted(key)) {
-            Some(deleted @ Change::Deleted { .. }) => deleted,
+            Some(deleted @ (Change::Deleted { .. } | Change::Removed { .. })) => deleted,
             _ => self.deleted(row.document),
         }
     }
 
     /// A row, or the part of it that an update changed.
-    fn row(&self, row: Landed<'_>) -> Change {
+    fn row(&self, row: Landed<'_>, document_key: Option<&RawDocument>) -> Change {
         let texts = self.stamp_paths.iter().filter_map(|path| match at(row.document, path) {
             Some(RawBsonRef::String(text)) => Some(text),
             _ => None,
@@ -84,7 +88,8 @@ impl Landing {
         match texts.filter_map(|text| text.parse::<Stamp>().ok()).next() {
             Some(stamp) => {
                 let content = columns::content(row, &self.compared);
-                Change::Stamped { entity: self.entity, stamp, content }
+                let document = document_key.and_then(|key| self.document(key));
+                Change::Stamped { entity: self.entity, stamp, content, document }
             }
             None => self.unstamped(row.document),
         }
@@ -111,8 +116,16 @@ impl Landing {
         Some(marks)
     }
 
+    /// What the sink calls a document, where it chooses that itself.
+    fn document(&self, document_key: &RawDocument) -> Option<DocumentId> {
+        self.is_learned.then(|| DocumentId::of(self.entity, document_key.as_bytes()))
+    }
+
     pub(super) fn deleted(&self, document_key: &RawDocument) -> Change {
-        self.deleted_by(&self.key, document_key)
+        match self.document(document_key) {
+            Some(document) => Change::Removed { document },
+            None => self.deleted_by(&self.key, document_key),
+        }
     }
 
     fn deleted_by(&self, columns: &[KeyColumn], document: &RawDocument) -> Change {

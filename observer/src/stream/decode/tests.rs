@@ -2,7 +2,8 @@ use mongodb::bson::spec::BinarySubtype;
 use mongodb::bson::{Binary, Bson, RawDocumentBuf, doc};
 use streamgauge_shared::canonical as form;
 use streamgauge_shared::content::{ColumnDigest, NotCompared, digest};
-use streamgauge_shared::test_file::{Check, ColumnType, Scale, Source, parse};
+use streamgauge_shared::marks::{Mark, MarkName, Unit};
+use streamgauge_shared::test_file::{Check, ColumnType, DocumentKey, Scale, Source, parse};
 
 use super::*;
 use crate::stream::{ColumnSeen, ColumnValue, Content};
@@ -30,7 +31,7 @@ fn change_in(test: &Test, event: mongodb::bson::Document) -> Option<Change> {
 }
 
 fn stamped(content: Content) -> Option<Change> {
-    Some(Change::Stamped { entity: 0, stamp: STAMP.parse().expect("a stamp"), content })
+    Some(Change::Stamped { entity: 0, stamp: STAMP.parse().expect("a stamp"), content, document: None })
 }
 
 fn content(email: &str, status: &str) -> Content {
@@ -204,6 +205,91 @@ fn a_path_is_found_however_its_parts_are_nested_or_dotted() {
     {
         assert_eq!(update(fields.clone()), Some(Change::Unstamped), "{fields}");
     }
+}
+
+#[test]
+fn a_name_that_holds_a_dot_is_read_where_the_model_puts_it_in_quotes() {
+    let mut test = test();
+    let entity = &mut test.model.entities[0];
+    entity.landing.stamp_path = "\"after.cdc_stamp\"".into();
+    entity.landing.key_paths = vec!["\"after.id\"".into()];
+    let mark = Mark { name: MarkName::Kafka, path: "meta.\"kafka.ts\"".into(), unit: Unit::Millis };
+    entity.landing.marks = vec![mark];
+    entity.columns[0].field = "\"after.id\"".into();
+    entity.columns[1].field = "\"after.email\"".into();
+    entity.columns[2].field = "row.\"the.status\"".into();
+    let event = |row: mongodb::bson::Document| {
+        let event = doc! { "operationType": "replace", "ns": { "coll": "customers" }, "documentKey": { "_id": 7 }, "fullDocument": row };
+        let raw = RawDocumentBuf::try_from(&event).expect("a document");
+        match Decoder::new(&test).document(&raw) {
+            Document::Row(change, marks) => (change, marks.expect("the model names one")),
+            _ => panic!("a row"),
+        }
+    };
+    let row = doc! {
+        "after.id": ID, "after.email": "a@b", "row": { "the.status": "s" }, "after.cdc_stamp": STAMP,
+        "meta": { "kafka.ts": 1_795_406_706_789_i64 },
+    };
+    let (change, marks) = event(row.clone());
+    assert_eq!(Some(change), stamped(content("a@b", "s")));
+    assert_eq!(marks.times().map(|(name, _)| name).collect::<Vec<_>>(), [MarkName::Kafka]);
+    let mut deleted = row;
+    deleted.insert("__deleted", "true");
+    assert_eq!(event(deleted).0, Change::Deleted { entity: 0, key: ID.into() });
+    // Flattened, the envelope of a delete has the key under a name with a dot too.
+    let envelope = doc! { "before.id": ID, "op": "d", "after": Bson::Null };
+    assert_eq!(event(envelope).0, Change::Deleted { entity: 0, key: ID.into() });
+    // A name in quotes is no path: the same names nested are another field.
+    let nested =
+        doc! { "after": { "email": "a@b" }, "row": { "the": { "status": "s" } }, "after.cdc_stamp": STAMP };
+    let absent = ColumnValue::Not(NotCompared::Absent);
+    assert_eq!(Some(event(nested).0), stamped(holding(absent, absent)));
+}
+
+#[test]
+fn a_document_whose_key_the_sink_chose_is_known_by_it_whatever_it_is() {
+    let mut test = test();
+    test.model.entities[0].landing.document_key = DocumentKey::Sink;
+    let ns = doc! { "coll": "customers" };
+    let row = doc! { "id": ID, "email": "a@b", "status": "s", "cdc_stamp": STAMP };
+    let id = mongodb::bson::oid::ObjectId::from_bytes([7; 12]);
+    let keys: [Bson; 3] = [id.into(), "0a1b".into(), doc! { "hash": 7_i64 }.into()];
+    let mut seen = Vec::new();
+    for key in keys {
+        let event = |operation: &str, name: &str, value: mongodb::bson::Document| {
+            let mut event =
+                doc! { "operationType": operation, "ns": ns.clone(), "documentKey": { "_id": key.clone() } };
+            event.insert(name, value);
+            change_in(&test, event).expect("an event of a row")
+        };
+        let documents = [
+            event("insert", "fullDocument", row.clone()),
+            event("replace", "fullDocument", row.clone()),
+            event("update", "updateDescription", doc! { "updatedFields": { "cdc_stamp": STAMP } }),
+        ];
+        let documents = documents.map(|change| match change {
+            Change::Stamped { document, .. } => document.expect("it is learned"),
+            other => panic!("{other:?}"),
+        });
+        assert!(documents.iter().all(|document| *document == documents[0]));
+        let gone = Change::Removed { document: documents[0] };
+        assert_eq!(event("delete", "nothing", doc! {}), gone);
+        let marked = doc! { "__deleted": true, "cdc_stamp": STAMP };
+        assert_eq!(event("replace", "fullDocument", marked), gone);
+        seen.push(documents[0]);
+    }
+    assert!(seen[0] != seen[1] && seen[1] != seen[2] && seen[0] != seen[2]);
+}
+
+#[test]
+fn a_placeholder_of_the_connectors_own_is_known_as_one() {
+    let mut test = test();
+    test.model.entities[0].landing.unavailable = "~gone~".into();
+    let row = doc! { "email": "~gone~", "status": "__debezium_unavailable_value", "cdc_stamp": STAMP };
+    let event = doc! { "operationType": "insert", "ns": { "coll": "customers" }, "fullDocument": row };
+    let left_out = ColumnValue::Not(NotCompared::LeftOut);
+    let expected = stamped(holding(left_out, value("__debezium_unavailable_value")));
+    assert_eq!(change_in(&test, event), expected);
 }
 
 #[test]

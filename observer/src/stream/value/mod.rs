@@ -15,9 +15,6 @@ use streamgauge_shared::test_file::ColumnType;
 
 use super::content::ColumnValue;
 
-/// Debezium's mark for a large value that an update did not touch.
-const UNAVAILABLE: &str = "__debezium_unavailable_value";
-
 /// What a value's canonical form is; see [`streamgauge_shared::canonical`].
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Canonical<'a> {
@@ -59,7 +56,6 @@ pub(super) fn canonical(value: RawBsonRef<'_>, kind: ColumnType) -> Canonical<'_
     use ColumnType as Type;
     let text = match (kind, value) {
         (_, RawBsonRef::Null) => return Canonical::Null,
-        (_, RawBsonRef::String(UNAVAILABLE)) => return Canonical::Not(NotCompared::LeftOut),
         (Type::Text | Type::Varchar { .. } | Type::Citext, RawBsonRef::String(text)) => Some(text.into()),
         (Type::Char { .. }, RawBsonRef::String(text)) => Some(text.trim_end_matches(' ').into()),
         (Type::Uuid, RawBsonRef::String(text)) => Some(uuid::of_text(text)),
@@ -84,21 +80,41 @@ pub(super) fn canonical(value: RawBsonRef<'_>, kind: ColumnType) -> Canonical<'_
     text.map_or(Canonical::Not(NotCompared::Unreadable), Canonical::Text)
 }
 
-/// The canonical form of a value of a column, which may hold an array of this type.
-pub(super) fn canonical_of_column(value: RawBsonRef<'_>, kind: ColumnType, is_list: bool) -> Canonical<'_> {
+/// The canonical form of a value of a column, which may hold an array of this type. `unavailable` is what the connector
+/// writes for a large value that an update did not touch.
+pub(super) fn canonical_of_column<'a>(
+    value: RawBsonRef<'a>,
+    kind: ColumnType,
+    is_list: bool,
+    unavailable: &str,
+) -> Canonical<'a> {
     match value {
-        RawBsonRef::Null | RawBsonRef::String(UNAVAILABLE) => canonical(value, kind),
-        _ if is_list => list(value, kind),
+        RawBsonRef::Null => Canonical::Null,
+        _ if is_unavailable(value, kind, unavailable) => Canonical::Not(NotCompared::LeftOut),
+        _ if is_list => list(value, kind, unavailable),
         _ => canonical(value, kind),
     }
 }
 
+/// Whether a value is the connector's placeholder: the text, or in a column of bytes its bytes, however they are encoded.
+fn is_unavailable(value: RawBsonRef<'_>, kind: ColumnType, unavailable: &str) -> bool {
+    let bytes = Some(unavailable.as_bytes());
+    match value {
+        RawBsonRef::String(text) if text == unavailable => true,
+        RawBsonRef::String(text) if kind == ColumnType::Bytea => {
+            base64::bytes(text).as_deref() == bytes || form::bytes_of(text).as_deref() == bytes
+        }
+        RawBsonRef::Binary(binary) => kind == ColumnType::Bytea && Some(binary.bytes) == bytes,
+        _ => false,
+    }
+}
+
 /// The form of an array: every element must have one form of its own.
-fn list<'a>(values: RawBsonRef<'_>, kind: ColumnType) -> Canonical<'a> {
+fn list<'a>(values: RawBsonRef<'_>, kind: ColumnType, unavailable: &str) -> Canonical<'a> {
     let RawBsonRef::Array(values) = values else { return Canonical::Not(NotCompared::Unreadable) };
     let mut forms = Vec::new();
     for value in values {
-        match value.map(|value| canonical(value, kind)) {
+        match value.map(|value| canonical_of_column(value, kind, false, unavailable)) {
             Ok(Canonical::Text(form)) => forms.push(form.into_owned()),
             // An array of whole numbers as text or base64: it is read as the numbers.
             Ok(Canonical::NumberOrBase64 { number, .. }) => forms.push(number),

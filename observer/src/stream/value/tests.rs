@@ -4,6 +4,7 @@ use proptest::prelude::*;
 use super::uuid::hyphenated;
 use super::*;
 use mongodb::bson::spec::BinarySubtype;
+use streamgauge_shared::test_file::UNAVAILABLE;
 
 fn of(value: impl Into<Bson>, kind: ColumnType) -> Canonical<'static> {
     let document = RawDocumentBuf::try_from(&doc! { "v": value.into() }).expect("a document");
@@ -58,10 +59,10 @@ fn a_uuid_has_one_form_however_it_is_written() {
 
 #[test]
 fn what_has_no_form_is_not_compared_and_says_why() {
-    use NotCompared::{Base64Decimal, LeftOut, Unreadable};
+    use NotCompared::{Base64Decimal, Unreadable};
     let numeric = ColumnType::Numeric { precision: 10, scale: 2 };
     let whole = ColumnType::Numeric { precision: 10, scale: 0 };
-    let cases: [(Bson, ColumnType, NotCompared); 17] = [
+    let cases: [(Bson, ColumnType, NotCompared); 15] = [
         // Base64 of a decimal number's bytes that looks like a number.
         ("1234".into(), numeric, Base64Decimal),
         ("12e3".into(), numeric, Base64Decimal),
@@ -77,8 +78,6 @@ fn what_has_no_form_is_not_compared_and_says_why() {
         (true.into(), ColumnType::Integer, Unreadable),
         (1.into(), ColumnType::Boolean, Unreadable),
         ("yes".into(), ColumnType::Boolean, Unreadable),
-        (UNAVAILABLE.into(), ColumnType::Text, LeftOut),
-        (UNAVAILABLE.into(), numeric, LeftOut),
         ("{}".into(), ColumnType::Jsonb, Unreadable),
     ];
     for (value, kind, reason) in cases {
@@ -325,12 +324,42 @@ fn spaces_and_prefixes_that_add_nothing_are_no_difference() {
     assert_eq!(is("10.0.0.1/32".into(), ColumnType::Inet, "10.0.0.1"), Ok(true));
 }
 
+/// A value of a column as a connector with this placeholder leaves it.
+fn of_column(value: Bson, kind: ColumnType, is_list: bool, unavailable: &str) -> ColumnValue {
+    let document = RawDocumentBuf::try_from(&doc! { "v": value }).expect("a document");
+    let value = document.get("v").expect("readable").expect("there");
+    canonical_of_column(value, kind, is_list, unavailable).value()
+}
+
+#[test]
+fn the_connectors_placeholder_is_no_value_in_whatever_form_it_comes() {
+    let placeholder = "~gone~";
+    let is = |value: Bson, kind, is_list| of_column(value, kind, is_list, placeholder).is(0);
+    let left_out = Err(NotCompared::LeftOut);
+    let numeric = ColumnType::Numeric { precision: 10, scale: 2 };
+    for kind in [ColumnType::Text, numeric, ColumnType::Bytea, ColumnType::Integer] {
+        assert_eq!(is(placeholder.into(), kind, false), left_out, "{kind:?}");
+        assert!(is(mongodb::bson::bson!(["a", placeholder]), kind, true).is_err(), "{kind:?}");
+    }
+    assert_eq!(is(mongodb::bson::bson!([placeholder]), ColumnType::Text, true), left_out);
+    assert_eq!(is(placeholder.into(), ColumnType::Text, true), left_out);
+    // Bytes: as they are, as hexadecimal digits, as base64.
+    let bytes = placeholder.as_bytes().to_vec();
+    let binary = Bson::Binary(mongodb::bson::Binary { subtype: BinarySubtype::Generic, bytes });
+    for bytes in [binary.clone(), "7e676f6e657e".into(), "fmdvbmV+".into()] {
+        assert_eq!(is(bytes.clone(), ColumnType::Bytea, false), left_out, "{bytes}");
+        assert_ne!(of_column(bytes, ColumnType::Bytea, false, UNAVAILABLE).is(0), left_out);
+    }
+    assert_ne!(is("fmdvbmV+".into(), ColumnType::Text, false), left_out, "of a text it is a value");
+    // Another connector's placeholder is a value like any other.
+    assert_eq!(of_column(UNAVAILABLE.into(), ColumnType::Text, false, UNAVAILABLE).is(0), left_out);
+    let value = of_column(UNAVAILABLE.into(), ColumnType::Text, false, placeholder);
+    assert_eq!(value.is(digest(Some(UNAVAILABLE))), Ok(true));
+}
+
 #[test]
 fn an_array_is_its_elements_in_their_order() {
-    let of_list = |value: Bson, kind: ColumnType| {
-        let document = RawDocumentBuf::try_from(&doc! { "v": value }).expect("a document");
-        canonical_of_column(document.get("v").expect("readable").expect("there"), kind, true).value()
-    };
+    let of_list = |value: Bson, kind: ColumnType| of_column(value, kind, true, UNAVAILABLE);
     let numbers = of_list(mongodb::bson::bson!([1, 2_i64, "3"]), ColumnType::Integer);
     assert_eq!(numbers.is(digest(Some("[1,2,3]"))), Ok(true));
     assert_eq!(numbers.is(digest(Some("[1,3,2]"))), Ok(false));
@@ -341,5 +370,4 @@ fn an_array_is_its_elements_in_their_order() {
     for unreadable in [Bson::from("{a}"), mongodb::bson::bson!([1.5]), mongodb::bson::bson!([Bson::Null])] {
         assert_eq!(of_list(unreadable, ColumnType::Integer).is(0), Err(NotCompared::Unreadable));
     }
-    assert_eq!(of_list(UNAVAILABLE.into(), ColumnType::Text).is(0), Err(NotCompared::LeftOut));
 }

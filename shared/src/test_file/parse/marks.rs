@@ -1,5 +1,6 @@
 //! Reads the marks of a model file: `[entities.customer.mongo.marks]`.
 
+use super::model::path;
 use crate::marks::{Mark, MarkName, Unit};
 use crate::test_file::reader::Value;
 
@@ -30,17 +31,7 @@ pub(super) fn read(value: &Value<'_, '_>) -> Option<Vec<Mark>> {
 
 fn mark(value: &Value<'_, '_>, name: MarkName) -> Option<Mark> {
     let table = value.table()?;
-    let path = table.require("path", "\"__source_ts_us\"").and_then(|value| {
-        let path = value.text()?;
-        // MongoDB would refuse the projection, and with it the whole change stream.
-        let legal = path.split('.').all(|part| !part.is_empty() && !part.starts_with('$'));
-        if !legal {
-            value.mistake(format!(
-                "'{path}' is no path in a document: write names joined by dots, as in source.ts_us"
-            ));
-        }
-        legal.then(|| path.to_owned())
-    });
+    let path = table.require("path", "\"__source_ts_us\"").and_then(|value| path(&value));
     let unit = table.require("unit", "\"us\"").and_then(|value| value.word("unit", &Unit::ALL));
     table.finish();
     Some(Mark { name, path: path?, unit: unit? })

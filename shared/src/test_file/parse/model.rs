@@ -3,10 +3,14 @@
 use std::collections::BTreeMap;
 
 use super::{generator, marks};
+use crate::canonical;
+use crate::test_file::field_path::{self, path_of};
 use crate::test_file::mistake::unknown;
 use crate::test_file::name::{NameError, QualifiedName, check_identifier};
 use crate::test_file::reader::{Document, Value};
-use crate::test_file::{Column, ColumnType, Deletes, Entity, Generator, Landing, ListLength, Model};
+use crate::test_file::{
+    Column, ColumnType, Deletes, DocumentKey, Entity, Generator, Landing, ListLength, Model, UNAVAILABLE,
+};
 
 /// Reads a model document; mistakes go to it. Of one that is a test too, only the entities are looked at.
 pub(in crate::test_file) fn read(document: &Document<'_>) -> Option<Model> {
@@ -82,7 +86,7 @@ fn entity(name: &str, value: &Value<'_, '_>, names: &[&str], before: &[Option<En
         landing.collection.clone_from(&table.name);
     }
     if landing.stamp_path.is_empty() {
-        landing.stamp_path.clone_from(&stamp);
+        landing.stamp_path = path_of(&[&stamp]);
     }
     if columns.iter().any(|column| column.name == stamp) {
         value.mistake(format!("column '{stamp}' takes the stamp: remove it from the columns"));
@@ -172,7 +176,7 @@ fn column(name: &str, value: &Value<'_, '_>, names: &[&str], before: &[Option<En
     let length = table.get("length");
     let verified = table.get("verified");
     let is_verified = verified.as_ref().map_or(Some(false), |value| value.flag());
-    let field = table.get("field").map_or(Some(name.to_owned()), |value| value.text().map(str::to_owned));
+    let field = table.get("field").map_or_else(|| Some(path_of(&[name])), |value| path(&value));
     let generator =
         kind_read.and_then(|(kind, _)| generator::read(&table, value, kind, Some((names, before))));
     if kind_read.is_some() {
@@ -205,6 +209,10 @@ fn column(name: &str, value: &Value<'_, '_>, names: &[&str], before: &[Option<En
     Some(Column { name, kind, cast, list, generator, verified: is_verified, field })
 }
 
+const DELETES: [(&str, Deletes); 3] =
+    [("remove", Deletes::Remove), ("soft", Deletes::Soft), ("ignored", Deletes::Ignored)];
+const DOCUMENT_KEYS: [(&str, DocumentKey); 2] = [("row", DocumentKey::Row), ("sink", DocumentKey::Sink)];
+
 /// How long an array is whose model does not say.
 const LIST_DEFAULT: ListLength = ListLength { min: 1, max: 3 };
 /// Elements of the longest array.
@@ -236,44 +244,86 @@ fn column_type(value: &Value<'_, '_>) -> Option<(ColumnType, bool)> {
 }
 
 fn read_landing(value: Option<&Value<'_, '_>>, key: Option<&[String]>) -> Option<Landing> {
-    const DELETES: [(&str, Deletes); 3] =
-        [("remove", Deletes::Remove), ("soft", Deletes::Soft), ("ignored", Deletes::Ignored)];
     let default_paths = |key: &[String]| match key {
         [_] => vec!["_id".to_owned()],
-        several => several.iter().map(|column| format!("_id.{column}")).collect(),
+        several => several.iter().map(|column| path_of(&["_id", column])).collect(),
     };
     let Some(value) = value else {
-        let key_paths = default_paths(key?);
-        let (collection, stamp_path) = (String::new(), String::new());
-        let deletes = Deletes::Remove;
-        return Some(Landing { collection, key_paths, stamp_path, deletes, marks: Vec::new() });
+        return Some(Landing {
+            collection: String::new(),
+            document_key: DocumentKey::Row,
+            key_paths: default_paths(key?),
+            stamp_path: String::new(),
+            deletes: Deletes::Remove,
+            unavailable: UNAVAILABLE.to_owned(),
+            marks: Vec::new(),
+        });
     };
     let table = value.table()?;
-    let text = |key| table.get(key).map_or(Some(String::new()), |value| value.text().map(str::to_owned));
-    let (collection, stamp_path) = (text("collection"), text("stamp"));
-    let paths = table.get("key").map(|value| {
-        let items = if value.is_array() { value.array()? } else { vec![value.clone()] };
-        let paths: Option<Vec<String>> = items.iter().map(|item| item.text().map(str::to_owned)).collect();
-        let paths = paths?;
-        match key {
-            Some(key) if key.len() != paths.len() => {
-                value.mistake(format!(
-                    "the key has {} columns and 'key' {} paths: give one path for each column",
-                    key.len(),
-                    paths.len()
-                ));
-                None
-            }
-            _ => Some(paths),
+    let text = |value: &Value<'_, '_>| value.text().map(str::to_owned);
+    let collection = table.get("collection").map_or(Some(String::new()), |value| text(&value));
+    let stamp_path = table.get("stamp").map_or(Some(String::new()), |value| path(&value));
+    let paths = table.get("key").map(|value| key_paths(&value, key));
+    let document_key = table.get("document_key").map_or(Some(DocumentKey::Row), |value| {
+        let read = value.word("word for who chooses the documents' keys", &DOCUMENT_KEYS)?;
+        if read == DocumentKey::Sink && paths.is_some() {
+            value.mistake("the sink chooses the documents' keys, and 'key' says where the row's key stands in them: remove one of the two");
         }
+        Some(read)
     });
     let deletes =
         table.get("deletes").map_or(Some(Deletes::Remove), |value| value.word("fate of deletes", &DELETES));
+    let unavailable =
+        table.get("unavailable").map_or(Some(UNAVAILABLE.to_owned()), |value| placeholder(&value));
     let marks = table.get("marks").map_or(Some(Vec::new()), |value| marks::read(&value));
     table.finish();
-    let key_paths = paths.unwrap_or_else(|| key.map(default_paths))?;
-    let (collection, stamp_path, deletes, marks) = (collection?, stamp_path?, deletes?, marks?);
-    Some(Landing { collection, key_paths, stamp_path, deletes, marks })
+    Some(Landing {
+        collection: collection?,
+        document_key: document_key?,
+        key_paths: paths.unwrap_or_else(|| key.map(default_paths))?,
+        stamp_path: stamp_path?,
+        deletes: deletes?,
+        unavailable: unavailable?,
+        marks: marks?,
+    })
+}
+
+/// `key = "_id"`, or one path for each column.
+fn key_paths(value: &Value<'_, '_>, key: Option<&[String]>) -> Option<Vec<String>> {
+    let items = if value.is_array() { value.array()? } else { vec![value.clone()] };
+    let paths: Vec<String> = items.iter().map(path).collect::<Option<_>>()?;
+    if let Some(key) = key.filter(|key| key.len() != paths.len()) {
+        value.mistake(format!(
+            "the key has {} columns and 'key' {} paths: give one path for each column",
+            key.len(),
+            paths.len()
+        ));
+        return None;
+    }
+    Some(paths)
+}
+
+/// What the connector writes for a value that it does not have; `hex:` as the connector reads it.
+fn placeholder(value: &Value<'_, '_>) -> Option<String> {
+    let text = value.text()?;
+    let read = match text.strip_prefix("hex:") {
+        Some(digits) => canonical::bytes_of(digits).and_then(|bytes| String::from_utf8(bytes).ok()),
+        None => Some(text.to_owned()),
+    };
+    let read = read.filter(|text| !text.is_empty());
+    if read.is_none() {
+        value.mistake(format!(
+            "'{text}' stands for no text, which could not be told from a value: write the connector's unavailable.value.placeholder, or leave it out for \"{UNAVAILABLE}\""
+        ));
+    }
+    read
+}
+
+/// A path in a document.
+pub(super) fn path(value: &Value<'_, '_>) -> Option<String> {
+    let text = value.text()?;
+    field_path::check(text).map_err(|mistake| value.mistake(mistake)).ok()?;
+    Some(text.to_owned())
 }
 
 fn qualified(value: &Value<'_, '_>) -> Option<QualifiedName> {
@@ -285,4 +335,60 @@ fn identifier(value: &Value<'_, '_>) -> Option<String> {
     let text = value.text()?;
     check_identifier(text).map_err(|error| value.mistake(error.to_string())).ok()?;
     Some(text.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::test_file::{Scale, Source, Test, parse};
+
+    const SHOP: &str = include_str!("../../../../scenarios/models/shop.toml");
+    /// What the shop's model says of where its customers land.
+    const KEY: &str = "key = \"_id\"  ";
+
+    /// The shop with other lines in the place of its customers' key.
+    fn with(lines: &str) -> Result<Test, Vec<String>> {
+        let source = |name: &str, text: String| Source { name: name.into(), text };
+        let test = source("t.toml", include_str!("../../../../scenarios/e2e-latency.toml").to_owned());
+        assert!(SHOP.contains(KEY));
+        let model = source("m.toml", SHOP.replacen(KEY, &format!("{lines}\n# "), 1));
+        let read = parse(&test, Scale::default(), Scale::default(), |_| Ok(model));
+        read.map(|(test, _)| test).map_err(|mistakes| mistakes.0.iter().map(ToString::to_string).collect())
+    }
+
+    fn landing(lines: &str) -> Landing {
+        with(lines).expect("a model").model.entities[0].landing.clone()
+    }
+
+    #[test]
+    fn what_the_sink_decides_is_said_by_the_model() {
+        let plain = landing("");
+        assert_eq!((plain.document_key, plain.unavailable.as_str()), (DocumentKey::Row, UNAVAILABLE));
+        assert_eq!(landing("document_key = \"sink\"").document_key, DocumentKey::Sink);
+        assert_eq!(landing("document_key = \"row\"\nkey = '\"my.id\"'").key_paths, ["\"my.id\""]);
+        assert_eq!(landing("unavailable = \"~gone~\"").unavailable, "~gone~");
+        assert_eq!(landing("unavailable = \"hex:7e676f6e657e\"").unavailable, "~gone~");
+    }
+
+    #[test]
+    fn mistakes_of_what_the_sink_decides_have_their_way_out() {
+        let cases = [
+            (
+                "document_key = \"snik\"",
+                "unknown word for who chooses the documents' keys 'snik', did you mean 'sink'?",
+            ),
+            (
+                "key = \"_id\"\ndocument_key = \"sink\"",
+                "'key' says where the row's key stands in them: remove one of the two",
+            ),
+            ("unavailable = \"\"", "'' stands for no text"),
+            ("unavailable = \"hex:7\"", "'hex:7' stands for no text"),
+            ("key = \"_id..x\"", "'_id..x' is no path in a document"),
+            ("key = '\"my.id'", "is no path in a document: write names joined by dots"),
+        ];
+        for (lines, expected) in cases {
+            let mistakes = with(lines).expect_err(lines);
+            assert!(mistakes.iter().any(|mistake| mistake.contains(expected)), "{lines}: {mistakes:#?}");
+        }
+    }
 }

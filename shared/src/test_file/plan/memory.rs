@@ -3,7 +3,7 @@
 //! The parts are of a run at its peak rate in which every row takes as long as it may, one in a hundred never
 //! arrives, and the link between the programs is away once for as long as the observer waits for it.
 
-use super::super::Test;
+use super::super::{Entity, Test};
 use super::{Plan, ScenarioPlan, expected};
 
 /// Resident memory of an idle writer: code, runtime, the ledger's queue.
@@ -33,6 +33,10 @@ pub const ENTRY_BYTES: u64 = 544;
 const EARLY_BYTES: u64 = 256;
 /// Lost rows that the observer remembers at most.
 const LOST_KEPT: f64 = 1e5;
+/// Of one document whose key the sink chose, with the row that it is.
+const DOCUMENT_BYTES: u64 = 136;
+/// Such documents that the observer remembers at most.
+const DOCUMENTS_KEPT: f64 = 1e6;
 /// Of one histogram of one latency, with its buckets in use.
 const HISTOGRAM_BYTES: u64 = 64 << 10;
 /// Latencies that an operation has.
@@ -84,6 +88,9 @@ impl Memory {
         let series: usize = plan.scenarios.iter().map(|scenario| scenario.operations.len()).sum();
         let series = u64::try_from(series).unwrap_or(u64::MAX);
         let part = |what, bytes| MemoryPart { what, bytes };
+        let has_learned = test.model.entities.iter().any(Entity::has_learned_documents);
+        let documents =
+            part("documents whose keys the sink chooses", bytes(total.min(DOCUMENTS_KEPT), DOCUMENT_BYTES));
         Self {
             writer: vec![
                 part("at rest", WRITER_BYTES),
@@ -105,7 +112,10 @@ impl Memory {
                     bytes(total.min(ROWS_KEPT) + (LOST_SHARE * total).min(LOST_KEPT), ROW_BYTES),
                 ),
                 part("events while the link is away for 40 s", bytes(away, EARLY_BYTES)),
-            ],
+            ]
+            .into_iter()
+            .chain(has_learned.then_some(documents))
+            .collect(),
         }
     }
 

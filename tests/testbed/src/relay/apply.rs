@@ -40,9 +40,11 @@ impl Sink {
     /// `now` is what a shape with a time of its own puts into it.
     pub(super) async fn write(&self, changes: &mut [Change], now: UnixNanos) -> Result<()> {
         let written = changes.iter_mut().filter(|change| change.is_written());
-        let writes =
-            written.filter_map(|change| Some((change.table.clone(), self.shape.write(change, now)?)));
-        let writes: Vec<(String, Write)> = writes.collect();
+        let mut writes: Vec<(String, Write)> = Vec::new();
+        for change in written {
+            let both = [self.shape.write(change, now), self.shape.tombstone(change)];
+            writes.extend(both.into_iter().flatten().map(|write| (change.table.clone(), write)));
+        }
         let mut runs =
             writes.chunk_by(|(a, one), (b, other)| a == b && one.kind() == other.kind()).peekable();
         while let Some(run) = runs.next() {

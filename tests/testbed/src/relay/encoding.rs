@@ -16,6 +16,8 @@ pub(super) struct Encoding {
     pub(super) base64_decimals: bool,
     /// The column that updates leave out.
     pub(super) left_out: Option<String>,
+    /// What they have in its place; [`UNAVAILABLE`] where nothing else is said.
+    pub(super) placeholder: Option<String>,
 }
 
 impl Encoding {
@@ -28,7 +30,7 @@ impl Encoding {
         }
         let left_out = self.left_out.as_ref().filter(|column| is_update && row.contains_key(column));
         if let Some(column) = left_out {
-            row.insert(column.clone(), UNAVAILABLE);
+            row.insert(column.clone(), self.placeholder.as_deref().unwrap_or(UNAVAILABLE));
         }
     }
 }
@@ -88,13 +90,18 @@ mod tests {
 
     #[test]
     fn decimals_become_base64_and_a_column_is_left_out_of_updates_alone() {
-        let encoding = Encoding { base64_decimals: true, left_out: Some("note".into()) };
+        let encoding = Encoding { base64_decimals: true, left_out: Some("note".into()), placeholder: None };
         let mut created = change(Op::Insert);
         encoding.encode(&mut created);
         assert_eq!(created.row, Some(doc! { "id": "k", "amount": "MDk=", "note": "long" }));
         let mut updated = change(Op::Update);
         encoding.encode(&mut updated);
         assert_eq!(updated.row, Some(doc! { "id": "k", "amount": "MDk=", "note": UNAVAILABLE }));
+        let other =
+            Encoding { left_out: Some("note".into()), placeholder: Some("~".into()), ..Encoding::default() };
+        let mut updated = change(Op::Update);
+        other.encode(&mut updated);
+        assert_eq!(updated.row.unwrap().get_str("note").unwrap(), "~");
         let mut plain = change(Op::Update);
         Encoding::default().encode(&mut plain);
         assert_eq!(plain, change(Op::Update));

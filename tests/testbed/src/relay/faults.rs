@@ -49,9 +49,12 @@ pub struct Faults {
     /// Write decimals as the base64 of their digits without the point
     #[arg(long)]
     pub base64_decimals: bool,
-    /// The column in whose place every update has __debezium_unavailable_value
+    /// The column in whose place every update has a placeholder
     #[arg(long, value_name = "COLUMN")]
     pub leave_out: Option<String>,
+    /// That placeholder; default __debezium_unavailable_value
+    #[arg(long, value_name = "TEXT", requires = "leave_out")]
+    pub placeholder: Option<String>,
     /// What is done to single rows
     #[command(flatten)]
     pub rows: RowFaults,
@@ -71,6 +74,7 @@ impl Faults {
             ("--seed", Some(self.seed.to_string())),
             ("--shape", self.shape.to_possible_value().map(|value| value.get_name().to_owned())),
             ("--leave-out", self.leave_out.clone()),
+            ("--placeholder", self.placeholder.clone()),
         ];
         let given = options.into_iter().filter_map(|(name, value)| Some([name.to_owned(), value?]));
         let flags = [("--marks", self.marks), ("--base64-decimals", self.base64_decimals)];
@@ -79,7 +83,11 @@ impl Faults {
     }
 
     pub(super) fn encoding(&self) -> Encoding {
-        Encoding { base64_decimals: self.base64_decimals, left_out: self.leave_out.clone() }
+        Encoding {
+            base64_decimals: self.base64_decimals,
+            left_out: self.leave_out.clone(),
+            placeholder: self.placeholder.clone(),
+        }
     }
 
     pub(super) fn timing(&self) -> Timing {
@@ -129,6 +137,7 @@ mod tests {
             ["--withhold-ms", "300"],
             ["--corrupt-every", "5"],
             ["--leave-out", "note"],
+            ["--placeholder", "~gone~"],
         ];
         for arguments in [&[], &all[..1], &all[1..3], &all[3..], &all[5..8], &all[8..], &all[..]] {
             let faults = parse(&arguments.concat()).unwrap();

@@ -10,7 +10,10 @@
 //! | `soft-delete` | as plain with `__deleted: "false"` | a replacement with `__deleted: "true"` and the old columns as PostgreSQL sent them: null, or with replica identity full the old values, the old stamp too | as plain |
 //! | `soft-delete-update` | as plain with `__deleted: "false"` | `$set` of `__deleted: "true"`: all other fields stay, the stamp too | as plain |
 //! | `raw-envelope` | a new document `{before, after, op, source, ts_ms}` each time | likewise, `after` null | an `ObjectId` |
+//! | `soft-delete-tombstone` | as soft-delete | as soft-delete, and then removed | as plain |
 //! | `key-as-field` | replacement of the document with the key in its body | never arrives | an `ObjectId` |
+//! | `sink-key` | the same | the document with the key in its body is removed | an `ObjectId` |
+//! | `flattened` | as plain, each column as one field `after.<column>` | removed | as plain |
 //!
 //! A duplicate is the write once more in a form that makes an event: an identical replacement that begins with
 //! `_id`, or an identical `$set`, makes none, so it is a replacement without `_id`.
@@ -43,10 +46,16 @@ pub enum Shape {
     SoftDelete,
     /// Plain documents; a delete sets `__deleted: "true"` and leaves the rest
     SoftDeleteUpdate,
+    /// As soft-delete, and then the document is removed
+    SoftDeleteTombstone,
     /// Debezium's envelope as it is, a new document each time
     RawEnvelope,
     /// All columns under an `ObjectId`; deletes never arrive
     KeyAsField,
+    /// All columns under an `ObjectId`; a delete removes the document that holds the key
+    SinkKey,
+    /// Plain documents; each column is one field whose name holds a dot, `after.<column>`
+    Flattened,
 }
 
 /// A statement of one of the three commands.
@@ -100,7 +109,7 @@ impl Shape {
         Some(match (self, change.op) {
             (_, Op::Truncate) => Write::Delete(doc! { "q": {}, "limit": 0 }),
             (Self::RawEnvelope, _) => Write::Insert(envelope(change, row, now)),
-            (Self::SoftDelete, Op::Delete) => {
+            (Self::SoftDelete | Self::SoftDeleteTombstone, Op::Delete) => {
                 let old = change.before.take().unwrap_or_default();
                 replacement(change, &self.id(change), marked(without_key(old, change), "true"))
             }
@@ -108,15 +117,25 @@ impl Shape {
                 let set = doc! { "$set": { DELETED: "true" } };
                 Write::Update(doc! { "q": { "_id": self.id(change) }, "u": set })
             }
-            (_, Op::Delete) => Write::Delete(doc! { "q": { "_id": self.id(change) }, "limit": 1 }),
+            (Self::SinkKey, Op::Delete) => Write::Delete(doc! { "q": change.id.clone(), "limit": 1 }),
+            (_, Op::Delete) => self.removal(change),
             (_, Op::Insert | Op::Update) => self.upserted(change, row.unwrap_or_default()),
         })
+    }
+
+    /// What is written after a change, where this shape makes two writes of it.
+    pub(super) fn tombstone(self, change: &Change) -> Option<Write> {
+        (self == Self::SoftDeleteTombstone && change.op == Op::Delete).then(|| self.removal(change))
+    }
+
+    fn removal(self, change: &Change) -> Write {
+        Write::Delete(doc! { "q": { "_id": self.id(change) }, "limit": 1 })
     }
 
     fn upserted(self, change: &Change, row: Document) -> Write {
         let id = self.id(change);
         match self {
-            Self::KeyAsField => {
+            Self::KeyAsField | Self::SinkKey => {
                 let q = change.id.clone();
                 Write::Update(doc! { "q": q, "u": row, "upsert": true })
             }
@@ -131,8 +150,12 @@ impl Shape {
                 Write::Update(doc! { "q": { "_id": id }, "u": [{ "$set": set }], "upsert": true })
             }
             Self::UnwrappedReplace | Self::UnwrappedUpdate => replacement(change, &id, row),
-            Self::SoftDelete | Self::SoftDeleteUpdate => {
+            Self::SoftDelete | Self::SoftDeleteUpdate | Self::SoftDeleteTombstone => {
                 replacement(change, &id, marked(without_key(row, change), "false"))
+            }
+            Self::Flattened => {
+                let flat = row.into_iter().map(|(name, value)| (format!("after.{name}"), value));
+                replacement(change, &id, flat.collect())
             }
             _ => replacement(change, &id, without_key(row, change)),
         }
@@ -227,7 +250,10 @@ mod tests {
             assert_eq!(written(Shape::SoftDeleteUpdate, op), upsert("k".into(), soft));
         }
         let field = doc! { "q": { "id": "k" }, "u": { "id": "k", "v": 1, "cdc_stamp": "s" }, "upsert": true };
-        assert_eq!(written(Shape::KeyAsField, Op::Update), Some(Write::Update(field)));
+        assert_eq!(written(Shape::KeyAsField, Op::Update), Some(Write::Update(field.clone())));
+        assert_eq!(written(Shape::SinkKey, Op::Update), Some(Write::Update(field)));
+        let flat = doc! { "_id": "k", "after.id": "k", "after.v": 1, "after.cdc_stamp": "s" };
+        assert_eq!(written(Shape::Flattened, Op::Insert), upsert("k".into(), flat));
         let envelope = doc! {
             "before": Bson::Null, "after": { "id": "k", "v": 1, "cdc_stamp": "s" },
             "source": { "connector": "relay", "table": "orders" }, "op": "c", "ts_ms": 5_i64,
@@ -238,14 +264,21 @@ mod tests {
     #[test]
     fn deletes_have_the_form_of_their_shape() {
         let delete = |id: Bson| Some(Write::Delete(doc! { "q": { "_id": id }, "limit": 1 }));
-        for shape in [Shape::Plain, Shape::PipelineUpdate] {
+        for shape in [Shape::Plain, Shape::PipelineUpdate, Shape::Flattened] {
             assert_eq!(written(shape, Op::Delete), delete("k".into()));
         }
         for shape in [Shape::Handler, Shape::UnwrappedReplace, Shape::UnwrappedUpdate] {
             assert_eq!(written(shape, Op::Delete), delete(doc! { "id": "k" }.into()));
         }
         let gone = doc! { "_id": "k", "v": Bson::Null, "cdc_stamp": Bson::Null, "__deleted": "true" };
-        assert_eq!(written(Shape::SoftDelete, Op::Delete), upsert("k".into(), gone));
+        assert_eq!(written(Shape::SoftDelete, Op::Delete), upsert("k".into(), gone.clone()));
+        assert_eq!(written(Shape::SoftDeleteTombstone, Op::Delete), upsert("k".into(), gone));
+        let tombstone = |shape: Shape, op| shape.tombstone(&change(op, None));
+        assert_eq!(tombstone(Shape::SoftDeleteTombstone, Op::Delete), delete("k".into()));
+        assert_eq!(tombstone(Shape::SoftDeleteTombstone, Op::Update), None);
+        assert_eq!(tombstone(Shape::SoftDelete, Op::Delete), None);
+        let of_key = doc! { "q": { "id": "k" }, "limit": 1 };
+        assert_eq!(written(Shape::SinkKey, Op::Delete), Some(Write::Delete(of_key)));
         let old = Some(doc! { "id": "k", "v": 1, "cdc_stamp": "old" });
         let with_identity_full = Shape::SoftDelete.write(&mut change(Op::Delete, old), UnixNanos(0));
         let kept = doc! { "_id": "k", "v": 1, "cdc_stamp": "old", "__deleted": "true" };
@@ -267,8 +300,9 @@ mod tests {
             match shape.write(&mut again, UnixNanos(0)) {
                 Some(Write::Update(statement)) => {
                     let u = statement.get_document("u").unwrap();
+                    let value = u.get("v").or_else(|| u.get("after.v"));
                     assert!(
-                        !u.contains_key("_id") && u.get("v") == Some(&Bson::from(1)),
+                        !u.contains_key("_id") && value == Some(&Bson::from(1)),
                         "{shape:?}: {statement}"
                     );
                 }

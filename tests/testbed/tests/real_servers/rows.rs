@@ -125,7 +125,7 @@ async fn a_corrupted_row_differs_in_one_text_and_keeps_key_and_stamp() -> Result
 
 #[tokio::test]
 async fn every_shape_arrives_as_the_events_that_its_sink_makes() -> Result<()> {
-    let shapes: [(Shape, &[&str]); 9] = [
+    let shapes: [(Shape, &[&str]); 12] = [
         (Shape::Plain, &["insert 1", "replace 2", "delete -"]),
         (Shape::Handler, &["insert 1", "replace 2", "delete -"]),
         (Shape::UnwrappedReplace, &["insert 1", "replace 2", "delete -"]),
@@ -134,7 +134,10 @@ async fn every_shape_arrives_as_the_events_that_its_sink_makes() -> Result<()> {
         (Shape::SoftDelete, &["insert 1", "replace 2", "replace -"]),
         (Shape::SoftDeleteUpdate, &["insert 1", "replace 2", "update -"]),
         (Shape::RawEnvelope, &["insert 1", "insert 2", "insert -"]),
+        (Shape::SoftDeleteTombstone, &["insert 1", "replace 2", "replace -", "delete -"]),
         (Shape::KeyAsField, &["insert 1", "replace 2"]),
+        (Shape::SinkKey, &["insert 1", "replace 2", "delete -"]),
+        (Shape::Flattened, &["insert -", "replace -", "delete -"]),
     ];
     for (shape, expected) in shapes {
         let bed = Testbed::builder().shape(shape).start().await?;
