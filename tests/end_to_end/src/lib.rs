@@ -5,7 +5,9 @@
 pub mod certificates;
 pub mod cores;
 pub mod databases;
+pub mod every_type;
 pub mod gallery;
+pub mod nodes;
 pub mod wire;
 
 use std::collections::BTreeMap;

@@ -7,7 +7,6 @@
 mod artefacts;
 mod connectors;
 mod measure;
-mod nodes;
 mod pipeline;
 mod table;
 

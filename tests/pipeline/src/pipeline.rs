@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
+use streamgauge_end_to_end::nodes::{self, Election};
 use streamgauge_testbed::servers::port::free_port;
 use streamgauge_testbed::{Process, Program, State, Testbed, wait_for};
 use tokio::process::Command;
@@ -13,7 +14,6 @@ use crate::artefacts::Artefacts;
 use crate::compose;
 use crate::connectors::Settings;
 use crate::measure::prepare;
-use crate::nodes;
 
 /// The heap of broker and worker, each: enough for the rates of two cores.
 const HEAP: &str = "-Xmx512m";
@@ -51,7 +51,7 @@ impl Pipeline {
     /// As [`Self::start`].
     pub async fn start_with_nodes(artefacts: Artefacts, mongo_nodes: u32) -> Result<Self> {
         let bed = Testbed::builder().without_relay().start().await?;
-        nodes::add(&bed, mongo_nodes.saturating_sub(1)).await?;
+        nodes::add(&bed, mongo_nodes.saturating_sub(1), Election::VotesOnly).await?;
         let home = bed.folder().join("connect");
         std::fs::create_dir(&home)?;
         // Connect takes no variable for its plug-ins: they are where it works.

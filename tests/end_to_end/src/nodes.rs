@@ -13,12 +13,25 @@ use streamgauge_testbed::{Places, Testbed, wait_for};
 /// How long a new node may take to become a secondary.
 const LIMIT: Duration = Duration::from_secs(60);
 
+/// Whether a node may be elected.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Election {
+    /// As good as the testbed's own node.
+    Electable,
+    /// It votes and never becomes primary: the load always goes to the testbed's own node.
+    VotesOnly,
+}
+
 /// Adds so many voting members to the testbed's replica set, one after the other as MongoDB wants it, and waits until
-/// each is a secondary. They cannot become primary, so that the load always goes to the same node.
+/// each is a secondary.
 ///
 /// # Errors
 /// When a node does not start or is not taken in.
-pub(crate) async fn add(bed: &Testbed, count: u32) -> Result<()> {
+pub async fn add(bed: &Testbed, count: u32, election: Election) -> Result<()> {
+    let priority = match election {
+        Election::Electable => 1,
+        Election::VotesOnly => 0,
+    };
     let mongod = Places::of_this_machine().mongod().await?;
     let client = Client::with_uri_str(bed.mongo_uri()).await?;
     let admin = client.database("admin");
@@ -31,7 +44,7 @@ pub(crate) async fn add(bed: &Testbed, count: u32) -> Result<()> {
         let program = on_port(&mongod, port, &data)?.args(["--replSet", set, "--oplogSize", "512"]);
         let process = bed.run(program).await?;
         let host = format!("127.0.0.1:{port}");
-        let member = doc! { "_id": i64::from(number), "host": &host, "priority": 0, "votes": 1 };
+        let member = doc! { "_id": i64::from(number), "host": &host, "priority": priority, "votes": 1 };
         let taken_in = wait_for("a new MongoDB node to be taken in", LIMIT, || async {
             let wanted = with_member(&admin, member.clone()).await.map_err(|error| format!("{error:#}"))?;
             let reconfig = admin.run_command(doc! { "replSetReconfig": wanted }).await;
