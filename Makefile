@@ -6,6 +6,9 @@ PROGRAMS = -p streamgauge-writer -p streamgauge-observer -p streamgauge-testbed
 # Options of the real pipeline: --help says which.
 PIPELINE ?=
 
+# Where other versions of the servers are unpacked. PostgreSQL does not run as root, whose folders are often closed to others.
+VERSIONS ?= $(if $(filter 0,$(shell id -u)),/var/cache/streamgauge,$(CURDIR)/target)/versions
+
 # Which lines of the gallery: all when empty.
 GALLERY ?=
 
@@ -49,10 +52,11 @@ dashboards-test: ## the rules and boards of Prometheus and Grafana on a real Pro
 	$(CARGO) build --bins $(PROGRAMS)
 	STREAMGAUGE_PROMETHEUS_BIN=$(CURDIR)/target/dashboards/usr/bin $(CARGO) test -p streamgauge-dashboards
 
-compatibility-test: ## poolers and other versions of the servers (needs Debian's apt)
+compatibility-test: ## poolers and other versions of the servers (needs Debian's apt, npm, and Python)
 	tests/compatibility/tools.sh target/compatibility
+	tests/compatibility/versions.sh $(VERSIONS)
 	$(CARGO) build --bins $(PROGRAMS)
-	STREAMGAUGE_PGBOUNCER=$(CURDIR)/target/compatibility/bin/pgbouncer \
+	STREAMGAUGE_PGBOUNCER=$(CURDIR)/target/compatibility/bin/pgbouncer STREAMGAUGE_VERSIONS=$(VERSIONS) \
 	  $(CARGO) test -p streamgauge-compatibility -- --test-threads=1
 
 manifests-check: ## compose.yaml and the Kubernetes files against the published schemas (needs Go)

@@ -8,7 +8,7 @@ use serde_json::Value;
 use streamgauge_compatibility::{Mode, PgBouncer};
 use streamgauge_end_to_end::databases::stamps_in_postgres;
 use streamgauge_end_to_end::{Finished, Observer, finish, nothing_left, scenario, scenarios, writer};
-use streamgauge_shared::report::Report;
+use streamgauge_shared::report::{Report, ValidityState};
 use streamgauge_testbed::{Testbed, wait_for};
 use tokio_postgres::{NoTls, SimpleQueryMessage};
 
@@ -49,6 +49,7 @@ fn valid(report: &Report) {
     const OF_THE_MACHINE: [&str; 4] =
         ["writer_starved", "observer_starved", "unmeasured_events", "schedule_lag"];
     let reasons = &report.validity.reasons;
+    assert_ne!(report.validity.state, ValidityState::Invalid, "{reasons:?}");
     let others = reasons.iter().filter(|reason| !OF_THE_MACHINE.contains(&reason.code.as_ref()));
     assert_eq!(others.count(), 0, "{reasons:?}");
     assert!(!reasons.is_empty() || report.verdict.exit_code == 0, "{:?}", report.verdict);
