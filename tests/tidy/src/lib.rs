@@ -1,9 +1,10 @@
 //! What the sources must keep to, read from their text: no two modules at the top of a program import each
-//! other, and no file of the product is too long.
+//! other, no file of the product is too long, and the tests that the documentation names are there.
 //!
-//! `tokens` cuts a file into words, `paths` finds what it imports, `modules` draws the graph of one folder, and
+//! `compatibility` reads the table of what was tried; `tokens` cuts a file into words, `paths` finds what it imports, `modules` draws the graph of one folder, and
 //! `length` counts lines. Nothing here needs a compiler, so that a mistake is told before anything is built.
 
+pub mod compatibility;
 pub mod length;
 pub mod modules;
 pub mod paths;

@@ -2,11 +2,35 @@
 
 use std::collections::BTreeSet;
 
+use streamgauge_tidy::compatibility::{rows, runs};
 use streamgauge_tidy::length::{LINES_MAX, too_long};
 use streamgauge_tidy::modules::Graph;
 use streamgauge_tidy::{sources, workspace};
 
 const CRATES: [&str; 3] = ["observer", "shared", "writer"];
+
+/// What `docs/compatibility.md` has at least one row of.
+const KINDS: [&str; 17] = [
+    "versions",
+    "TLS",
+    "secrets",
+    "keys",
+    "names",
+    "columns",
+    "model",
+    "landing",
+    "poolers",
+    "failover",
+    "rights",
+    "transactions",
+    "MongoDB",
+    "Prometheus",
+    "connections",
+    "busy tables",
+    "pipeline",
+];
+/// Rows of it at least.
+const ROWS_MIN: usize = 40;
 
 /// Files that are too long today. The list only shrinks.
 const KNOWN_LONG: &[&str] = &[];
@@ -48,4 +72,22 @@ fn the_circles_within_the_measures_are_listed() {
     for knot in Graph::of(&files, "measure").knots() {
         println!("observer/src/measure: {}\n  {}", knot.modules.join(", "), knot.imports.join("\n  "));
     }
+}
+
+#[test]
+fn what_the_documentation_says_was_tried_is_tried_by_tests_that_run() {
+    let page = workspace().join("docs/compatibility.md");
+    let rows = rows(&std::fs::read_to_string(page).expect("the page can be read"));
+    assert!(rows.len() >= ROWS_MIN, "{} rows of at least {ROWS_MIN}", rows.len());
+    for row in &rows {
+        assert!(KINDS.contains(&row.kind.as_str()), "'{}' is not in the list of kinds", row.kind);
+        assert!(!row.tests.is_empty(), "a row without a test: {row:?}");
+    }
+    for kind in KINDS {
+        assert!(rows.iter().any(|row| row.kind == kind), "no row of '{kind}'");
+    }
+    let files = sources(&workspace().join("tests")).expect("the tests can be read");
+    let wrong: Vec<String> =
+        rows.iter().flat_map(|row| &row.tests).filter_map(|name| runs(&files, name).err()).collect();
+    assert!(wrong.is_empty(), "{wrong:#?}");
 }

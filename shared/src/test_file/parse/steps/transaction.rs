@@ -15,7 +15,7 @@ fn read(reader: &Reader<'_, '_>, given: &Given<'_, '_, '_>, place: &mut Place<'_
     place.checkable = None;
     let mut sound = true;
     for item in given.subject.array()? {
-        let Some(table) = item.table() else { return None };
+        let table = item.table()?;
         for kind in super::STEPS.iter().filter(|kind| !INNER.contains(&kind.key)) {
             if let Some(value) = table.get(kind.key) {
                 value.mistake(format!(
