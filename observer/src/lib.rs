@@ -3,7 +3,7 @@
 //!
 //! Data flows one way: `intake` and `stream` bring in what happened, `matcher` decides what it means,
 //! `measure` counts, `run` puts them together and conducts a run, and `metrics`, `http` and `report` render
-//! snapshots. `landing` looks up where rows arrive that the stream does not see. `lifecycle` starts and ends the process.
+//! snapshots. `kept` reads the folders of runs that are over. `landing` looks up where rows arrive that the stream does not see. `lifecycle` starts and ends the process.
 
 pub mod canary;
 pub mod cli;
@@ -11,11 +11,13 @@ pub mod doctor;
 pub mod health;
 pub mod http;
 pub mod intake;
+pub mod kept;
 pub mod landing;
 pub mod lifecycle;
 pub mod matcher;
 pub mod measure;
 pub mod metrics;
+pub mod output;
 pub mod report;
 pub mod run;
 pub mod stream;

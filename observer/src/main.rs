@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use streamgauge_observer::cli::{Cli, Command};
-use streamgauge_observer::{doctor, health, lifecycle};
+use streamgauge_observer::{doctor, health, lifecycle, report};
 use streamgauge_shared::process::forbid_core_files;
 
 fn main() -> ExitCode {
@@ -38,6 +38,8 @@ fn main() -> ExitCode {
         Command::Serve(options) => runtime.block_on(lifecycle::serve(options)).map(|code| code.number()),
         Command::Doctor(options) => runtime.block_on(doctor::examine(&options)),
         Command::Health(options) => health::ask(&options),
+        Command::Runs(options) => report::runs(&options),
+        Command::Report(options) => report::report(&options),
     };
     let code = done.unwrap_or_else(|failure| {
         tracing::error!("{failure}");

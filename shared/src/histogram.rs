@@ -7,10 +7,12 @@
 //! Percentiles are HdrHistogram's: the highest value that is equivalent, at the histogram's resolution, to
 //! the sample of rank ⌈q·n⌉. No interpolation, so they differ from k6's for small n.
 
+mod compact;
 pub mod interval_log;
 mod sparse;
 mod unmeasured;
 
+pub use compact::CompactHistogram;
 pub use sparse::SparseHistogram;
 pub use unmeasured::Unmeasured;
 
@@ -165,6 +167,47 @@ impl SignedHistogram {
         self.exact.merge(&other.exact);
     }
 
+    /// The values of one side of a histogram of magnitudes: what an interval log keeps. Each counts as the highest value
+    /// of its bucket.
+    fn of_buckets(side: &Histogram<u64>, negative: bool) -> Self {
+        let mut histogram = Self::default();
+        for step in side.iter_recorded() {
+            let value = i64::try_from(step.value_iterated_to()).unwrap_or(i64::MAX);
+            histogram
+                .record_n(Nanos(if negative { -value } else { value }), step.count_since_last_iteration());
+        }
+        histogram
+    }
+
+    /// The buckets that hold anything, smallest first: the highest value of each (of a negative one the one farthest
+    /// from zero), and how many are in it.
+    pub fn buckets(&self) -> impl Iterator<Item = (Nanos, u64)> {
+        let value = |value: u64| i64::try_from(value).unwrap_or(i64::MAX);
+        let mut below: Vec<(Nanos, u64)> = Vec::new();
+        if let Some(side) = &self.negative {
+            let steps = side.iter_recorded();
+            below
+                .extend(steps.map(|step| {
+                    (Nanos(-value(step.value_iterated_to())), step.count_since_last_iteration())
+                }));
+            below.reverse();
+        }
+        let from_zero = self.positive.iter_recorded();
+        below.into_iter().chain(
+            from_zero
+                .map(move |step| (Nanos(value(step.value_iterated_to())), step.count_since_last_iteration())),
+        )
+    }
+
+    /// How many values are at most `bound`, at the histogram's resolution: those of the bucket that holds `bound` count.
+    #[must_use]
+    pub fn count_at_most(&self, bound: Nanos) -> u64 {
+        self.buckets()
+            .filter(|(value, _)| *value <= bound || self.same_bucket(*value, bound))
+            .map(|(_, count)| count)
+            .sum()
+    }
+
     /// Values counted.
     #[must_use]
     pub fn count(&self) -> u64 {
@@ -277,6 +320,12 @@ impl SignedHistogram {
         } else {
             Quantile::Between(low, high)
         }
+    }
+
+    /// Counts into the bucket of a value; the exact figures are the caller's.
+    fn add_bucket(&mut self, low: i64, count: u64) {
+        let side = if low < 0 { self.negative.get_or_insert_with(empty) } else { &mut self.positive };
+        side.record_n(low.unsigned_abs(), count).expect("the histogram grows up to the limit");
     }
 
     fn same_bucket(&self, a: Nanos, b: Nanos) -> bool {

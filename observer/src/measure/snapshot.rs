@@ -15,6 +15,7 @@ use super::course;
 use super::facts::{Facts, WriterFacts};
 use super::figures::Moment;
 use super::floor;
+use super::over_time::OverTime;
 use super::report::{Judged, report};
 use super::thresholds::thresholds;
 use super::validity;
@@ -30,6 +31,10 @@ pub struct Snapshot {
     pub exit_code: ExitCode,
     /// Histograms by latency, scenario, entity and operation, of parts that have any entry.
     pub latencies: Vec<LatencySeries>,
+    /// The parts that figures are kept by, in the order of their indexes.
+    pub parts: Vec<Part>,
+    /// The headline over time, by the index of its part; in a slot is what arrived in it.
+    pub over_time: OverTime<usize>,
     /// The stages between marks, by part; empty where no model names any.
     pub stages: Vec<StageSeries>,
     /// By scenario.
@@ -40,6 +45,17 @@ pub struct Snapshot {
     pub floor: Option<SignedHistogram>,
     /// A threshold that certainly fails and ends the run.
     pub abort: Option<Failure>,
+}
+
+/// One operation on one entity in one scenario, by their names.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Part {
+    /// The scenario's name.
+    pub scenario: String,
+    /// The entity's name.
+    pub entity: String,
+    /// What is done.
+    pub operation: Operation,
 }
 
 /// One latency of one series, or of all iterations of a scenario.
@@ -111,6 +127,8 @@ pub fn snapshot(
         report,
         exit_code,
         latencies,
+        parts: matcher.series().all().map(|series| named(test, series)).collect(),
+        over_time: recorder.over_time().sealed(),
         stages: recorder.stages().series(test, matcher.series()),
         scenarios,
         writers: facts.writers.clone(),
@@ -173,6 +191,11 @@ fn latency_series(test: &Test, moment: &Moment<'_>) -> Vec<LatencySeries> {
         histogram: durations.clone(),
     }));
     series
+}
+
+fn named(test: &Test, series: Series) -> Part {
+    let (scenario, entity) = names(test, series);
+    Part { scenario: scenario.to_owned(), entity: entity.to_owned(), operation: series.operation }
 }
 
 fn names(test: &Test, part: Series) -> (&str, &str) {

@@ -13,10 +13,8 @@ use streamgauge_shared::test_file::Source;
 use streamgauge_shared::time::UnixNanos;
 
 use super::IntervalLog;
+use crate::kept::PARTIAL;
 use crate::measure::{Interval, KeptRows};
-
-/// What the folder is called until it is whole.
-const PARTIAL: &str = ".partial";
 
 /// The folder of one run.
 #[derive(Debug)]

@@ -1,7 +1,15 @@
-//! The run folder: what is kept of a run.
+//! The folder of a run: `folder` writes it while the run goes on, `interval_log` its latencies of each second. What a
+//! kept run is rendered as again has one file for each format, and `command` is what a person calls.
 
+mod command;
+mod csv;
 mod folder;
+mod format;
 mod interval_log;
+mod json;
+mod text;
 
+pub use command::{report, runs};
 pub use folder::Folder;
+pub use format::{FORMATS, Format};
 pub use interval_log::IntervalLog;

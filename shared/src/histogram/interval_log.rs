@@ -6,9 +6,13 @@
 use std::io::Write;
 use std::time::{Duration, UNIX_EPOCH};
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use hdrhistogram::Histogram;
-use hdrhistogram::serialization::V2DeflateSerializer;
-use hdrhistogram::serialization::interval_log::{IntervalLogWriterBuilder, Tag};
+use hdrhistogram::serialization::interval_log::{
+    IntervalLogHistogram, IntervalLogIterator, IntervalLogWriterBuilder, LogEntry, Tag,
+};
+use hdrhistogram::serialization::{Deserializer, V2DeflateSerializer};
 
 use super::SignedHistogram;
 use crate::time::{Nanos, UnixNanos};
@@ -71,6 +75,67 @@ fn append_side(log: &mut Vec<u8>, tag: &str, side: &Histogram<u64>, start: Nanos
     }
 }
 
+/// One line of a log that was read.
+#[derive(Clone, Debug)]
+pub struct Line {
+    /// The tag, without [`NEGATIVE_SUFFIX`].
+    pub tag: String,
+    /// When its interval began.
+    pub start: UnixNanos,
+    /// How long the interval is.
+    pub length: Nanos,
+    /// Its values at the histogram's resolution: minimum, maximum and mean are those of the buckets.
+    pub histogram: SignedHistogram,
+}
+
+/// The lines of a log in their order. The last line is left out if it is torn, as a process that was killed leaves it.
+///
+/// # Errors
+/// A sentence that says which line cannot be read.
+pub fn read(log: &str) -> Result<Vec<Line>, String> {
+    let whole = log.rfind('\n').map_or("", |end| &log[..=end]);
+    let (mut base, mut lines) = (UnixNanos(0), Vec::new());
+    let mut deserializer = Deserializer::new();
+    for (number, text) in whole.lines().enumerate() {
+        let unreadable = |why: String| format!("line {} cannot be read: {why}", number + 1);
+        let text = format!("{text}\n");
+        match IntervalLogIterator::new(text.as_bytes()).next() {
+            Some(Ok(LogEntry::BaseTime(since_epoch))) => base = UnixNanos(nanos(since_epoch).0),
+            Some(Ok(LogEntry::Interval(interval))) => {
+                lines.push(line(&interval, base, &mut deserializer).map_err(unreadable)?);
+            }
+            Some(Ok(LogEntry::StartTime(_))) | None => {}
+            Some(Err(error)) => return Err(unreadable(format!("{error:?}"))),
+        }
+    }
+    Ok(lines)
+}
+
+fn line(
+    interval: &IntervalLogHistogram<'_>,
+    base: UnixNanos,
+    deserializer: &mut Deserializer,
+) -> Result<Line, String> {
+    let payload = STANDARD.decode(interval.encoded_histogram()).map_err(|error| error.to_string())?;
+    let side: Histogram<u64> =
+        deserializer.deserialize(&mut payload.as_slice()).map_err(|error| error.to_string())?;
+    let tag = interval.tag().map_or("", |tag| tag.as_str());
+    let (tag, negative) = match tag.strip_suffix(NEGATIVE_SUFFIX) {
+        Some(tag) => (tag, true),
+        None => (tag, false),
+    };
+    Ok(Line {
+        tag: tag.to_owned(),
+        start: base + nanos(interval.start_timestamp()),
+        length: nanos(interval.duration()),
+        histogram: SignedHistogram::of_buckets(&side, negative),
+    })
+}
+
+fn nanos(span: Duration) -> Nanos {
+    Nanos(i64::try_from(span.as_nanos()).unwrap_or(i64::MAX))
+}
+
 /// A span of time that is not negative.
 fn span(nanos: Nanos) -> Duration {
     Duration::from_nanos(u64::try_from(nanos.0).unwrap_or(0))
@@ -80,10 +145,6 @@ fn span(nanos: Nanos) -> Duration {
 mod tests {
     use std::collections::BTreeMap;
 
-    use base64::Engine;
-    use base64::engine::general_purpose::STANDARD;
-    use hdrhistogram::serialization::Deserializer;
-    use hdrhistogram::serialization::interval_log::{IntervalLogIterator, LogEntry};
     use proptest::prelude::*;
 
     use super::*;
@@ -123,7 +184,29 @@ mod tests {
                 let Some(histogram) = sums.get("cdc_e2e_latency.create") else { continue };
                 prop_assert_eq!(histogram.value_at_quantile(q), whole.positive.value_at_quantile(q));
             }
+            // And as we read it ourselves, torn at its end.
+            log.extend_from_slice(b"Tag=cdc_e2e_latency.create,1.0");
+            let text = String::from_utf8(log).expect("text");
+            let mut again = SignedHistogram::default();
+            for line in super::read(&text).expect("whole lines") {
+                prop_assert_eq!(line.tag, "cdc_e2e_latency.create");
+                prop_assert_eq!(line.length, Nanos::from_secs(1));
+                again.merge(&line.histogram);
+            }
+            prop_assert_eq!((again.count(), again.negatives()), (whole.count(), whole.negatives()));
+            for q in [0.0, 0.5, 0.9, 1.0] {
+                let [ours, true_one] = [&again, &whole].map(|histogram| histogram.quantile(q).map_or(0, |value| value.0));
+                prop_assert!((ours - true_one).abs() <= true_one.abs() / 999 + 1, "{ours} for {true_one}");
+            }
         }
+    }
+
+    #[test]
+    fn a_line_that_is_no_line_is_told_with_its_number() {
+        let log = format!("{}Tag=a.b,1.5,1.0,25.0,HISTnothing\n", header(UnixNanos(0)));
+        let told = super::read(&log).expect_err("no payload");
+        assert!(told.starts_with(&format!("line {} cannot be read", log.lines().count())), "{told}");
+        assert!(super::read("").expect("nothing").is_empty());
     }
 
     #[test]

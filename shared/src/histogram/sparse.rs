@@ -6,7 +6,7 @@ use super::{DIGITS, Exact, SignedHistogram, clamped, rank};
 use crate::time::Nanos;
 
 /// Bits of a value that tell buckets apart: HdrHistogram takes the power of two at or above 2·10^digits.
-const BUCKET_BITS: u32 = {
+pub(super) const BUCKET_BITS: u32 = {
     assert!(DIGITS == 3);
     11
 };
@@ -16,8 +16,8 @@ const BUCKET_BITS: u32 = {
 #[derive(Clone, Debug, Default)]
 pub struct SparseHistogram {
     /// By the smallest magnitude of the bucket, with the value's sign.
-    counts: BTreeMap<i64, u64>,
-    exact: Exact,
+    pub(super) counts: BTreeMap<i64, u64>,
+    pub(super) exact: Exact,
 }
 
 impl SparseHistogram {
@@ -47,25 +47,18 @@ impl SparseHistogram {
 
     /// Adds every value to a histogram; nothing is lost.
     pub fn add_to(&self, histogram: &mut SignedHistogram) {
-        for (low, count) in &self.counts {
-            let side = if *low < 0 {
-                histogram.negative.get_or_insert_with(super::empty)
-            } else {
-                &mut histogram.positive
-            };
-            side.record_n(low.unsigned_abs(), *count).expect("the histogram grows up to the limit");
-        }
+        self.counts.iter().for_each(|(low, count)| histogram.add_bucket(*low, *count));
         histogram.exact.merge(&self.exact);
     }
 }
 
 /// How far a magnitude's bucket is shifted: its values agree in the [`BUCKET_BITS`] highest bits.
-fn shift(magnitude: u64) -> u32 {
+pub(super) fn shift(magnitude: u64) -> u32 {
     (u64::BITS - magnitude.leading_zeros()).saturating_sub(BUCKET_BITS)
 }
 
 /// The smallest magnitude of a value's bucket, with its sign.
-fn bucket(value: Nanos) -> i64 {
+pub(super) fn bucket(value: Nanos) -> i64 {
     let magnitude = clamped(value);
     let shift = shift(magnitude);
     let low = i64::try_from(magnitude >> shift << shift).expect("at most the range");
@@ -73,7 +66,7 @@ fn bucket(value: Nanos) -> i64 {
 }
 
 /// The largest magnitude of a bucket, with its sign.
-fn highest(low: i64) -> i64 {
+pub(super) fn highest(low: i64) -> i64 {
     let width = i64::try_from((1_u64 << shift(low.unsigned_abs())) - 1).expect("less than the magnitude");
     if low < 0 { low - width } else { low + width }
 }

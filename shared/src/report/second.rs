@@ -21,14 +21,13 @@ pub struct Second {
     /// The headline's largest value.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub e2e_max: Option<f64>,
-    /// The headline's median over those that arrived. In a step of several seconds the mean of its seconds'
-    /// medians, each weighted with how many arrived in it: not the median of them all.
+    /// The headline's median over all that arrived in the step.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub e2e_p50: Option<f64>,
-    /// Its 95th percentile, made likewise.
+    /// Its 95th percentile.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub e2e_p95: Option<f64>,
-    /// Its 99th percentile, made likewise.
+    /// Its 99th percentile.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub e2e_p99: Option<f64>,
     /// Of the operations sent in the step, how many have arrived by now.

@@ -180,7 +180,8 @@ impl LatencyReport {
 }
 
 /// One percentile, as every summary prints it.
-pub(super) fn figure_words(figure: Figure) -> String {
+#[must_use]
+pub fn figure_words(figure: Figure) -> String {
     match figure {
         Figure::Absent => "-".to_owned(),
         Figure::Value(value) => millis(value),
@@ -268,7 +269,8 @@ impl AccountReport {
 }
 
 /// A share in percent, cut and not rounded: 100 % means all.
-pub(super) fn as_share(rate: f64) -> String {
+#[must_use]
+pub fn as_share(rate: f64) -> String {
     format!("{:.2}%", (rate * 10_000.0).floor() / 100.0)
 }
 
@@ -343,6 +345,19 @@ fn verdict(report: &Report, palette: &Palette) -> String {
     format!("  {colour}{word}{}{rest}\n", palette.off)
 }
 
+/// The verdict in the word that every summary has for it.
+#[must_use]
+pub const fn verdict_word(state: VerdictState) -> &'static str {
+    match state {
+        VerdictState::Passed => "PASSED",
+        VerdictState::Failed => "FAILED",
+        VerdictState::Aborted => "ABORTED",
+        VerdictState::Interrupted => "INTERRUPTED",
+        VerdictState::Invalid => "INVALID",
+        VerdictState::Error => "ERROR",
+    }
+}
+
 /// The verdict in one word, and the rest of its sentence.
 pub(super) fn verdict_words(report: &Report) -> (&'static str, String) {
     let failed = report.thresholds.iter().filter(|result| !result.passed).count();
@@ -351,14 +366,7 @@ pub(super) fn verdict_words(report: &Report) -> (&'static str, String) {
         (all, 0) => format!("all {all} thresholds hold"),
         (all, failed) => format!("{failed} of {all} thresholds crossed or without data"),
     };
-    let word = match report.verdict.state {
-        VerdictState::Passed => "PASSED",
-        VerdictState::Failed => "FAILED",
-        VerdictState::Aborted => "ABORTED",
-        VerdictState::Interrupted => "INTERRUPTED",
-        VerdictState::Invalid => "INVALID",
-        VerdictState::Error => "ERROR",
-    };
+    let word = verdict_word(report.verdict.state);
     let cause = report.verdict.cause.as_ref().map(|cause| format!("; {cause}")).unwrap_or_default();
     let state = report.validity.state.name().to_uppercase();
     let exit_code = report.verdict.exit_code;
@@ -370,7 +378,9 @@ fn dotted(name: &str, palette: &Palette) -> String {
     format!("    {name}{}{dots}{}: ", palette.faint, palette.off)
 }
 
-pub(super) fn millis(value: f64) -> String {
+/// Milliseconds as every summary prints them: `3.05ms`, `17s`.
+#[must_use]
+pub fn millis(value: f64) -> String {
     Nanos::from_millis_f64(value).to_string()
 }
 

@@ -16,7 +16,11 @@ use super::seconds::Seconds;
 use super::stages::Stages;
 use super::windows::Windows;
 use crate::matcher::{Entry, Place, SeriesIndex, Sink};
+use crate::measure::over_time::OverTime;
 use crate::measure::spans::Spans;
+
+/// Slots of latencies over time at most: as many as a chart can show. 48 hours are slots of 17 minutes.
+const SLOTS_MAX: usize = 240;
 
 /// One latency of one part.
 #[derive(Clone, Debug, Default)]
@@ -42,6 +46,8 @@ pub struct Recorder {
     slices: Vec<Slice>,
     windows: Windows,
     seconds: Seconds,
+    /// The headline by the index of its series, where it arrived.
+    over_time: OverTime<usize>,
     intervals: Intervals,
     stages: Stages,
     rows: Rows,
@@ -76,6 +82,7 @@ impl Recorder {
             slices,
             windows: Windows::of(test),
             seconds: Seconds::default(),
+            over_time: OverTime::new(SLOTS_MAX),
             intervals: Intervals::default(),
             stages: Stages::default(),
             rows: Rows::default(),
@@ -155,6 +162,12 @@ impl Recorder {
     #[must_use]
     pub fn seconds(&self) -> &Seconds {
         &self.seconds
+    }
+
+    /// The headline over time by the index of its series; in a slot is what arrived in it.
+    #[must_use]
+    pub fn over_time(&self) -> &OverTime<usize> {
+        &self.over_time
     }
 
     /// The latencies counted since the last call, for the interval log; `now` ends their interval.
@@ -245,6 +258,10 @@ impl Sink for Recorder {
         self.windows.latency(place, latency, reading);
         if let Some(value) = reading.measured() {
             self.intervals.record(latency, place.series.operation, value);
+            if latency == Latency::CdcE2eLatency {
+                let start = *self.first_sent.get_or_insert(at - value);
+                self.over_time.record(at - start, place.series.index, value);
+            }
         }
     }
 

@@ -1,9 +1,10 @@
 //! The course of a run: one point a second, thinned so that 48 hours stay bounded.
 
 use streamgauge_shared::account::as_f64;
-use streamgauge_shared::histogram::SparseHistogram;
 use streamgauge_shared::report::Second;
 use streamgauge_shared::time::{NANOS_PER_SECOND, Nanos};
+
+use crate::measure::over_time::{OverTime, Percentiles};
 
 /// Points kept at most. Past it two neighbours become one of twice the width: an hour at one second each,
 /// 48 hours at 64.
@@ -14,9 +15,8 @@ pub(in crate::measure) const POINTS_MAX: usize = 3_600;
 pub struct Seconds {
     width_s: u64,
     points: Vec<Sums>,
-    /// Latencies that arrived in the newest second in which any did: their quantiles are final once the
-    /// second is over.
-    newest: (u64, SparseHistogram),
+    /// The headline of what arrived in each point.
+    latencies: OverTime<()>,
 }
 
 /// What is summed over one step, so that two steps can become one.
@@ -29,19 +29,9 @@ struct Sums {
     last_of_sent: Option<Nanos>,
     e2e_sum_ms: f64,
     e2e_max: Nanos,
-    quantiles: Quantiles,
     iterations: u64,
     iteration_sum_ms: f64,
     gauges: Option<Gauges>,
-}
-
-/// Quantiles of seconds, each times its arrivals: those of several seconds are averaged by weight.
-#[derive(Clone, Copy, Debug, Default)]
-struct Quantiles {
-    weight: u64,
-    p50_sum_ms: f64,
-    p95_sum_ms: f64,
-    p99_sum_ms: f64,
 }
 
 /// How the run stands at one moment.
@@ -56,7 +46,7 @@ pub(in crate::measure) struct Gauges {
 
 impl Default for Seconds {
     fn default() -> Self {
-        Self { width_s: 1, points: Vec::new(), newest: (0, SparseHistogram::default()) }
+        Self { width_s: 1, points: Vec::new(), latencies: OverTime::new(POINTS_MAX) }
     }
 }
 
@@ -90,18 +80,7 @@ impl Seconds {
         point.e2e_max = if point.arrived == 0 { e2e } else { point.e2e_max.max(e2e) };
         point.arrived += 1;
         point.e2e_sum_ms += e2e.as_millis_f64();
-        let second = second_of(after);
-        if second > self.newest.0 {
-            let (index, quantiles) = self.newest_quantiles();
-            if let Some(point) = self.points.get_mut(index) {
-                point.quantiles.add(quantiles);
-            }
-            self.newest = (second, SparseHistogram::default());
-        }
-        // An event whose entry came late belongs to a second that is over: it is in all but the quantiles.
-        if second == self.newest.0 {
-            self.newest.1.record(e2e);
-        }
+        self.latencies.record(after, (), e2e);
     }
 
     /// An iteration ended this long after the start.
@@ -121,6 +100,7 @@ impl Seconds {
         while second / self.width_s >= POINTS_MAX as u64 {
             self.points = self.points.chunks(2).map(Sums::join).collect();
             self.width_s *= 2;
+            self.latencies.extend(after);
         }
         let index = self.index(second);
         if index >= self.points.len() {
@@ -133,28 +113,23 @@ impl Seconds {
         usize::try_from(second / self.width_s).expect("below the number of points kept")
     }
 
-    fn newest_quantiles(&self) -> (usize, Quantiles) {
-        (self.index(self.newest.0), Quantiles::of(&self.newest.1))
-    }
-
     /// The points, oldest first and without a gap: the first begins with the measured phase, each is
     /// `width_s` long, and the last may not be over yet.
     ///
     /// `sent`, `arrived`, `arrived_of_sent`, `iterations` and what is averaged over them are of the whole
     /// step; `pending`, `active_users`, `errors` and the memory are as they were last seen in it. A step of
-    /// several seconds keeps the sums of its seconds, the largest maximum, the last gauges, and quantiles as
-    /// [`Second::e2e_p50`] says. Arrivals whose time cannot be believed are in `arrived_of_sent` only.
+    /// several seconds keeps the sums of its seconds, the largest maximum, the last gauges, and the percentiles of
+    /// everything that arrived in it. Arrivals whose time cannot be believed are in `arrived_of_sent` only.
     #[must_use]
     pub fn points(&self) -> Vec<Second> {
-        let (newest, quantiles) = self.newest_quantiles();
-        let shown = |(index, point): (u64, &Sums)| {
-            let mut point = *point;
-            if self.index(index * self.width_s) == newest {
-                point.quantiles.add(quantiles);
-            }
-            point.shown(index * self.width_s, self.width_s)
+        let latencies = self.latencies.sealed();
+        let percentiles = latencies.slots().map(|(_, slot)| slot.percentiles());
+        let percentiles = percentiles.chain(std::iter::repeat(Percentiles::default()));
+        let points = (0..).zip(&self.points).zip(percentiles);
+        let shown = |((index, point), percentiles): ((u64, &Sums), Percentiles)| {
+            point.shown(index * self.width_s, self.width_s, percentiles)
         };
-        (0..).zip(&self.points).map(shown).collect()
+        points.map(shown).collect()
     }
 
     /// Rows sent per second in the busiest step.
@@ -167,26 +142,6 @@ impl Seconds {
 /// The whole seconds since the start; what came before it belongs to the first.
 pub(in crate::measure) fn second_of(after: Nanos) -> u64 {
     u64::try_from(after.0.max(0) / NANOS_PER_SECOND).expect("not negative")
-}
-
-impl Quantiles {
-    fn of(second: &SparseHistogram) -> Self {
-        let weighted =
-            |q| second.quantile(q).map_or(0.0, |value| value.as_millis_f64() * as_f64(second.count()));
-        Self {
-            weight: second.count(),
-            p50_sum_ms: weighted(0.5),
-            p95_sum_ms: weighted(0.95),
-            p99_sum_ms: weighted(0.99),
-        }
-    }
-
-    fn add(&mut self, other: Self) {
-        self.weight += other.weight;
-        self.p50_sum_ms += other.p50_sum_ms;
-        self.p95_sum_ms += other.p95_sum_ms;
-        self.p99_sum_ms += other.p99_sum_ms;
-    }
 }
 
 impl Sums {
@@ -202,7 +157,6 @@ impl Sums {
             joined.arrived_of_sent += point.arrived_of_sent;
             joined.last_of_sent = joined.last_of_sent.max(point.last_of_sent);
             joined.e2e_sum_ms += point.e2e_sum_ms;
-            joined.quantiles.add(point.quantiles);
             joined.iterations += point.iterations;
             joined.iteration_sum_ms += point.iteration_sum_ms;
             joined.gauges = point.gauges.or(joined.gauges);
@@ -211,9 +165,8 @@ impl Sums {
     }
 
     /// The step as reports show it.
-    fn shown(&self, at_s: u64, width_s: u64) -> Second {
+    fn shown(&self, at_s: u64, width_s: u64, percentiles: Percentiles) -> Second {
         let mean = |sum: f64, count: u64| (count > 0).then(|| sum / as_f64(count));
-        let Quantiles { weight, p50_sum_ms, p95_sum_ms, p99_sum_ms } = self.quantiles;
         Second {
             at_s,
             width_s,
@@ -221,9 +174,9 @@ impl Sums {
             arrived: self.arrived,
             e2e_mean: mean(self.e2e_sum_ms, self.arrived),
             e2e_max: (self.arrived > 0).then(|| self.e2e_max.as_millis_f64()),
-            e2e_p50: mean(p50_sum_ms, weight),
-            e2e_p95: mean(p95_sum_ms, weight),
-            e2e_p99: mean(p99_sum_ms, weight),
+            e2e_p50: percentiles.p50.map(Nanos::as_millis_f64),
+            e2e_p95: percentiles.p95.map(Nanos::as_millis_f64),
+            e2e_p99: percentiles.p99.map(Nanos::as_millis_f64),
             arrived_of_sent: self.arrived_of_sent,
             last_of_sent_s: self.last_of_sent.map(Nanos::as_secs_f64),
             iterations: self.iterations,
@@ -262,6 +215,7 @@ mod tests {
         assert_eq!(points[0].e2e_max, Some(6.0));
         assert_eq!((points[0].pending, points[0].iteration_mean), (Some(63), Some(20.0)), "64 s in one");
         assert!(points.iter().all(|point| point.e2e_p50.is_some_and(|p50| (2.9..3.1).contains(&p50))));
+        assert!(points.iter().all(|point| point.e2e_p99.is_some_and(|p99| (6.0..6.01).contains(&p99))));
         assert!((seconds.peak_rate_per_s() - 1.0).abs() < 1e-9);
     }
 
@@ -273,7 +227,7 @@ mod tests {
                 seconds.arrived(Nanos::ZERO, Some(Nanos::from_millis(start + millis)));
             }
         }
-        // Its entry came late: too late for the quantiles of a second that is over.
+        // Its entry came late, when the second was over: it belongs to it all the same.
         seconds.arrived(Nanos::ZERO, Some(Nanos::from_millis(900)));
         let points = seconds.points();
         let near = |found: Option<f64>, expected: f64| {
@@ -281,8 +235,8 @@ mod tests {
         };
         near(points[3].e2e_p50, 3_050.0);
         near(points[3].e2e_p95, 3_095.0);
-        near(points[0].e2e_p95, 95.0);
-        near(points[0].e2e_p99, 99.0);
+        near(points[0].e2e_p95, 96.0);
+        near(points[0].e2e_p99, 100.0);
         assert_eq!((points[0].e2e_max, points[0].arrived), (Some(900.0), 101));
         assert_eq!((points[1].e2e_p50, points[1].pending), (None, None));
     }

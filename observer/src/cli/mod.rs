@@ -1,11 +1,15 @@
 //! The command line of the observer.
 
+mod report;
+
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 use streamgauge_shared::clock::ClockChoice;
 use streamgauge_shared::time::{Nanos, parse_duration};
+
+pub use report::{Form, Report, Runs};
 
 /// Watches MongoDB, matches what arrives with what a writer wrote, and serves the figures on one port.
 #[derive(Debug, Parser)]
@@ -38,6 +42,12 @@ pub enum Command {
     /// Ends with 0 if it does and with 1 if it does not.
     #[command(after_help = "Example:\n  streamgauge-observer health --ready --listen 127.0.0.1:9464")]
     Health(Health),
+    /// List the kept runs, newest first.
+    #[command(after_help = "Example:\n  streamgauge-observer runs --runs runs")]
+    Runs(Runs),
+    /// Render a kept run again: for people, as JSON, as one HTML file, or its seconds as CSV.
+    #[command(after_help = "Example:\n  streamgauge-observer report 00c0ffee0042 --html report.html")]
+    Report(Report),
 }
 
 /// Options of `health`.
