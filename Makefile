@@ -12,7 +12,7 @@ VERSIONS ?= $(if $(filter 0,$(shell id -u)),/var/cache/streamgauge,$(CURDIR)/tar
 # Which lines of the gallery: all when empty.
 GALLERY ?=
 
-.PHONY: help demo scenarios accuracy starvation test lint unit end-to-end simulate fuzz bench deny doc pipeline pipeline-test containers-test dashboards-test compatibility-test manifests-check
+.PHONY: help demo scenarios accuracy starvation test lint unit end-to-end simulate fuzz bench deny doc pipeline pipeline-test containers-test boards dashboards-test compatibility-test manifests-check
 
 help: ## what can be made
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -46,6 +46,9 @@ containers-test: ## builds the two images with podman and runs them beside nativ
 	tests/containers/images.sh target/debug target/containers
 	STREAMGAUGE_PODMAN_COMPOSE=$(CURDIR)/target/containers/bin/podman-compose \
 	  $(CARGO) test -p streamgauge-containers -- --nocapture --test-threads=1
+
+boards: ## writes Grafana's boards, compose/grafana/dashboards/*.json, from their source in compose/grafana/boards
+	$(CARGO) run -q -p streamgauge-boards
 
 dashboards-test: ## the rules and boards of Prometheus and Grafana on a real Prometheus (needs Debian's apt and Python)
 	tests/dashboards/tools.sh target/dashboards

@@ -1,7 +1,13 @@
-//! The shipped boards, read, and a Prometheus to ask their queries.
+//! A Prometheus with the files of `compose/`, to ask the queries of the shipped boards.
 
-mod board;
 mod prometheus;
 
-pub use board::{Board, Panel, Query, boards, compose};
+use std::path::{Path, PathBuf};
+
 pub use prometheus::{Prometheus, Series};
+
+/// The folder of what runs beside the two programs.
+#[must_use]
+pub fn compose() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../compose")
+}

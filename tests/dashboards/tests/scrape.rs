@@ -5,7 +5,8 @@ use std::fs;
 use std::time::Duration;
 
 use anyhow::{Result, ensure};
-use streamgauge_dashboards::{Prometheus, boards};
+use streamgauge_boards::read::boards;
+use streamgauge_dashboards::Prometheus;
 use streamgauge_end_to_end::{MARKS, Observer, finish, get_as, model_with_marks, scenarios, start_run};
 use streamgauge_shared::clock::Clock;
 use streamgauge_shared::time::UnixNanos;

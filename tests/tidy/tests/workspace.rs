@@ -32,6 +32,9 @@ const KINDS: [&str; 17] = [
 /// Rows of it at least.
 const ROWS_MIN: usize = 40;
 
+/// What a glob of `.dockerignore` lets through besides the folders of the product.
+const MANIFESTS: [&str; 2] = ["tests/*/Cargo.toml", "compose/grafana/boards/Cargo.toml"];
+
 /// Files that are too long today. The list only shrinks.
 const KNOWN_LONG: &[&str] = &[];
 
@@ -90,4 +93,32 @@ fn what_the_documentation_says_was_tried_is_tried_by_tests_that_run() {
     let wrong: Vec<String> =
         rows.iter().flat_map(|row| &row.tests).filter_map(|name| runs(&files, name).err()).collect();
     assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
+/// Cargo reads no workspace of which a member is missing, so an image is built from the manifests of all of them.
+#[test]
+fn the_images_are_built_with_the_manifest_of_every_member() {
+    let read = |file: &str| std::fs::read_to_string(workspace().join(file)).expect(file);
+    let (manifest, dockerfile, ignored) =
+        (read("Cargo.toml"), read("compose/Dockerfile"), read(".dockerignore"));
+    let list = manifest.lines().find_map(|line| line.strip_prefix("members = [")).expect("members");
+    let members: Vec<&str> = list.split('"').skip(1).step_by(2).collect();
+    assert!(members.len() >= 10, "{members:?}");
+    let (_, made) = dockerfile.split_once("for member in").expect("members are made");
+    let made: Vec<&str> = made.split("; do").next().unwrap_or_default().split_whitespace().collect();
+    for member in members {
+        assert!(
+            dockerfile.contains(&format!("COPY {member}/Cargo.toml {member}/")),
+            "{member} is not copied"
+        );
+        assert!(made.contains(&member), "{member} gets no source: {made:?}");
+        let allowed = MANIFESTS.into_iter().any(|glob| {
+            glob == format!("{member}/Cargo.toml")
+                || glob.strip_suffix("*/Cargo.toml").is_some_and(|folder| member.starts_with(folder))
+        });
+        assert!(allowed || ignored.lines().any(|line| line == format!("!{member}")), "{member} is ignored");
+    }
+    for glob in MANIFESTS {
+        assert!(ignored.lines().any(|line| line == format!("!{glob}")), "{glob} is not in .dockerignore");
+    }
 }

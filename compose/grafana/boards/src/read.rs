@@ -1,10 +1,11 @@
-//! The boards of `compose/grafana/dashboards`.
+//! The boards as Grafana reads them, for tests: from the committed files, not from their source.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::io;
 
-use anyhow::{Context, Result};
 use serde_json::Value;
+
+use crate::folder;
 
 /// What Grafana sets for scrapes of 5 s: four of them.
 const RATE_INTERVAL: &str = "20s";
@@ -34,10 +35,10 @@ fn opened(expression: &str) -> String {
         .fold(expression, |text, variable| text.replace(variable, ".*"))
 }
 
-/// One panel that shows something.
+/// One panel that shows figures.
 #[derive(Clone, Debug)]
 pub struct Panel {
-    /// The question.
+    /// The question, and of which time the answer is.
     pub title: String,
     /// All of it.
     pub json: Value,
@@ -52,7 +53,7 @@ pub struct Board {
     pub file: String,
     /// All of it.
     pub json: Value,
-    /// Its panels, without the rows that group them.
+    /// Its panels, without the rows that group them and the prose.
     pub panels: Vec<Panel>,
 }
 
@@ -77,24 +78,18 @@ impl Board {
     }
 }
 
-/// The folder of what runs beside the two programs.
-#[must_use]
-pub fn compose() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../compose")
-}
-
-/// All shipped boards.
+/// All shipped boards, by their files' names.
 ///
 /// # Errors
-/// When a file cannot be read.
-pub fn boards() -> Result<Vec<Board>> {
+/// When a file cannot be read, or is no JSON.
+pub fn boards() -> io::Result<Vec<Board>> {
     let mut boards = Vec::new();
-    for entry in fs::read_dir(compose().join("grafana/dashboards"))? {
+    for entry in fs::read_dir(folder())? {
         let path = entry?.path();
-        let json: Value =
-            serde_json::from_str(&fs::read_to_string(&path)?).with_context(|| path.display().to_string())?;
+        let json: Value = serde_json::from_str(&fs::read_to_string(&path)?)?;
         let panels = json["panels"].as_array().into_iter().flatten();
-        let panels = panels.filter(|panel| panel["type"] != "row").map(panel).collect();
+        let panels =
+            panels.filter(|panel| panel["type"] != "row" && panel["type"] != "text").map(panel).collect();
         let file = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
         boards.push(Board { file, panels, json });
     }
