@@ -1,7 +1,14 @@
 # One line of help for each target: `make` prints them.
 CARGO ?= cargo
-# What the end-to-end tests and the demo start.
-PROGRAMS = -p streamgauge-writer -p streamgauge-observer -p streamgauge-testbed
+# What the tests and the demo start.
+PROGRAMS = --bin streamgauge-writer --bin streamgauge-observer --bin testbed --bin relay
+
+# Always the whole workspace, narrowed by its programs and tests: `-p` would give the crates that they share other features
+# in each target, and compile MongoDB's driver once for each. So no two tests have the same file name.
+BUILD = $(CARGO) build --workspace $(PROGRAMS)
+TEST = $(CARGO) test --workspace
+# The integration tests of a crate, as cargo wants them named.
+tests_of = $(foreach test,$(wildcard $(1)/tests/*),--test $(basename $(notdir $(test))))
 
 # Options of the real pipeline: --help says which.
 PIPELINE ?=
@@ -18,49 +25,49 @@ help: ## what can be made
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 demo: ## e2e-latency for 30 s at 10/s against private servers and a relay; prints the summary
-	$(CARGO) build --release --bins $(PROGRAMS)
+	$(BUILD) --release
 	target/release/testbed exec -- tests/testbed/demo.sh target/release
 
 scenarios: ## all six scenarios, each for about half a minute with its full number of users
-	$(CARGO) build --release --bins $(PROGRAMS)
-	$(CARGO) run --release -q -p streamgauge-end-to-end --bin scenarios
+	$(BUILD) --release --bin scenarios
+	target/release/scenarios
 
 accuracy: ## each fault injected at a known size, and what the report says of it; GALLERY="--only drop" for one
-	$(CARGO) build --bins $(PROGRAMS)
-	$(CARGO) run -q -p streamgauge-end-to-end --bin accuracy -- $(GALLERY)
+	$(BUILD) --bin accuracy
+	target/debug/accuracy $(GALLERY)
 
 starvation: ## how wrong a starved writer or observer gets, beside ever more busy processes; on a quiet machine
-	$(CARGO) build --bins $(PROGRAMS)
-	$(CARGO) run -q -p streamgauge-end-to-end --bin starvation
+	$(BUILD) --bin starvation
+	target/debug/starvation
 
 pipeline: ## the real pipeline (Debezium, Kafka, MongoDB's sink), default and tuned; PIPELINE="--help" for options
-	$(CARGO) build --release --bins $(PROGRAMS) -p streamgauge-pipeline
+	$(BUILD) --release --bin pipeline
 	target/release/pipeline $(PIPELINE)
 
 pipeline-test: ## the real pipeline in short: rows, deletes, content, and Connect killed (needs Java 17 and Maven)
-	$(CARGO) build --bins $(PROGRAMS)
-	$(CARGO) test -p streamgauge-pipeline -- --test-threads=1
+	$(BUILD) $(call tests_of,tests/pipeline)
+	$(TEST) $(call tests_of,tests/pipeline) -- --test-threads=1
 
 containers-test: ## builds the two images with podman and runs them beside native processes (needs root, Debian, Go and Python)
-	$(CARGO) build --bins $(PROGRAMS)
+	$(BUILD) $(call tests_of,tests/containers)
 	tests/containers/images.sh target/debug target/containers
 	STREAMGAUGE_PODMAN_COMPOSE=$(CURDIR)/target/containers/bin/podman-compose \
-	  $(CARGO) test -p streamgauge-containers -- --nocapture --test-threads=1
+	  $(TEST) $(call tests_of,tests/containers) -- --nocapture --test-threads=1
 
 boards: ## writes Grafana's boards, compose/grafana/dashboards/*.json, from their source in compose/grafana/boards
 	$(CARGO) run -q -p streamgauge-boards
 
 dashboards-test: ## the rules and boards of Prometheus and Grafana on a real Prometheus (needs Debian's apt and Python)
 	tests/dashboards/tools.sh target/dashboards
-	$(CARGO) build --bins $(PROGRAMS)
-	STREAMGAUGE_PROMETHEUS_BIN=$(CURDIR)/target/dashboards/usr/bin $(CARGO) test -p streamgauge-dashboards
+	$(BUILD) $(call tests_of,tests/dashboards)
+	STREAMGAUGE_PROMETHEUS_BIN=$(CURDIR)/target/dashboards/usr/bin $(TEST) $(call tests_of,tests/dashboards)
 
 compatibility-test: ## poolers and other versions of the servers (needs Debian's apt, npm, and Python)
 	tests/compatibility/tools.sh target/compatibility
 	tests/compatibility/versions.sh $(VERSIONS)
-	$(CARGO) build --bins $(PROGRAMS)
+	$(BUILD) $(call tests_of,tests/compatibility)
 	STREAMGAUGE_PGBOUNCER=$(CURDIR)/target/compatibility/bin/pgbouncer STREAMGAUGE_VERSIONS=$(VERSIONS) \
-	  $(CARGO) test -p streamgauge-compatibility -- --test-threads=1
+	  $(TEST) $(call tests_of,tests/compatibility) -- --test-threads=1
 
 manifests-check: ## compose.yaml and the Kubernetes files against the published schemas (needs Go)
 	cd tests/containers/manifests && go test -count=1 ./...
@@ -71,14 +78,17 @@ lint: ## formatting, and clippy with warnings denied
 	$(CARGO) fmt --all --check
 	$(CARGO) clippy --workspace --all-targets -- -D warnings
 
+# Crates whose tests need nothing but the programs and the testbed's servers. `unit` has the tests inside all crates besides.
+UNIT = $(foreach crate,writer compose/grafana/boards tests/simulation tests/testbed tests/tidy,$(call tests_of,$(crate)))
+
 unit: ## unit, property and documentation tests; the testbed's own against real servers
-	$(CARGO) build --bins $(PROGRAMS)
-	$(CARGO) test --workspace --exclude streamgauge-end-to-end --exclude streamgauge-pipeline --exclude streamgauge-containers --exclude streamgauge-dashboards --exclude streamgauge-compatibility
-	$(CARGO) test -p streamgauge-pipeline --lib
+	$(BUILD) $(UNIT)
+	$(TEST) --lib --bins $(UNIT)
+	$(TEST) --doc
 
 end-to-end: ## the real programs against real databases; one test at a time, because they measure
-	$(CARGO) build --bins $(PROGRAMS)
-	$(CARGO) test -p streamgauge-end-to-end -- --test-threads=1
+	$(BUILD) $(call tests_of,tests/end_to_end)
+	$(TEST) $(call tests_of,tests/end_to_end) -- --test-threads=1
 
 simulate: ## histories with a known truth on virtual time: SEEDS=10000 of them, or SEED=1234 alone
 	SEEDS=$${SEEDS:-10000} $(CARGO) test --release -p streamgauge-simulation --test seeds -- --nocapture

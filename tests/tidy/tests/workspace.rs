@@ -99,19 +99,15 @@ fn what_the_documentation_says_was_tried_is_tried_by_tests_that_run() {
 #[test]
 fn the_images_are_built_with_the_manifest_of_every_member() {
     let read = |file: &str| std::fs::read_to_string(workspace().join(file)).expect(file);
-    let (manifest, dockerfile, ignored) =
-        (read("Cargo.toml"), read("compose/Dockerfile"), read(".dockerignore"));
-    let list = manifest.lines().find_map(|line| line.strip_prefix("members = [")).expect("members");
-    let members: Vec<&str> = list.split('"').skip(1).step_by(2).collect();
-    assert!(members.len() >= 10, "{members:?}");
+    let (dockerfile, ignored) = (read("compose/Dockerfile"), read(".dockerignore"));
     let (_, made) = dockerfile.split_once("for member in").expect("members are made");
     let made: Vec<&str> = made.split("; do").next().unwrap_or_default().split_whitespace().collect();
-    for member in members {
+    for member in &members() {
         assert!(
             dockerfile.contains(&format!("COPY {member}/Cargo.toml {member}/")),
             "{member} is not copied"
         );
-        assert!(made.contains(&member), "{member} gets no source: {made:?}");
+        assert!(made.contains(&member.as_str()), "{member} gets no source: {made:?}");
         let allowed = MANIFESTS.into_iter().any(|glob| {
             glob == format!("{member}/Cargo.toml")
                 || glob.strip_suffix("*/Cargo.toml").is_some_and(|folder| member.starts_with(folder))
@@ -121,4 +117,34 @@ fn the_images_are_built_with_the_manifest_of_every_member() {
     for glob in MANIFESTS {
         assert!(ignored.lines().any(|line| line == format!("!{glob}")), "{glob} is not in .dockerignore");
     }
+}
+
+/// The members of the workspace, as folders from its root.
+fn members() -> Vec<String> {
+    let manifest = std::fs::read_to_string(workspace().join("Cargo.toml")).expect("Cargo.toml");
+    let list = manifest.lines().find_map(|line| line.strip_prefix("members = [")).expect("members");
+    let members: Vec<String> = list.split('"').skip(1).step_by(2).map(str::to_owned).collect();
+    assert!(members.len() >= 10, "{members:?}");
+    members
+}
+
+/// `make` names tests for the whole workspace, so that everything is compiled with one set of features: a folder that it
+/// does not name is not run, and of two tests with one name both are.
+#[test]
+fn make_runs_the_tests_of_every_member_and_no_two_have_one_name() {
+    let makefile = std::fs::read_to_string(workspace().join("Makefile")).expect("Makefile");
+    let unit = makefile.lines().find_map(|line| line.strip_prefix("UNIT = $(foreach crate,"));
+    let unit = unit.and_then(|line| line.split(',').next()).expect("the crates of `unit`");
+    let mut names = BTreeSet::new();
+    for member in members() {
+        let Ok(tests) = std::fs::read_dir(workspace().join(&member).join("tests")) else { continue };
+        let run = makefile.contains(&format!("$(TEST) $(call tests_of,{member})"));
+        assert!(run || unit.split_whitespace().any(|one| one == member), "make does not run {member}/tests");
+        for entry in tests {
+            let path = entry.expect("the folder can be read").path();
+            let name = path.file_stem().expect("a name").to_string_lossy().into_owned();
+            assert!(names.insert(name), "{}: another test has this name", path.display());
+        }
+    }
+    assert!(names.len() > 40, "{names:?}");
 }
