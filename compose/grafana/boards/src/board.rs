@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::look::{self, data_source};
+use crate::look::{self, Colour, data_source};
 use crate::panel::Panel;
 use crate::query::SCENARIO;
 
@@ -103,24 +103,24 @@ impl Mark {
     fn json(self) -> Value {
         let stages = format!("streamgauge_scenario_stage{{{SCENARIO}}} == 1");
         let (name, colour, promql, title, text) = match self {
-            Self::Stages => ("Stages", "blue", stages.as_str(), "{{stage}}", "stage of {{scenario}}"),
+            Self::Stages => ("Stages", Colour::Sent, stages.as_str(), "{{stage}}", "stage of {{scenario}}"),
             Self::Runs => (
                 "Runs",
-                "purple",
+                Colour::Begins,
                 "streamgauge_run_info unless streamgauge_run_info offset 15s",
                 "run {{run}}",
                 "{{test}}",
             ),
             Self::Alerts => (
                 "Alerts",
-                "red",
+                Colour::Bad,
                 r#"ALERTS{alertname=~"Streamgauge.*", alertstate="firing"}"#,
                 "{{alertname}}",
                 "{{scenario}} {{metric}} {{expression}}",
             ),
             Self::NotValid => (
                 "Not valid",
-                "orange",
+                Colour::Warn,
                 r#"streamgauge_validity{state=~"degraded|invalid"} == 1"#,
                 "{{state}}",
                 "what was measured now is not certain",
@@ -131,7 +131,7 @@ impl Mark {
             "datasource": data_source(),
             "enable": true,
             "hide": false,
-            "iconColor": colour,
+            "iconColor": colour.name(),
             "expr": promql,
             "titleFormat": title,
             "textFormat": text,

@@ -10,7 +10,8 @@ pub(crate) const TAG: &str = "streamgauge";
 /// Where compose publishes the observer; a reader with another address writes it at the top of the board.
 pub(crate) const LIVE_PAGE: &str = "http://127.0.0.1:9464/";
 
-/// Colours by what they mean, the same in all boards. Red and orange are for trouble only; so are no percentiles.
+/// Colours by what they mean, the same in all boards. Percentiles have those of the observer's own page and report on a
+/// dark ground, as Grafana's is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Colour {
     P50,
@@ -43,6 +44,8 @@ pub(crate) enum Colour {
     Refused,
     /// Nobody knows.
     Unknown,
+    /// The beginning of a run.
+    Begins,
     /// The longer the time, the darker.
     Over5m,
     Over30m,
@@ -53,23 +56,22 @@ pub(crate) enum Colour {
 
 impl Colour {
     /// As Grafana knows it.
-    const fn name(self) -> &'static str {
+    pub(crate) const fn name(self) -> &'static str {
         match self {
-            Self::P50 => "blue",
-            Self::P95 => "purple",
-            Self::P99 => "#c15c9b",
-            Self::Max => "#8e8e99",
+            Self::P50 => "#4ea8e8",
+            Self::P95 => "#ff8c42",
+            Self::P99 => "#dd8fc6",
+            Self::Max | Self::Aside => "#9ba3ad",
             Self::Good => "green",
-            Self::Warn => "orange",
+            Self::Warn => "#dba63a",
             Self::Bad | Self::Bound => "red",
             Self::Plain => "text",
             Self::Clear => "transparent",
             Self::Sent => "semi-dark-blue",
             Self::Seen => "green",
-            Self::Waiting => "yellow",
-            Self::Aside => "#8e8e99",
+            Self::Waiting => "#8fd0ff",
             Self::Replaced => "light-green",
-            Self::Refused => "purple",
+            Self::Refused | Self::Begins => "purple",
             Self::Unknown => "light-purple",
             Self::Over5m => "super-light-blue",
             Self::Over30m => "light-blue",

@@ -125,7 +125,7 @@ pub(crate) fn backlog(question: &'static str, scope: Scope, of: impl Fn(&str) ->
             query::Query::new("{{scenario}} pending", of("streamgauge_pending_entries"))
                 .in_colour(Colour::Waiting),
             query::Query::new("{{scenario}} overdue", of("streamgauge_overdue_entries"))
-                .in_colour(Colour::Bad),
+                .in_colour(Colour::Warn),
         ])
         .leads(Leads::ToLivePage)
 }

@@ -1,6 +1,6 @@
 //! The service level: the objective, what is left of its error budget, and how fast it is spent.
 //!
-//! The shares are recorded by `compose/prometheus/rules/recording.yml`, which has the objective.
+//! The shares are recorded by the rules in `compose/prometheus/rules`, which have the objective.
 
 use crate::board::{Board, Choice, Mark, Row};
 use crate::look::{Colour, MEASURED, MET, Unit, VALIDITY};
@@ -8,8 +8,9 @@ use crate::panel::{Leads, Panel, Scope};
 use crate::query::{Histogram, Query, SCENARIO, Window};
 use crate::shared::{self, VALIDITY_NOW};
 
-/// What a row has to be to count as bad is in the rules; what is no row there.
-const NOT_A_ROW: &str = "what PostgreSQL refused, and the time in which nothing was measured";
+/// Which rows are bad is for the rules to say.
+const NOT_A_ROW: &str =
+    "the time in which nothing was measured; which rows count as bad stands at the top of the rules";
 const THREE_DAYS: Scope = Scope::Last(Window::ThreeDays);
 const BUDGET: &str = "(1 - scalar(streamgauge:slo_objective:ratio))";
 
@@ -22,7 +23,7 @@ const SHARES: [(&str, Colour); 5] = [
     ("3d", Colour::Over3d),
 ];
 /// From which burn rate on an alert fires.
-const BURNS: [(f64, Colour); 3] = [(1.0, Colour::Waiting), (6.0, Colour::Warn), (14.4, Colour::Bad)];
+const BURNS: [(f64, Colour); 3] = [(1.0, Colour::Aside), (6.0, Colour::Warn), (14.4, Colour::Bad)];
 
 /// The share of bad rows over a window, as recorded.
 fn bad(over: &str) -> String {
@@ -39,7 +40,7 @@ pub(crate) fn board() -> Board {
         uid: "streamgauge-sla",
         title: "Streamgauge: the service level",
         description: "Is the objective met, how much of the error budget is left, and how fast is it spent? \
-                      compose/prometheus/rules/recording.yml holds the objective.",
+                      The rules in compose/prometheus/rules hold the objective.",
         from: "now-7d",
         refresh: "1m",
         choices: &[Choice::Scenario],
@@ -49,8 +50,8 @@ pub(crate) fn board() -> Board {
             over_time(),
             believed(),
             shared::how_to_read(
-                "**The service level**: is the objective met? For a figure that goes into a contract use the reports, which \
-                 have each row's nanoseconds.",
+                "**The service level**: is the objective met? For a figure that goes into a contract use \
+                 `streamgauge-observer sla`, which knows each row's nanoseconds and the time that was not measured.",
             ),
         ],
     }
@@ -77,7 +78,9 @@ fn objective() -> Row {
                 .from(0.0, Colour::Warn)
                 .from(0.25, Colour::Good)
                 .asks("{{scenario}}", format!("1 - clamp_max({}, 1) / {BUDGET}", bad("3d")))
-                .says("Of what the objective allows in three days; below 0 it is missed.", NOT_A_ROW),
+                .says("Of what the objective allows in three days; below 0 it is missed. For its whole window, with the time that was \
+                     not measured beside it: `streamgauge-observer sla`.",
+                    NOT_A_ROW,),
             Panel::figure("How many of the rows were in time", THREE_DAYS, Unit::Share)
                 .decimals(3)
                 .asks("{{scenario}}", good("3d"))
