@@ -3,12 +3,14 @@
 //!
 //! Data flows one way: `intake` and `stream` bring in what happened, `matcher` decides what it means,
 //! `measure` counts, `run` puts them together and conducts a run, and `metrics`, `http` and `report` render
-//! snapshots. `kept` reads the folders of runs that are over. `landing` looks up where rows arrive that the stream does not see. `lifecycle` starts and ends the process.
+//! snapshots; `chart` draws for them and `html` is the frame of their documents. `kept` reads the folders of runs that are over. `landing` looks up where rows arrive that the stream does not see. `lifecycle` starts and ends the process.
 
 pub mod canary;
+pub mod chart;
 pub mod cli;
 pub mod doctor;
 pub mod health;
+pub mod html;
 pub mod http;
 pub mod intake;
 pub mod kept;

@@ -96,7 +96,8 @@ impl ClockReport {
     }
 
     /// The summary's lines.
-    pub(super) fn lines(&self) -> Vec<String> {
+    #[must_use]
+    pub fn lines(&self) -> Vec<String> {
         let mut lines = vec![match self.error_bound_ms {
             Some(0.0) => "one kernel, one clock: error bound 0".to_owned(),
             Some(bound) => format!(

@@ -23,7 +23,7 @@ pub use load::{Load, LoadUnit, WrittenLoad};
 pub use screen::{SCREEN_COLUMNS, SCREEN_LINES, render_screen};
 pub use second::Second;
 pub use stages::{MarksReport, StageClock, StageReport};
-pub use text::{as_share, figure_words, millis, render, verdict_word};
+pub use text::{as_rate, as_share, figure_words, millis, per_second, render, verdict_word, verdict_words};
 pub use threshold::ThresholdResult;
 pub use undecodable::UndecodableReport;
 pub use validity::{Reason, Validity, ValidityState};

@@ -50,7 +50,8 @@ pub struct MarksReport {
 
 impl StageReport {
     /// What stands beside its figures.
-    pub(super) fn beside(&self) -> String {
+    #[must_use]
+    pub fn beside(&self) -> String {
         let clock = match self.clock {
             StageClock::Compared => "clock compared",
             StageClock::NotCompared => "clock not compared",
@@ -61,7 +62,8 @@ impl StageReport {
 
 impl MarksReport {
     /// The rows that are not in the stages, and why; absent where there are none.
-    pub(super) fn note(&self) -> Option<String> {
+    #[must_use]
+    pub fn note(&self) -> Option<String> {
         let mut notes = Vec::new();
         if self.incomplete > 0 {
             let lacks = self.absent.iter().map(|(mark, count)| format!("{mark} {count}"));

@@ -167,7 +167,8 @@ fn one_latency(
 
 impl LatencyReport {
     /// What its figures do not show.
-    pub(super) fn notes(&self) -> Vec<String> {
+    #[must_use]
+    pub fn notes(&self) -> Vec<String> {
         let mut notes = Vec::new();
         if self.all.censored > 0 {
             notes.push(format!("{} had not arrived and count with their age", self.all.censored));
@@ -239,7 +240,8 @@ fn account(report: &Report, palette: &Palette) -> String {
 
 impl AccountReport {
     /// What stands under the sum of its outcomes.
-    pub(super) fn notes(&self) -> Vec<String> {
+    #[must_use]
+    pub fn notes(&self) -> Vec<String> {
         let mut notes = Vec::new();
         if self.lost_no_row > 0 {
             notes.push(format!(
@@ -275,12 +277,14 @@ pub fn as_share(rate: f64) -> String {
 }
 
 /// What stands behind a counter: its rate, as a threshold on it shows it.
-pub(super) fn per_second(report: &Report, counter: &str) -> String {
+#[must_use]
+pub fn per_second(report: &Report, counter: &str) -> String {
     report.counter_rates.get(counter).map_or_else(String::new, |rate| format!("  {}", as_rate(*rate)))
 }
 
 /// A number per second.
-pub(super) fn as_rate(rate: f64) -> String {
+#[must_use]
+pub fn as_rate(rate: f64) -> String {
     format!("{rate:.2}/s")
 }
 
@@ -359,7 +363,8 @@ pub const fn verdict_word(state: VerdictState) -> &'static str {
 }
 
 /// The verdict in one word, and the rest of its sentence.
-pub(super) fn verdict_words(report: &Report) -> (&'static str, String) {
+#[must_use]
+pub fn verdict_words(report: &Report) -> (&'static str, String) {
     let failed = report.thresholds.iter().filter(|result| !result.passed).count();
     let thresholds = match (report.thresholds.len(), failed) {
         (0, _) => "no thresholds".to_owned(),

@@ -53,7 +53,8 @@ impl UndecodableReport {
 
 impl EventReport {
     /// What stands under the sum of its kinds: each reason for which events could not be read, with the way out.
-    pub(super) fn notes(&self) -> Vec<String> {
+    #[must_use]
+    pub fn notes(&self) -> Vec<String> {
         let reasons = &self.undecodable_reasons;
         let seen = Undecodable::ALL.into_iter().filter(|reason| reasons.count(*reason) > 0);
         seen.map(|reason| format!("{} undecodable ({reason}): {}", reasons.count(reason), reason.remedy()))
