@@ -24,7 +24,7 @@ pub(crate) const FLOOR: Histogram = Histogram::of("streamgauge_measurement_floor
 /// The row at the top of a run's board and a soak's.
 pub(crate) fn verdict() -> Row {
     Row::new("The verdict so far").figures([
-        Panel::name("Which run is this", Scope::Now).asks("{{test}} {{run}}", "streamgauge_run_info").says(
+        Panel::name("Which run is this", Scope::Now).wide(5).asks("{{test}} {{run}}", "streamgauge_run_info").says(
             "Test and identifier of the run that all figures belong to; they stay until the next run starts.",
             "earlier runs: choose their time at the top",
         ),
@@ -46,13 +46,13 @@ pub(crate) fn verdict() -> Row {
                 "the objective of the service level, which has a board of its own",
             ),
         Panel::state("Can the figures be believed", Scope::WholeRun, VALIDITY)
-            .wide(5)
+            .wide(6)
             .asks("validity", VALIDITY_NOW)
             .says(
                 "What the instrument says of its own measurement; the reasons are on the live page and in the report.",
                 "how good the pipeline is: that is for the thresholds",
             ),
-        Panel::figure("How many rows are lost", Scope::WholeRun, Unit::Rows)
+        Panel::figure("Are rows lost", Scope::WholeRun, Unit::Rows)
             .wide(4)
             .asks("lost", format!(r#"sum(streamgauge_entries{{{SCENARIO}, outcome="lost"}})"#))
             .below(Colour::Good)

@@ -72,7 +72,7 @@ fn objective() -> Row {
             Panel::state("Is the objective met", THREE_DAYS, MET)
                 .asks("{{scenario}}", format!("{} <= bool {BUDGET}", bad("3d")))
                 .says("Met where the share of bad rows is within the budget.", NOT_A_ROW),
-            Panel::figure("How much error budget is left", THREE_DAYS, Unit::Share)
+            Panel::figure("How much budget is left", THREE_DAYS, Unit::Share)
                 .decimals(1)
                 .below(Colour::Bad)
                 .from(0.0, Colour::Warn)
@@ -81,7 +81,7 @@ fn objective() -> Row {
                 .says("Of what the objective allows in three days; below 0 it is missed. For its whole window, with the time that was \
                      not measured beside it: `streamgauge-observer sla`.",
                     NOT_A_ROW,),
-            Panel::figure("How many of the rows were in time", THREE_DAYS, Unit::Share)
+            Panel::figure("How many were in time", THREE_DAYS, Unit::Share)
                 .decimals(3)
                 .asks("{{scenario}}", good("3d"))
                 .says("The share of rows that were seen within the objective's time.", NOT_A_ROW),
@@ -106,7 +106,7 @@ fn objective() -> Row {
                     "What the instrument says of its own measurement in the run that goes on, or went on last.",
                     "earlier runs: see when the figures were VALID, below",
                 ),
-            Panel::figure("How much of the time was measured", THREE_DAYS, Unit::Share)
+            Panel::figure("How much was measured", THREE_DAYS, Unit::Share)
                 .decimals(1)
                 .asks("measured", measured)
                 .says(

@@ -124,6 +124,20 @@ fn panels_fill_the_grid_and_none_covers_another() -> Result<()> {
     Ok(())
 }
 
+/// A window of 1440 pixels has 58 for a column; a title is 14 pixels high, about half as much a letter, and has its mark of
+/// an explanation beside it.
+#[test]
+fn no_title_is_cut() -> Result<()> {
+    for board in boards()? {
+        for panel in &board.panels {
+            let width = panel.json["gridPos"]["w"].as_u64().expect("a width");
+            let letters = panel.title.chars().count() as u64;
+            assert!(letters <= 8 * width - 5, "{}: {} has {letters} letters", board.file, panel.title);
+        }
+    }
+    Ok(())
+}
+
 #[test]
 fn each_board_begins_with_whether_to_believe_it_and_ends_with_how_to_read_it() -> Result<()> {
     for board in boards()? {
