@@ -275,6 +275,48 @@ fn no_quantile_is_averaged_or_added() -> Result<()> {
     Ok(())
 }
 
+/// All files of Prometheus' rules.
+fn rules() -> Result<String> {
+    let mut rules = String::new();
+    for entry in fs::read_dir(folder().join(RULES))? {
+        rules += &fs::read_to_string(entry?.path())?;
+    }
+    Ok(rules)
+}
+
+#[test]
+fn a_dashed_line_of_an_alert_lies_where_the_alert_fires() -> Result<()> {
+    let rules = rules()?;
+    let mut found = 0;
+    for board in boards()? {
+        for panel in &board.panels {
+            let steps = panel.json["fieldConfig"]["defaults"]["thresholds"]["steps"].as_array();
+            for step in steps.into_iter().flatten().filter_map(|step| step["value"].as_f64()) {
+                // A burn rate times the budget, or the bound itself.
+                let written = match question(panel) {
+                    Some(("How fast is the error budget spent", _)) => {
+                        [format!("> {step} * "), format!(">= {step} * ")]
+                    }
+                    Some(("How long has the oldest row been waiting" | "When did it stall", _)) => {
+                        let age = "streamgauge_oldest_pending_age_seconds";
+                        [format!("{age} > {step}\n"), format!("{age} >= {step}\n")]
+                    }
+                    _ => continue,
+                };
+                found += 1;
+                assert!(
+                    written.iter().any(|text| rules.contains(text)),
+                    "{}: {}: no alert at {step}",
+                    board.file,
+                    panel.title
+                );
+            }
+        }
+    }
+    assert_eq!(found, 5, "three burn rates and the oldest row on two boards");
+    Ok(())
+}
+
 #[test]
 fn every_name_is_in_the_catalogue_or_a_rule() -> Result<()> {
     let metrics: Vec<&str> = CATALOGUE
@@ -282,10 +324,7 @@ fn every_name_is_in_the_catalogue_or_a_rule() -> Result<()> {
         .filter_map(|line| line.strip_prefix("| `")?.split_once('`'))
         .map(|(name, _)| name)
         .collect();
-    let mut rules = String::new();
-    for entry in fs::read_dir(folder().join(RULES))? {
-        rules += &fs::read_to_string(entry?.path())?;
-    }
+    let rules = rules()?;
     let recorded: Vec<&str> =
         rules.lines().filter_map(|line| line.trim().strip_prefix("- record: ")).collect();
     assert!(metrics.len() > 20 && recorded.len() > 10);
