@@ -18,6 +18,7 @@ pub mod landing;
 pub mod lifecycle;
 pub mod matcher;
 pub mod measure;
+pub mod merge;
 pub mod metrics;
 pub mod output;
 pub mod report;

@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use streamgauge_observer::cli::{Cli, Command};
-use streamgauge_observer::{doctor, health, lifecycle, report};
+use streamgauge_observer::{doctor, health, lifecycle, merge, report};
 use streamgauge_shared::process::forbid_core_files;
 
 fn main() -> ExitCode {
@@ -40,6 +40,7 @@ fn main() -> ExitCode {
         Command::Health(options) => health::ask(&options),
         Command::Runs(options) => report::runs(&options),
         Command::Report(options) => report::report(&options),
+        Command::Merge(options) => merge::merge(&options),
     };
     let code = done.unwrap_or_else(|failure| {
         tracing::error!("{failure}");

@@ -10,6 +10,7 @@
 mod compact;
 pub mod interval_log;
 mod sparse;
+mod stored;
 mod unmeasured;
 
 pub use compact::CompactHistogram;

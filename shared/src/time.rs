@@ -42,6 +42,32 @@ impl UnixNanos {
         format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{millis:03}Z")
     }
 
+    /// The moment that [`UnixNanos::to_rfc3339`] wrote: UTC, with or without a fraction of the second; nothing for any
+    /// other text.
+    #[must_use]
+    pub fn from_rfc3339(text: &str) -> Option<Self> {
+        let (date, time) = text.strip_suffix('Z')?.split_once('T')?;
+        let numbers = |text: &str, separator: char| -> Option<[i64; 3]> {
+            let parts: Vec<i64> =
+                text.split(separator).map(|part| part.parse().ok()).collect::<Option<_>>()?;
+            parts.try_into().ok()
+        };
+        let (time, fraction) = time.split_once('.').unwrap_or((time, ""));
+        let [year, month, day] = numbers(date, '-')?;
+        let [hour, minute, second] = numbers(time, ':')?;
+        let in_range = (1..=12).contains(&month)
+            && (1..=31).contains(&day)
+            && (0..24).contains(&hour)
+            && (0..60).contains(&minute)
+            && (0..=60).contains(&second);
+        if !in_range || fraction.len() > 9 || !fraction.bytes().all(|byte| byte.is_ascii_digit()) {
+            return None;
+        }
+        let nanos: i64 = format!("{fraction:0<9}").parse().ok()?;
+        let seconds = ((days_from_civil(year, month, day) * 24 + hour) * 60 + minute) * 60 + second;
+        Some(Self(seconds.checked_mul(NANOS_PER_SECOND)?.checked_add(nanos)?))
+    }
+
     /// `20261123T040506Z`: UTC in the basic form of ISO 8601, which sorts and is legal in a file name.
     #[must_use]
     pub fn to_basic(self) -> String {
@@ -353,6 +379,20 @@ mod tests {
         let point = UnixNanos(1_795_406_706_789_000_000);
         assert_eq!(point.to_rfc3339(), "2026-11-23T04:05:06.789Z");
         assert_eq!(point.to_basic(), "20261123T040506Z");
+        assert_eq!(
+            UnixNanos::from_rfc3339("2026-11-23T04:05:06.789Z"),
+            Some(UnixNanos::from_millis(point.0 / NANOS_PER_MILLI))
+        );
+        assert_eq!(UnixNanos::from_rfc3339("1970-01-01T00:00:01Z"), Some(UnixNanos::from_millis(1_000)));
+        for text in [
+            "2026-11-23T04:05:06",
+            "2026-13-23T04:05:06Z",
+            "2026-11-23 04:05:06Z",
+            "yesterday",
+            "2026-11-23T04:05:06.x1Z",
+        ] {
+            assert_eq!(UnixNanos::from_rfc3339(text), None, "{text}");
+        }
         assert_eq!(UnixNanos(-1).to_rfc3339(), "1969-12-31T23:59:59.999Z");
         assert_eq!(UnixNanos(951_782_400_000_000_000).to_rfc3339(), "2000-02-29T00:00:00.000Z");
     }

@@ -1,5 +1,6 @@
 //! The command line of the observer.
 
+mod merge;
 mod report;
 
 use std::net::SocketAddr;
@@ -9,6 +10,7 @@ use clap::{Args, Parser, Subcommand};
 use streamgauge_shared::clock::ClockChoice;
 use streamgauge_shared::time::{Nanos, parse_duration};
 
+pub use merge::Merge;
 pub use report::{Form, Report, Runs};
 
 /// Watches MongoDB, matches what arrives with what a writer wrote, and serves the figures on one port.
@@ -48,6 +50,11 @@ pub enum Command {
     /// Render a kept run again: for people, as JSON, as one HTML file, or its seconds as CSV.
     #[command(after_help = "Example:\n  streamgauge-observer report 00c0ffee0042 --html report.html")]
     Report(Report),
+    /// Make one report of several runs of one test: histograms add up, percentiles are found anew.
+    ///
+    /// Ends with the exit code of the merged verdict.
+    #[command(after_help = "Example:\n  streamgauge-observer merge 00c0ffee0042 00c0ffee0043")]
+    Merge(Merge),
 }
 
 /// Options of `health`.

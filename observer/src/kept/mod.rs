@@ -11,3 +11,5 @@ pub use run::{KeptInterval, KeptRun};
 
 /// What the folder of a run is called until it is whole.
 pub(crate) const PARTIAL: &str = ".partial";
+/// The histograms of a whole run, by latency, scenario, entity and operation.
+pub(crate) const TOTALS: &str = "histograms.jsonl";

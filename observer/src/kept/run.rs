@@ -12,7 +12,8 @@ use streamgauge_shared::report::{Report, SCHEMA};
 use streamgauge_shared::time::{Nanos, UnixNanos};
 use streamgauge_shared::timeline::Latency;
 
-use super::PARTIAL;
+use super::{PARTIAL, TOTALS};
+use crate::measure::Total;
 
 /// A run folder that was read.
 #[derive(Clone, Debug)]
@@ -142,6 +143,25 @@ impl KeptRun {
         Ok(rows)
     }
 
+    /// Every latency by scenario, entity and operation; absent where the folder has no `histograms.jsonl`.
+    ///
+    /// # Errors
+    /// The file is there and cannot be read (104).
+    pub fn totals(&self) -> Result<Option<Vec<Total>>, Failure> {
+        let path = self.folder.join(TOTALS);
+        let unreadable =
+            |why: String| Failure::configuration(format!("'{}' cannot be read: {why}", path.display()));
+        let text = match fs::read_to_string(&path) {
+            Ok(text) => text,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(unreadable(error.to_string())),
+        };
+        let total = |(number, line): (usize, &str)| {
+            serde_json::from_str(line).map_err(|error| unreadable(format!("line {}: {error}", number + 1)))
+        };
+        text.lines().enumerate().map(total).collect::<Result<Vec<Total>, Failure>>().map(Some)
+    }
+
     /// The test as it ran, model included; absent where the folder has no `test.toml`.
     #[must_use]
     pub fn test_text(&self) -> Option<String> {
@@ -164,6 +184,7 @@ fn lacks(folder: &Path, report: &Report) -> Vec<String> {
     for (file, what) in [
         ("latency.hlog", "no latency.hlog: nothing is known of its latencies over time"),
         ("rows.jsonl", "no rows.jsonl: nothing is known of its single rows"),
+        (TOTALS, "no histograms.jsonl: of whole runs only latencies by operation are known"),
         ("test.toml", "no test.toml: the test as it ran is not known"),
     ] {
         if !folder.join(file).exists() {

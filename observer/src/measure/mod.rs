@@ -39,7 +39,7 @@ pub use counted::{Interval, Intervals, KeptRows, Measured, Recorder, RowRecord, 
 pub use facts::{Evidence, Facts, WriterFacts};
 pub use over_time::{OverTime, Percentiles, Slot};
 pub use probe::{Probing, Totals};
-pub use snapshot::{LatencySeries, Part, ScenarioGauges, Snapshot, snapshot};
+pub use snapshot::{LatencySeries, Part, ScenarioGauges, Snapshot, Total, snapshot};
 pub use spans::Spans;
 pub use starvation::{Starvation, Starved};
 pub use watcher::{Watcher, watch};

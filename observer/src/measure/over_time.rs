@@ -118,7 +118,7 @@ impl<K: Copy + Ord> OverTime<K> {
     }
 
     /// Slots reach so far after the start, whether or not anything becomes known there.
-    pub(in crate::measure) fn extend(&mut self, after_start: Nanos) {
+    pub(crate) fn extend(&mut self, after_start: Nanos) {
         self.reach(after_start);
     }
 

@@ -99,12 +99,14 @@ fn run(test: &Test, moment: &Moment<'_>) -> Run {
         seed: facts.seed,
         writers: u16::try_from(facts.writers.len()).unwrap_or(u16::MAX),
         started_at: facts.started_at.to_rfc3339(),
+        measured_from: moment.recorder.first_sent().map(streamgauge_shared::time::UnixNanos::to_rfc3339),
         duration_s: duration.as_secs_f64(),
         time_scale: test.time_scale.as_f64(),
         load_scale: test.load_scale.as_f64(),
         complete: facts.closed,
         versions: facts.versions.clone(),
         folder: None,
+        merged: None,
     }
 }
 

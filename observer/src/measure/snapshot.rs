@@ -1,11 +1,13 @@
 //! A snapshot: everything that is known of a run as of one moment. Terminal, JSON and Prometheus render it.
 
+use serde::{Deserialize, Serialize};
 use streamgauge_shared::account::{Operation, Outcome, Phase};
 use streamgauge_shared::exit_code::{ExitCode, Failure};
 use streamgauge_shared::histogram::SignedHistogram;
 use streamgauge_shared::ledger::ScenarioLoad;
 use streamgauge_shared::report::{Report, ThresholdResult, ValidityState, Verdict, VerdictState};
 use streamgauge_shared::test_file::Test;
+use streamgauge_shared::threshold::{Figures, LatencyFigures, Tags};
 use streamgauge_shared::time::Nanos;
 use streamgauge_shared::timeline::Latency;
 
@@ -31,6 +33,8 @@ pub struct Snapshot {
     pub exit_code: ExitCode,
     /// Histograms by latency, scenario, entity and operation, of parts that have any entry.
     pub latencies: Vec<LatencySeries>,
+    /// Every latency by scenario, entity and operation, with what has not arrived; empty until the account is closed.
+    pub totals: Vec<Total>,
     /// The parts that figures are kept by, in the order of their indexes.
     pub parts: Vec<Part>,
     /// The headline over time, by the index of its part; in a slot is what arrived in it.
@@ -45,6 +49,23 @@ pub struct Snapshot {
     pub floor: Option<SignedHistogram>,
     /// A threshold that certainly fails and ends the run.
     pub abort: Option<Failure>,
+}
+
+/// All that a run knows of one latency of one part: what is needed to merge runs.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Total {
+    /// The latency's name.
+    pub latency: String,
+    /// The scenario's name.
+    pub scenario: String,
+    /// The entity's name; absent for the duration of iterations.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub entity: Option<String>,
+    /// The operation's name; absent likewise.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub operation: Option<String>,
+    /// Its values.
+    pub figures: LatencyFigures,
 }
 
 /// One operation on one entity in one scenario, by their names.
@@ -127,6 +148,7 @@ pub fn snapshot(
         report,
         exit_code,
         latencies,
+        totals: if facts.closed { totals(test, &moment) } else { Vec::new() },
         parts: matcher.series().all().map(|series| named(test, series)).collect(),
         over_time: recorder.over_time().sealed(),
         stages: recorder.stages().series(test, matcher.series()),
@@ -191,6 +213,36 @@ fn latency_series(test: &Test, moment: &Moment<'_>) -> Vec<LatencySeries> {
         histogram: durations.clone(),
     }));
     series
+}
+
+/// What merging needs: each latency of each part that has any entry, and of each scenario's iterations.
+fn totals(test: &Test, moment: &Moment<'_>) -> Vec<Total> {
+    let total = |latency: Latency, part: Option<Series>, scenario: u16| {
+        let tags = Tags {
+            scenario: Some(scenario),
+            entity: part.map(|part| part.entity),
+            operation: part.map(|part| part.operation),
+            ..Tags::default()
+        };
+        Total {
+            latency: latency.name().to_owned(),
+            scenario: test.scenarios[usize::from(scenario)].name.clone(),
+            entity: part.map(|part| names(test, part).1.to_owned()),
+            operation: part.map(|part| part.operation.name().to_owned()),
+            figures: moment.latency(latency, tags),
+        }
+    };
+    let with_entries =
+        moment.matcher.series().all().filter(|part| moment.matcher.account(*part, Phase::Run).entries() > 0);
+    let latencies = || Latency::ALL.into_iter().filter(|latency| *latency != Latency::IterationDuration);
+    let mut totals: Vec<Total> = with_entries
+        .flat_map(|part| latencies().map(move |latency| (latency, part)))
+        .map(|(latency, part)| total(latency, Some(part), part.scenario))
+        .collect();
+    let scenarios = (0_u16..).take(test.scenarios.len());
+    totals.extend(scenarios.map(|scenario| total(Latency::IterationDuration, None, scenario)));
+    totals.retain(|total| total.figures.count() > 0);
+    totals
 }
 
 fn named(test: &Test, series: Series) -> Part {

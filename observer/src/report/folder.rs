@@ -13,8 +13,8 @@ use streamgauge_shared::test_file::Source;
 use streamgauge_shared::time::UnixNanos;
 
 use super::IntervalLog;
-use crate::kept::PARTIAL;
-use crate::measure::{Interval, KeptRows};
+use crate::kept::{PARTIAL, TOTALS};
+use crate::measure::{Interval, KeptRows, Total};
 
 /// The folder of one run.
 #[derive(Debug)]
@@ -39,9 +39,7 @@ impl Folder {
         test: &Source,
         model: &Source,
     ) -> io::Result<Self> {
-        let legal = |c: char| if c.is_ascii_alphanumeric() || matches!(c, '-' | '_') { c } else { '_' };
-        let test_name: String = test_name.chars().map(legal).collect();
-        let name = format!("{}-{test_name}-{run}", started_at.to_basic());
+        let name = name_of(started_at, test_name, run);
         let partial = runs.join(format!("{name}{PARTIAL}"));
         fs::create_dir_all(&partial)?;
         let latencies = Mutex::new(IntervalLog::create(&partial.join("latency.hlog"), started_at)?);
@@ -90,9 +88,10 @@ impl Folder {
     ///
     /// # Errors
     /// The file system's; what was written stays under the temporary name.
-    pub fn finish(&self, report: &Report, rows: &KeptRows) -> io::Result<()> {
+    pub fn finish(&self, report: &Report, rows: &KeptRows, totals: &[Total]) -> io::Result<()> {
         self.refresh(report)?;
         self.latencies.lock().flush()?;
+        write_totals(&self.partial, totals)?;
         let mut lines = io::BufWriter::new(fs::File::create(self.partial.join("rows.jsonl"))?);
         for line in rows.lines() {
             writeln!(lines, "{line}")?;
@@ -102,7 +101,27 @@ impl Folder {
     }
 }
 
-fn replace(path: &Path, content: &str) -> io::Result<()> {
+/// Writes the whole run's histograms, one line for each latency of each part: what `merge` adds up.
+///
+/// # Errors
+/// The file system's.
+pub(super) fn write_totals<'a>(folder: &Path, totals: impl IntoIterator<Item = &'a Total>) -> io::Result<()> {
+    let mut lines = io::BufWriter::new(fs::File::create(folder.join(TOTALS))?);
+    for total in totals {
+        serde_json::to_writer(&mut lines, total)?;
+        lines.write_all(b"\n")?;
+    }
+    lines.flush()
+}
+
+/// What the folder of a run is called: names sort by their times, and are legal in every file system.
+pub(super) fn name_of(started_at: UnixNanos, test: &str, run: &str) -> String {
+    let legal = |c: char| if c.is_ascii_alphanumeric() || matches!(c, '-' | '_') { c } else { '_' };
+    let test: String = test.chars().map(legal).collect();
+    format!("{}-{test}-{run}", started_at.to_basic())
+}
+
+pub(super) fn replace(path: &Path, content: &str) -> io::Result<()> {
     let temporary = path.with_extension("tmp");
     fs::write(&temporary, content)?;
     fs::rename(temporary, path)

@@ -1,5 +1,6 @@
 //! The folder of a run: `folder` writes it while the run goes on, `interval_log` its latencies of each second. What a
-//! kept run is rendered as again has one file for each format, and `command` is what a person calls.
+//! kept run is rendered as again has one file for each format, and `command` is what a person calls; `merged` writes the
+//! folder of a merged run.
 
 mod command;
 mod csv;
@@ -7,9 +8,11 @@ mod folder;
 mod format;
 mod interval_log;
 mod json;
+mod merged;
 mod text;
 
 pub use command::{report, runs};
 pub use folder::Folder;
 pub use format::{FORMATS, Format};
 pub use interval_log::IntervalLog;
+pub use merged::write_merged;

@@ -132,8 +132,9 @@ impl Observer {
         *self.kept.lock() = Some(Arc::clone(&rows));
         let mut report = snapshot.report.clone();
         report.run.folder = Some(folder.path().display().to_string());
-        let (complete, target) = (report.clone(), Arc::clone(folder));
-        let written = tokio::task::spawn_blocking(move || target.finish(&complete, &rows)).await;
+        let (complete, target, whole) = (report.clone(), Arc::clone(folder), Arc::clone(&snapshot));
+        let written =
+            tokio::task::spawn_blocking(move || target.finish(&complete, &rows, &whole.totals)).await;
         if !matches!(written, Ok(Ok(()))) {
             tracing::error!("the run folder could not be written: {written:?}");
             report.run.folder = None;

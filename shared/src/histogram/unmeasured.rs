@@ -1,13 +1,16 @@
 //! Spans that ended at a time which cannot be believed: each is known to lie between two bounds.
 
+use serde::{Deserialize, Serialize};
+
 use super::SignedHistogram;
 use crate::time::Nanos;
 
 /// The bounds of each of them. Small while there are none.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(transparent)]
 pub struct Unmeasured(Option<Box<Bounds>>);
 
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 struct Bounds {
     at_least: SignedHistogram,
     /// Of those whose end was read at all; the others have no upper bound.

@@ -7,6 +7,7 @@ mod content;
 mod figure;
 mod findings;
 mod load;
+mod merged;
 mod screen;
 mod second;
 mod stages;
@@ -20,6 +21,7 @@ pub use content::{ColumnReport, ContentReport, NotComparedReport};
 pub use figure::{Figure, Stats};
 pub use findings::*;
 pub use load::{Load, LoadUnit, WrittenLoad};
+pub use merged::{Merged, MergedRun};
 pub use screen::{SCREEN_COLUMNS, SCREEN_LINES, render_screen};
 pub use second::Second;
 pub use stages::{MarksReport, StageClock, StageReport};
@@ -133,6 +135,10 @@ pub struct Run {
     pub writers: u16,
     /// UTC, RFC 3339.
     pub started_at: String,
+    /// When the measured phase began, from which the times of `load.seconds` count: UTC, RFC 3339. Absent before its first
+    /// row, and in reports of before it was told.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub measured_from: Option<String>,
     /// Of the measured phase: from its first intended time to its last arrival or to now, seconds.
     pub duration_s: f64,
     /// What lengths were multiplied with.
@@ -146,6 +152,9 @@ pub struct Run {
     /// Where the run is kept, as the observer names it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub folder: Option<String>,
+    /// The runs that it was merged from; absent in a run's own report.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub merged: Option<Merged>,
 }
 
 /// How a run ended.

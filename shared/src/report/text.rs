@@ -49,6 +49,11 @@ pub fn render(report: &Report, color: bool) -> String {
         validity(report, palette),
         verdict(report, palette),
     ];
+    if let Some(merged) = &report.run.merged {
+        line(&mut text, "  █ MERGED\n");
+        merged.lines().iter().for_each(|said| line(&mut text, &format!("    {said}")));
+        text.push('\n');
+    }
     for section in sections.iter().filter(|section| !section.is_empty()) {
         text.push_str(section);
         text.push('\n');

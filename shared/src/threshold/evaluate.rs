@@ -8,6 +8,8 @@
 //! for good, but a lower bound cannot have failed before the end. A counter's rate may go either way until then. A
 //! share is judged on its present value, as in k6.
 
+use serde::{Deserialize, Serialize};
+
 use super::{Aggregate, Counter, Expression, Metric, Operator, Rate, Tags, Threshold};
 use crate::account::as_f64;
 use crate::histogram::{Quantile, SignedHistogram, Unmeasured};
@@ -29,7 +31,7 @@ pub trait Figures {
 }
 
 /// What is known of one latency.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct LatencyFigures {
     /// What arrived and was measured.
     pub arrived: SignedHistogram,
@@ -44,6 +46,13 @@ impl LatencyFigures {
     #[must_use]
     pub fn quantile(&self, q: f64) -> Quantile {
         self.arrived.quantile_between(q, &self.unarrived, &self.unmeasured)
+    }
+
+    /// Adds those of another part or another run.
+    pub fn merge(&mut self, other: &Self) {
+        self.arrived.merge(&other.arrived);
+        self.unarrived.merge(&other.unarrived);
+        self.unmeasured.merge(&other.unmeasured);
     }
 
     /// How many operations there are.
