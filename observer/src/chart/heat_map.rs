@@ -300,6 +300,8 @@ mod tests {
     }
 
     proptest! {
+        #![proptest_config(ProptestConfig::with_cases(64))]
+
         #[test]
         fn every_value_is_in_one_cell(columns in prop::collection::vec(prop::collection::vec((-1.0_f64..1e7, 1_u64..1_000), 0..20), 1..200)) {
             let total: u64 = columns.iter().flatten().map(|(_, count)| count).sum();

@@ -66,7 +66,7 @@ fn laid_out(plot: &str, width: f64) -> Vec<Laid> {
 }
 
 /// Fails where a text is cut by an edge or touches another one, on any width, or where a number is none.
-pub(super) fn assert_well_laid(figure: &str) {
+pub(crate) fn assert_well_laid(figure: &str) {
     assert!(!figure.contains("NaN") && !figure.contains("inf\"") && !figure.contains("style="), "{figure}");
     for plot in figure.split("<div class=\"plot\">").skip(1) {
         let height: f64 = attribute(plot, "height").expect("a height").parse().expect("a number");
@@ -140,6 +140,9 @@ fn kind() -> impl Strategy<Value = SpanKind> {
 }
 
 proptest! {
+    // Each case is laid out on four widths.
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
     #[test]
     fn lines_are_well_laid_whatever_they_show(
         points in points(),

@@ -15,7 +15,7 @@ mod calendar;
 mod frame;
 mod heat_map;
 #[cfg(test)]
-mod layout;
+pub(crate) mod layout;
 mod legend;
 mod lines;
 mod markup;

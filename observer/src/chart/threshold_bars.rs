@@ -39,15 +39,21 @@ impl ThresholdBars {
     /// The chart.
     #[must_use]
     pub fn draw(&self) -> String {
+        self.draw_placed(|_| String::new())
+    }
+
+    /// The chart, each value with its place in the report: the JSON pointer of a bar's number.
+    #[must_use]
+    pub fn draw_placed(&self, pointer: impl Fn(usize) -> String) -> String {
         if self.bars.is_empty() {
             return no_data(&self.caption, "the test has no thresholds");
         }
         let mut drawn = String::from("<ul class=\"bars\">");
-        for bar in &self.bars {
+        for (number, bar) in self.bars.iter().enumerate() {
             let (tone, mark, said) =
                 if bar.held { ("good", "✓", "holds") } else { ("bad", "✗", "does not hold") };
-            let (metric, expression, observed) =
-                (escape(&bar.metric), escape(&bar.expression), escape(&bar.observed));
+            let (metric, expression) = (escape(&bar.metric), escape(&bar.expression));
+            let observed = placed(&bar.observed, &pointer(number));
             let svg = bar.svg(tone);
             add(
                 &mut drawn,
@@ -59,6 +65,19 @@ impl ThresholdBars {
         drawn.push_str("</ul>");
         figure(&self.caption, &Legend::default(), &drawn)
     }
+}
+
+/// What was observed, its value marked with the place: `p(95)=` before it, ` (2 windows not judged)` behind it.
+fn placed(observed: &str, pointer: &str) -> String {
+    let value = match observed.find(['=', '≥']) {
+        Some(sign) if !pointer.is_empty() => sign + usize::from(observed[sign..].starts_with('=')),
+        _ => return escape(observed),
+    };
+    let (before, rest) = observed.split_at(value);
+    let end = rest.find(" (").unwrap_or(rest.len());
+    let (value, behind) = rest.split_at(end);
+    let (before, value, behind) = (escape(before), escape(value), escape(behind));
+    format!("{before}<span class=\"figure\" data-figure=\"{}\">{value}</span>{behind}", escape(pointer))
 }
 
 impl ThresholdBar {
@@ -117,6 +136,22 @@ mod tests {
         assert_eq!(svg.matches("x1=\"70%\"").count(), 3);
         assert!(svg.contains("width=\"84%\"") && svg.contains("width=\"0.6%\""), "{svg}");
         assert!(svg.contains("120% of the limit") && svg.contains("p(95)&lt;500"), "{svg}");
+    }
+
+    #[test]
+    fn the_value_is_marked_and_what_stands_around_it_is_not() {
+        assert_eq!(
+            placed("p(95)=612ms (2 windows not judged)", "/t/0"),
+            "p(95)=<span class=\"figure\" data-figure=\"/t/0\">612ms</span> (2 windows not judged)"
+        );
+        assert_eq!(
+            placed("p(99)≥1.2s", "/t/1"),
+            "p(99)<span class=\"figure\" data-figure=\"/t/1\">≥1.2s</span>"
+        );
+        assert_eq!(
+            (placed("no data", "/t/2"), placed("rate=1.00/s", "")),
+            ("no data".into(), "rate=1.00/s".into())
+        );
     }
 
     #[test]

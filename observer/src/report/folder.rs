@@ -13,7 +13,7 @@ use streamgauge_shared::test_file::Source;
 use streamgauge_shared::time::UnixNanos;
 
 use super::IntervalLog;
-use crate::kept::{PARTIAL, TOTALS};
+use crate::kept::{KeptRun, PARTIAL, TOTALS};
 use crate::measure::{Interval, KeptRows, Total};
 
 /// The folder of one run.
@@ -119,6 +119,17 @@ pub(super) fn name_of(started_at: UnixNanos, test: &str, run: &str) -> String {
     let legal = |c: char| if c.is_ascii_alphanumeric() || matches!(c, '-' | '_') { c } else { '_' };
     let test: String = test.chars().map(legal).collect();
     format!("{}-{test}-{run}", started_at.to_basic())
+}
+
+/// Writes `report.html` into the folder of a run that is over. It takes as long as its interval log is large, so it is
+/// written once everybody has the verdict.
+///
+/// # Errors
+/// A sentence: a file of the folder cannot be read, or this one not be written. The folder has everything else.
+pub fn write_html(folder: &Path) -> Result<(), String> {
+    let run = KeptRun::read(folder.to_owned()).map_err(|failure| failure.sentence)?;
+    let document = super::html(&run).map_err(|failure| failure.sentence)?;
+    replace(&folder.join("report.html"), &document).map_err(|error| format!("report.html: {error}"))
 }
 
 pub(super) fn replace(path: &Path, content: &str) -> io::Result<()> {

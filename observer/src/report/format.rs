@@ -3,6 +3,7 @@
 use streamgauge_shared::exit_code::Failure;
 
 use super::csv::Csv;
+use super::html::Html;
 use super::json::Json;
 use super::text::Text;
 use crate::kept::KeptRun;
@@ -20,4 +21,4 @@ pub trait Format: Sync {
 }
 
 /// Every format.
-pub static FORMATS: &[&dyn Format] = &[&Text, &Json, &Csv];
+pub static FORMATS: &[&dyn Format] = &[&Text, &Json, &Html, &Csv];

@@ -6,13 +6,15 @@ mod command;
 mod csv;
 mod folder;
 mod format;
+mod html;
 mod interval_log;
 mod json;
 mod merged;
 mod text;
 
 pub use command::{report, runs};
-pub use folder::Folder;
+pub use folder::{Folder, write_html};
 pub use format::{FORMATS, Format};
+pub use html::html;
 pub use interval_log::IntervalLog;
 pub use merged::write_merged;

@@ -18,7 +18,7 @@ use super::{Input, Observer, Over};
 use crate::canary::Canary;
 use crate::landing::{self, Wanted};
 use crate::measure::{Interval, Snapshot};
-use crate::report::Folder;
+use crate::report::{Folder, write_html};
 use crate::stream::{MongoAddress, Reader, follow_mongod};
 
 /// How often time is told to a run: bounds how late a drain ends.
@@ -142,6 +142,7 @@ impl Observer {
         let ended = &report.verdict;
         tracing::info!("run {} ended: {:?}, exit code {}", report.run.id, ended.state, ended.exit_code);
         let report_json = serde_json::to_string(&report).unwrap_or_default();
+        let is_kept = report.run.folder.is_some();
         let verdict = Verdict { report_json, folder: report.run.folder };
         {
             let mut active = self.active.lock().await;
@@ -154,6 +155,16 @@ impl Observer {
         for outbox in outboxes {
             if outbox.send(ToWriter::Verdict(Box::new(verdict.clone()))).await.is_err() {
                 tracing::warn!("a writer was not there to take the verdict; it may come back for it");
+            }
+        }
+        if is_kept {
+            // Nobody waits for it: the verdict is out, and the folder is whole without it.
+            let path = folder.path().to_owned();
+            let written = tokio::task::spawn_blocking(move || write_html(&path)).await;
+            if !matches!(written, Ok(Ok(()))) {
+                tracing::error!(
+                    "report.html could not be written; 'report --html' makes it again: {written:?}"
+                );
             }
         }
         snapshot.exit_code

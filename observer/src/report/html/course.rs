@@ -1,0 +1,101 @@
+//! The headline over time, put together from the interval log: few slots of equal width, each a merged histogram.
+
+use streamgauge_shared::finding::TimeSpan;
+use streamgauge_shared::histogram::SignedHistogram;
+use streamgauge_shared::report::Report;
+use streamgauge_shared::time::{Nanos, UnixNanos};
+use streamgauge_shared::timeline::Latency;
+
+use crate::kept::KeptInterval;
+use crate::measure::OverTime;
+
+/// Slots at most: a wide screen shows no more columns.
+const SLOTS_MAX: usize = 240;
+
+/// The headline over time.
+#[derive(Debug, Default)]
+pub(super) struct Course {
+    /// In the order of time; empty where the folder has no interval log.
+    pub(super) slots: Vec<Slot>,
+    /// How long each slot is.
+    pub(super) width: Nanos,
+    /// When the first one begins: about the zero of everything that is shown over time.
+    start: Option<UnixNanos>,
+    /// When the run began.
+    run_start: Option<UnixNanos>,
+}
+
+/// What arrived in a step of time.
+#[derive(Debug)]
+pub(super) struct Slot {
+    /// Seconds since the first slot began.
+    pub(super) from_s: f64,
+    pub(super) to_s: f64,
+    pub(super) arrived: SignedHistogram,
+}
+
+impl Course {
+    pub(super) fn of(report: &Report, intervals: Vec<KeptInterval>) -> Self {
+        let own = || intervals.iter().filter(|interval| interval.latency == Latency::CdcE2eLatency);
+        let Some(start) = own().map(|interval| interval.start).min() else { return Self::default() };
+        let mut over_time: OverTime<()> = OverTime::new(SLOTS_MAX);
+        own().for_each(|interval| over_time.add(interval.start - start, (), &interval.histogram));
+        let longest = own().map(|interval| interval.length).max().unwrap_or_default();
+        // Late in a long run an interval is longer than a slot: slots between would look as if nothing had arrived.
+        let width = over_time.width();
+        let fit = if longest.0 <= width.0 { 1 } else { (longest.0 + width.0 - 1) / width.0.max(1) };
+        let together = usize::try_from(fit.clamp(1, 60)).unwrap_or(1);
+        let slots: Vec<(Nanos, SignedHistogram)> =
+            over_time.slots().map(|(at, slot)| (at, slot.merged(|()| true))).collect();
+        let whole = Nanos(width.0 * i64::try_from(together).unwrap_or(1));
+        let slots = slots.chunks(together).filter_map(|slots| {
+            let (from, _) = slots.first()?;
+            let mut arrived = SignedHistogram::default();
+            slots.iter().for_each(|(_, slot)| arrived.merge(slot));
+            Some(Slot { from_s: from.as_secs_f64(), to_s: (Nanos(from.0 + whole.0)).as_secs_f64(), arrived })
+        });
+        Self {
+            slots: slots.collect(),
+            width: whole,
+            start: Some(start),
+            run_start: parsed(&report.run.started_at),
+        }
+    }
+
+    /// Everything that arrived.
+    pub(super) fn all(&self) -> SignedHistogram {
+        let mut all = SignedHistogram::default();
+        self.slots.iter().for_each(|slot| all.merge(&slot.arrived));
+        all
+    }
+
+    /// A span of the run on the charts' axis: it counts from the start of the run, they from the first slot.
+    pub(super) fn placed(&self, span: &TimeSpan) -> Option<(f64, f64)> {
+        let offset = (self.start? - self.run_start?).as_secs_f64();
+        Some((span.from_s - offset, span.until_s - offset))
+    }
+}
+
+/// `2026-11-30T07:07:14.328Z`, as this program writes times.
+fn parsed(rfc3339: &str) -> Option<UnixNanos> {
+    let (date, time) = rfc3339.strip_suffix('Z')?.split_once('T')?;
+    let mut date = date.split('-').map(|part| part.parse::<i64>().ok());
+    let (year, month, day) = (date.next()??, date.next()??, date.next()??);
+    let mut time = time.split([':', '.']).map(|part| part.parse::<i64>().ok());
+    let (hour, minute, second) = (time.next()??, time.next()??, time.next()??);
+    let millis = time.next().flatten().unwrap_or(0);
+    let days = streamgauge_shared::time::days_from_civil(year, month, day);
+    Some(UnixNanos::from_millis((((days * 24 + hour) * 60 + minute) * 60 + second) * 1_000 + millis))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_are_read_as_they_are_written() {
+        let point = UnixNanos::from_millis(1_796_022_434_328);
+        assert_eq!(parsed(&point.to_rfc3339()), Some(point));
+        assert_eq!(parsed("yesterday"), None);
+    }
+}
