@@ -86,8 +86,10 @@ impl Lines {
         let Some(scale) = self.scale(seen) else { return no_data(&self.caption, "") };
         let mut legend = Legend::default();
         let mut plot = Plot::new(HEIGHT);
-        // The names of stages have the upper rows to themselves.
+        // The names of stages have the upper rows to themselves, and so has that of the highest limit.
+        let has_limit = self.limits.iter().any(|limit| (scale.low..=scale.high).contains(&limit.value));
         let above = if spans::are_named(&self.spans) { NAMES_HEIGHT } else { 0 };
+        let above = above + if has_limit { NAME_HEIGHT } else { 0 };
         let scale = raised(scale, above);
         spans::draw(&mut plot, &mut legend, &self.caption.id, &self.time, &self.spans);
         plot.value_axis(&scale, self.quantity);

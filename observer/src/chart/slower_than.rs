@@ -66,7 +66,8 @@ impl SlowerThan {
         };
         let slowest = values().fold(0.0, f64::max);
         let near = |objective: &&Objective| objective.at_ms <= slowest * OBJECTIVE_WITHIN;
-        let objectives = self.objectives.iter().filter(near).map(|objective| objective.at_ms);
+        // A little beyond it, so that its corner is seen.
+        let objectives = self.objectives.iter().filter(near).map(|objective| objective.at_ms * 1.3);
         let rows = self.curves.iter().map(|curve| curve.rows).max().unwrap_or(0);
         let scale = Scale::log(values().chain(objectives)).filter(|_| slowest > 0.0 && rows > 0);
         let Some(latency) = scale else { return no_data(&self.caption, "") };

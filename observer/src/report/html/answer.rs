@@ -88,6 +88,9 @@ fn sentence(report: &Report) -> (&'static str, String) {
             "The run ended as planned. The test sets no target, so there is none to meet or to miss."
                 .to_owned(),
         ),
+        VerdictState::Passed if report.validity.state == ValidityState::Degraded => {
+            ("warn", format!("Yes, as far as this measurement can tell: the pipeline met {}.", met(all)))
+        }
         VerdictState::Passed => ("good", format!("Yes: the pipeline met {}.", met(all))),
         VerdictState::Failed => ("bad", format!("No: of {targets} the pipeline missed {missed}.")),
         VerdictState::Aborted => (

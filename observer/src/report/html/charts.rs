@@ -175,11 +175,12 @@ fn latency(report: &Report, course: &Course, time: TimeAxis, spans: &[Span], ste
         (lines, steps.first().map_or(0.0, |step| length(step)))
     } else {
         let of = |q: f64| from_slots(&move |slot| slot.quantile(q));
+        // The upper lines lie behind: where few rows arrived, they are one.
         let lines = vec![
-            series("p50", Tone::S1, of(0.5)),
-            series("p95", Tone::S2, of(0.95)),
-            series("p99", Tone::S4, of(0.99)),
             series("max", Tone::Muted, from_slots(&SignedHistogram::max)),
+            series("p99", Tone::S4, of(0.99)),
+            series("p95", Tone::S2, of(0.95)),
+            series("p50", Tone::S1, of(0.5)),
         ];
         (lines, course.width.as_secs_f64())
     };

@@ -43,7 +43,8 @@ impl Course {
         let longest = own().map(|interval| interval.length).max().unwrap_or_default();
         // Late in a long run an interval is longer than a slot: slots between would look as if nothing had arrived.
         let width = over_time.width();
-        let fit = if longest.0 <= width.0 { 1 } else { (longest.0 + width.0 - 1) / width.0.max(1) };
+        // Lines of a second are a little longer or shorter than one.
+        let fit = (longest.0 + width.0 / 2) / width.0.max(1);
         let together = usize::try_from(fit.clamp(1, 60)).unwrap_or(1);
         let slots: Vec<(Nanos, SignedHistogram)> =
             over_time.slots().map(|(at, slot)| (at, slot.merged(|()| true))).collect();

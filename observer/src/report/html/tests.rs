@@ -169,7 +169,7 @@ fn a_failed_an_invalid_and_an_open_run_are_told_in_words() {
     failed["thresholds"][0]["observed"] = 612.0.into();
     let document = drawn(&failed);
     assert!(document.contains("No: of 2 targets the pipeline missed 1."), "{document}");
-    assert!(document.contains("p(95)=612ms") && document.contains("122.4% of the limit"));
+    assert!(document.contains(">612ms<") && document.contains("122.4% of the limit"));
 
     let mut invalid = report(30, 1);
     invalid["verdict"] = json!({ "state": "invalid", "exit_code": 100 });
