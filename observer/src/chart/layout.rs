@@ -211,7 +211,7 @@ proptest! {
 #[test]
 fn a_month_of_days_is_well_laid() {
     let cell = |hour: u32| CalendarCell {
-        state: if hour % 5 == 0 { CellState::NotMeasured } else { CellState::Good },
+        state: if hour.is_multiple_of(5) { CellState::NotMeasured } else { CellState::Good },
         tooltip: String::new(),
     };
     let rows =
