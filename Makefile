@@ -19,7 +19,7 @@ VERSIONS ?= $(if $(filter 0,$(shell id -u)),/var/cache/streamgauge,$(CURDIR)/tar
 # Which lines of the gallery: all when empty.
 GALLERY ?=
 
-.PHONY: help demo scenarios accuracy starvation test lint unit end-to-end simulate fuzz bench deny doc pipeline pipeline-test containers-test boards dashboards-test compatibility-test manifests-check
+.PHONY: help demo scenarios accuracy starvation test lint unit end-to-end calibrate simulate fuzz bench deny doc pipeline pipeline-test containers-test boards dashboards-test compatibility-test manifests-check
 
 help: ## what can be made
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -79,7 +79,7 @@ lint: ## formatting, and clippy with warnings denied
 	$(CARGO) clippy --workspace --all-targets -- -D warnings
 
 # Crates whose tests need nothing but the programs and the testbed's servers. `unit` has the tests inside all crates besides.
-UNIT = $(foreach crate,writer compose/grafana/boards tests/simulation tests/testbed tests/tidy,$(call tests_of,$(crate)))
+UNIT = $(foreach crate,writer observer compose/grafana/boards tests/simulation tests/testbed tests/tidy,$(call tests_of,$(crate)))
 
 unit: ## unit, property and documentation tests; the testbed's own against real servers
 	$(BUILD) $(UNIT)
@@ -89,6 +89,9 @@ unit: ## unit, property and documentation tests; the testbed's own against real 
 end-to-end: ## the real programs against real databases; one test at a time, because they measure
 	$(BUILD) $(call tests_of,tests/end_to_end)
 	$(TEST) $(call tests_of,tests/end_to_end) -- --test-threads=1
+
+calibrate: ## how often the 95 % intervals of compare cover the truth: PAIRS=1000 simulated pairs a line
+	PAIRS=$${PAIRS:-1000} RESAMPLES=$${RESAMPLES:-400} $(CARGO) test --release -p streamgauge-observer --test calibration -- --nocapture
 
 simulate: ## histories with a known truth on virtual time: SEEDS=10000 of them, or SEED=1234 alone
 	SEEDS=$${SEEDS:-10000} $(CARGO) test --release -p streamgauge-simulation --test seeds -- --nocapture

@@ -3,11 +3,13 @@
 //!
 //! Data flows one way: `intake` and `stream` bring in what happened, `matcher` decides what it means,
 //! `measure` counts, `run` puts them together and conducts a run, and `metrics`, `http` and `report` render
-//! snapshots; `chart` draws for them and `html` is the frame of their documents. `kept` reads the folders of runs that are over. `landing` looks up where rows arrive that the stream does not see. `lifecycle` starts and ends the process.
+//! snapshots; `chart` draws for them and `html` is the frame of their documents. `kept` reads the folders of runs that are over, and `compare` says how they
+//! differ. `landing` looks up where rows arrive that the stream does not see. `lifecycle` starts and ends the process.
 
 pub mod canary;
 pub mod chart;
 pub mod cli;
+pub mod compare;
 pub mod doctor;
 pub mod health;
 pub mod html;

@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use streamgauge_observer::cli::{Cli, Command};
-use streamgauge_observer::{doctor, health, lifecycle, merge, report};
+use streamgauge_observer::{compare, doctor, health, lifecycle, merge, report};
 use streamgauge_shared::process::forbid_core_files;
 
 fn main() -> ExitCode {
@@ -41,6 +41,7 @@ fn main() -> ExitCode {
         Command::Runs(options) => report::runs(&options),
         Command::Report(options) => report::report(&options),
         Command::Merge(options) => merge::merge(&options),
+        Command::Compare(options) => compare::run(&options),
     };
     let code = done.unwrap_or_else(|failure| {
         tracing::error!("{failure}");

@@ -1,5 +1,6 @@
 //! The command line of the observer.
 
+mod compare;
 mod merge;
 mod report;
 
@@ -10,6 +11,7 @@ use clap::{Args, Parser, Subcommand};
 use streamgauge_shared::clock::ClockChoice;
 use streamgauge_shared::time::{Nanos, parse_duration};
 
+pub use compare::Compare;
 pub use merge::Merge;
 pub use report::{Form, Report, Runs};
 
@@ -55,6 +57,14 @@ pub enum Command {
     /// Ends with the exit code of the merged verdict.
     #[command(after_help = "Example:\n  streamgauge-observer merge 00c0ffee0042 00c0ffee0043")]
     Merge(Merge),
+    /// Say whether kept runs differ, by how much, and how sure that is; or where a history of runs changed.
+    ///
+    /// Confidence intervals of p50, p95 and p99 by a block bootstrap over the seconds of each run. Ends with 99 where
+    /// --fail-on-regression says so, and with 104 where the runs must not be compared.
+    #[command(
+        after_help = "Examples:\n  streamgauge-observer compare 6e42d88aaac0 7a10c3d5e6f7\n  streamgauge-observer compare A1 A2 A3 -- B1 B2 B3\n  streamgauge-observer compare --fail-on-regression 10% --markdown 6e42d88aaac0 7a10c3d5e6f7\n  streamgauge-observer compare --history runs --test e2e-latency"
+    )]
+    Compare(Box<Compare>),
 }
 
 /// Options of `health`.
