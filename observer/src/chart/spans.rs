@@ -61,32 +61,70 @@ pub(super) fn are_named(spans: &[Span]) -> bool {
     spans.iter().any(|span| span.kind == SpanKind::Stage)
 }
 
+/// Pixels of the strip at the top of an interruption: its tint is faint, so that the data stay readable.
+const STRIP_HEIGHT: i64 = 4;
+
 /// Draws the spans behind the data.
 pub(super) fn draw(plot: &mut Plot, legend: &mut Legend, id: &str, axis: &TimeAxis, spans: &[Span]) {
-    let inside = spans.iter().filter(|span| span.to_s >= axis.from_s && span.from_s <= axis.to_s);
+    let inside = || spans.iter().filter(|span| span.to_s >= axis.from_s && span.from_s <= axis.to_s);
     let mut named_until = (f64::NEG_INFINITY, f64::NEG_INFINITY);
-    for (number, span) in inside.enumerate() {
+    let height = plot.height;
+    for (number, span) in inside().filter(|span| span.kind == SpanKind::Stage).enumerate() {
         let (from, to) = (axis.at(span.from_s), axis.at(span.to_s));
-        let tooltip = format!("{}: {} to {}", span.name, axis.words(span.from_s), axis.words(span.to_s));
-        let height = plot.height;
-        match span.kind {
-            SpanKind::Stage => {
-                let class = if number % 2 == 0 { "class=\"stage\"" } else { "class=\"stage odd\"" };
-                plot.behind.push_str(&band(from, to, 0, height, class, &tooltip));
-                name(plot, span, from, to, &mut named_until);
-            }
-            SpanKind::NotMeasured => {
+        let class = if number % 2 == 0 { "class=\"stage\"" } else { "class=\"stage odd\"" };
+        plot.behind.push_str(&band(from, to, 0, height, class, &tooltip(axis, span)));
+        name(plot, span, from, to, &mut named_until);
+    }
+    for kind in [SpanKind::WarmUp, SpanKind::Interruption, SpanKind::NotMeasured] {
+        for span in united(inside().filter(|span| span.kind == kind)) {
+            let (from, to) = (axis.at(span.from_s), axis.at(span.to_s));
+            let (to, tooltip) = (to.max(from + LEAST_WIDTH), tooltip(axis, &span));
+            if kind == SpanKind::NotMeasured {
                 let paint = format!("fill=\"{}\"", plot.hatch(id));
-                plot.before.push_str(&band(from, to.max(from + LEAST_WIDTH), 0, height, &paint, &tooltip));
-                legend.add_class(Sign::Hatched, "", span.kind.legend());
+                plot.before.push_str(&band(from, to, 0, height, &paint, &tooltip));
+                legend.add_class(Sign::Hatched, "", kind.legend());
+                continue;
             }
-            kind => {
-                let class = format!("class=\"{}\"", kind.class());
-                plot.behind.push_str(&band(from, to.max(from + LEAST_WIDTH), 0, height, &class, &tooltip));
-                legend.add_class(Sign::Area, kind.class(), kind.legend());
+            let class = format!("class=\"{}\"", kind.class());
+            plot.behind.push_str(&band(from, to, 0, height, &class, &tooltip));
+            if kind == SpanKind::Interruption {
+                plot.behind.push_str(&band(from, to, 0, STRIP_HEIGHT, "class=\"strip\"", &tooltip));
             }
+            legend.add_class(Sign::Area, kind.class(), kind.legend());
         }
     }
+}
+
+fn tooltip(axis: &TimeAxis, span: &Span) -> String {
+    format!("{}: {} to {}", span.name, axis.words(span.from_s), axis.words(span.to_s))
+}
+
+/// Names of a band's tooltip at most.
+const NAMES_MAX: usize = 4;
+
+/// Spans that overlap become one with all of their names: tints over each other would hide the data.
+fn united<'s>(spans: impl Iterator<Item = &'s Span>) -> Vec<Span> {
+    let mut sorted: Vec<&Span> =
+        spans.filter(|span| span.from_s.is_finite() && span.to_s.is_finite()).collect();
+    sorted.sort_by(|one, other| one.from_s.total_cmp(&other.from_s));
+    let mut united: Vec<(Span, Vec<&str>)> = Vec::new();
+    for span in sorted {
+        match united.last_mut() {
+            Some((last, names)) if span.from_s <= last.to_s => {
+                last.to_s = last.to_s.max(span.to_s);
+                if !names.contains(&span.name.as_str()) {
+                    names.push(&span.name);
+                }
+            }
+            _ => united.push((span.clone(), vec![&span.name])),
+        }
+    }
+    let named = |(span, names): (Span, Vec<&str>)| {
+        let more = if names.len() > NAMES_MAX { " and more" } else { "" };
+        let name = format!("{}{more}", names[..names.len().min(NAMES_MAX)].join(", "));
+        Span { name, ..span }
+    };
+    united.into_iter().map(named).collect()
 }
 
 /// The name of a stage over its data: where it fits on a phone always, where it fits on a wider screen only there.
@@ -99,5 +137,19 @@ fn name(plot: &mut Plot, span: &Span, from: f64, to: f64, named_until: &mut (f64
     } else if let Some(text) = fitting(&span.name, room(FINE_FROM)).filter(|_| named_until.1 <= from) {
         label(text, "span-name fine").write(&mut plot.before);
         named_until.1 = to;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn spans_that_overlap_are_one_band_with_all_names() {
+        let span =
+            |from_s, to_s, name: &str| Span { from_s, to_s, name: name.into(), kind: SpanKind::Interruption };
+        let spans = [span(5.0, 9.0, "b"), span(0.0, 6.0, "a"), span(8.0, 8.5, "a"), span(20.0, 21.0, "c")];
+        let united = united(spans.iter());
+        assert_eq!(united, [span(0.0, 9.0, "a, b"), span(20.0, 21.0, "c")]);
     }
 }
