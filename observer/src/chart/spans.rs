@@ -61,7 +61,7 @@ pub(super) fn are_named(spans: &[Span]) -> bool {
     spans.iter().any(|span| span.kind == SpanKind::Stage)
 }
 
-/// Pixels of the strip at the top of an interruption: its tint is faint, so that the data stay readable.
+/// Pixels of the strip at the foot of an interruption: its tint is faint, so that the data stay readable.
 const STRIP_HEIGHT: i64 = 4;
 
 /// Draws the spans behind the data.
@@ -88,7 +88,14 @@ pub(super) fn draw(plot: &mut Plot, legend: &mut Legend, id: &str, axis: &TimeAx
             let class = format!("class=\"{}\"", kind.class());
             plot.behind.push_str(&band(from, to, 0, height, &class, &tooltip));
             if kind == SpanKind::Interruption {
-                plot.behind.push_str(&band(from, to, 0, STRIP_HEIGHT, "class=\"strip\"", &tooltip));
+                plot.behind.push_str(&band(
+                    from,
+                    to,
+                    height - STRIP_HEIGHT,
+                    STRIP_HEIGHT,
+                    "class=\"strip\"",
+                    &tooltip,
+                ));
             }
             legend.add_class(Sign::Area, kind.class(), kind.legend());
         }
