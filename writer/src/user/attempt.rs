@@ -108,23 +108,7 @@ pub(super) async fn send(
             }
             ended => return ended,
         };
-        // The pause, and the session if it is to be another one; the next attempt has to begin before the time is up.
-        let again = async {
-            sleep(pause).await;
-            if is_wrong_session { lease.renew().await } else { Ok(()) }
-        };
-        let ready = tokio::select! {
-            biased;
-            () = reached(state, LoadState::Cut) => false,
-            () = &mut over => false,
-            ready = again => match ready {
-                Ok(()) => true,
-                Err(error) => {
-                    context.write_failed(|| error.to_string());
-                    false
-                }
-            },
-        };
+        let ready = may_go_on(context, state, &mut lease, pause, is_wrong_session, &mut over).await;
         if !ready {
             if is_wrong_session {
                 lease.discard();
@@ -132,6 +116,34 @@ pub(super) async fn send(
             return attempt;
         }
         pause *= 2;
+    }
+}
+
+/// Pauses, and finds another session where this one will not do; whether the next attempt may begin: not once the load is
+/// cut, the time for attempts is over, or no session can be had.
+pub(super) async fn may_go_on(
+    context: &Context,
+    state: &mut watch::Receiver<LoadState>,
+    lease: &mut Lease<'_>,
+    pause: Duration,
+    is_wrong_session: bool,
+    over: impl Future<Output = ()>,
+) -> bool {
+    let again = async {
+        sleep(pause).await;
+        if is_wrong_session { lease.renew().await } else { Ok(()) }
+    };
+    tokio::select! {
+        biased;
+        () = reached(state, LoadState::Cut) => false,
+        () = over => false,
+        ready = again => match ready {
+            Ok(()) => true,
+            Err(error) => {
+                context.write_failed(|| error.to_string());
+                false
+            }
+        },
     }
 }
 

@@ -20,15 +20,15 @@ use std::time::Duration;
 use streamgauge_shared::ledger::{Made, Opened, Record, Written};
 use streamgauge_shared::test_file::Step;
 use streamgauge_shared::time::{Nanos, UnixNanos};
-use tokio::time::{Instant, sleep, sleep_until};
+use tokio::time::{Instant, sleep_until};
 
 use super::{Iteration, Last, Stop};
 use crate::postgres::Lease;
+use crate::user::LoadState;
 use crate::user::attempt::{
-    Attempt, Payload, RETRY_MAX, RETRY_PAUSE, Refusal, answered, attempt_once, refused,
+    Attempt, Payload, RETRY_MAX, RETRY_PAUSE, Refusal, answered, attempt_once, may_go_on, refused,
 };
 use crate::user::operation::{Ended, Identity, Write, close};
-use crate::user::{LoadState, reached};
 
 /// A transaction that is open.
 #[derive(Default)]
@@ -230,26 +230,10 @@ impl<'a> Transaction<'a> {
         self.is_short = false;
         let until = self.since.unwrap_or_else(Instant::now) + RETRY_MAX;
         let Some(lease) = &mut self.lease else { return false };
-        let again = async {
-            sleep(pause).await;
-            match session {
-                Session::Same => Ok(()),
-                Session::Other => lease.renew().await,
-            }
-        };
-        let is_ready = tokio::select! {
-            biased;
-            () = reached(iteration.state, LoadState::Cut) => false,
-            () = sleep_until(until) => false,
-            ready = again => match ready {
-                Ok(()) => return true,
-                Err(error) => {
-                    context.write_failed(|| error.to_string());
-                    false
-                }
-            },
-        };
-        if session == Session::Other {
+        let is_wrong_session = session == Session::Other;
+        let over = sleep_until(until);
+        let is_ready = may_go_on(context, iteration.state, lease, pause, is_wrong_session, over).await;
+        if !is_ready && is_wrong_session {
             self.give_up_session();
         }
         is_ready
