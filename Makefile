@@ -19,7 +19,7 @@ VERSIONS ?= $(if $(filter 0,$(shell id -u)),/var/cache/streamgauge,$(CURDIR)/tar
 # Which lines of the gallery: all when empty.
 GALLERY ?=
 
-.PHONY: help demo scenarios accuracy starvation test lint unit end-to-end calibrate simulate fuzz bench deny doc pipeline pipeline-test containers-test boards dashboards-test compatibility-test manifests-check
+.PHONY: help demo man scenarios accuracy starvation test lint unit end-to-end calibrate simulate fuzz bench deny doc pipeline pipeline-test containers-test boards dashboards-test compatibility-test manifests-check
 
 help: ## what can be made
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -107,6 +107,11 @@ bench: ## the pacer's lag: 1,000 ticks a second for 10 s, beside a tokio interva
 
 deny: ## licences, bans and sources of the dependencies (needs cargo-deny)
 	$(CARGO) deny check bans licenses sources
+
+man: ## manual pages of both programs and their commands, into target/man
+	$(BUILD)
+	target/debug/streamgauge-writer man target/man
+	target/debug/streamgauge-observer man target/man
 
 doc: ## the documentation of the crates, warnings denied
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --workspace --no-deps --document-private-items

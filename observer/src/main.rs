@@ -3,8 +3,8 @@
 use std::process::ExitCode;
 
 use clap::Parser;
-use streamgauge_observer::cli::{Cli, Command};
-use streamgauge_observer::{compare, doctor, health, lifecycle, merge, report};
+use streamgauge_observer::cli::{self, Cli, Command};
+use streamgauge_observer::{compare, doctor, health, lifecycle, merge, output, report};
 use streamgauge_shared::process::forbid_core_files;
 
 fn main() -> ExitCode {
@@ -21,7 +21,7 @@ fn main() -> ExitCode {
     tracing_subscriber::fmt()
         .with_env_filter(level)
         .with_writer(std::io::stderr)
-        .with_ansi(std::io::IsTerminal::is_terminal(&std::io::stderr()))
+        .with_ansi(output::display_of(&std::io::stderr(), false).color)
         .with_target(false)
         .init();
     if !forbid_core_files() {
@@ -42,6 +42,11 @@ fn main() -> ExitCode {
         Command::Report(options) => report::report(&options),
         Command::Merge(options) => merge::merge(&options),
         Command::Compare(options) => compare::run(&options),
+        Command::Completions(options) => {
+            output::print(&cli::completions(options.shell));
+            Ok(0)
+        }
+        Command::Man(options) => cli::manual(&options.folder).map(|()| 0),
     };
     let code = done.unwrap_or_else(|failure| {
         tracing::error!("{failure}");

@@ -8,6 +8,7 @@ pub mod canonical;
 pub mod capacity;
 pub mod clock;
 pub mod content;
+pub mod display;
 pub mod doctor;
 pub mod exit_code;
 pub mod finding;

@@ -9,6 +9,12 @@ use streamgauge_shared::stamp::RunId;
 use streamgauge_shared::test_file::Scale;
 use streamgauge_shared::time::{Nanos, parse_duration};
 
+mod ping;
+mod shell;
+
+pub use ping::Ping;
+pub use shell::{Completions, Man, completions, manual};
+
 /// Writes scenario load into PostgreSQL, stamps every row, and tells the observer what it wrote.
 #[derive(Debug, Parser)]
 #[command(name = "streamgauge-writer", version, about)]
@@ -57,6 +63,20 @@ pub enum Command {
         after_help = "Example:\n  streamgauge-writer doctor scenarios/e2e-latency.toml --postgres postgresql://shop@127.0.0.1:5432/shop"
     )]
     Doctor(Doctor),
+    /// Send one row through the whole pipeline and say how long it took, with an exit code for scripts.
+    ///
+    /// Ends with 0 when the row arrived within --within, with 99 when it took longer or did not arrive within --timeout. It
+    /// is a run like any other, of one row: the observer keeps its folder, and the row is deleted when it is over.
+    #[command(
+        after_help = "Example:\n  streamgauge-writer ping --within 2s --postgres postgresql://shop@127.0.0.1:5432/shop \\\n    --observer http://127.0.0.1:9464"
+    )]
+    Ping(Ping),
+    /// Print the script that makes a shell complete these commands.
+    #[command(after_help = "Example:\n  streamgauge-writer completions bash")]
+    Completions(Completions),
+    /// Write a manual page for each command into a folder.
+    #[command(hide = true, after_help = "Example:\n  streamgauge-writer man target/man")]
+    Man(Man),
 }
 
 /// Options of `run`.
@@ -108,7 +128,7 @@ pub struct Run {
     /// No header and no progress.
     #[arg(long)]
     pub quiet: bool,
-    /// No colours; NO_COLOR does the same.
+    /// No colours; NO_COLOR does the same, and CLICOLOR_FORCE asks for them where there is no terminal.
     #[arg(long)]
     pub no_color: bool,
     /// What is printed at the end: one screen, everything, or report.json.
@@ -274,7 +294,7 @@ pub struct Scales {
 /// The forms of a summary.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Summary {
-    /// For people, on one screen of 100 columns by 50 lines.
+    /// For people, on one screen of 50 lines, as wide as the terminal (60 to 200 columns, 100 where there is none).
     Text,
     /// For people, every line: what summary.txt in the run folder has.
     Full,
@@ -299,45 +319,4 @@ pub fn without_secrets(message: &str) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use clap::CommandFactory;
-
-    use super::*;
-
-    #[test]
-    fn the_command_line_is_consistent_and_every_example_parses() {
-        Cli::command().debug_assert();
-        for command in Cli::command().get_subcommands() {
-            let example = command.get_after_help().expect("an example").to_string();
-            let line = example.strip_prefix("Example:\n").expect("an example").replace("\\\n", " ");
-            let parsed = Cli::try_parse_from(line.split_whitespace());
-            assert!(parsed.is_ok(), "{line}: {parsed:?}");
-        }
-    }
-
-    #[test]
-    fn bad_values_are_refused_and_passwords_are_not_shown() {
-        let parse = |more: &[&str]| {
-            let line = ["streamgauge-writer", "run", "x.toml", "--postgres", "postgres://u:s3cret@h/d"];
-            Cli::try_parse_from(line.iter().chain(more).copied())
-        };
-        for bad in [
-            ["--run-id", "xyz"],
-            ["--seed", "many"],
-            ["--time-scale", "0"],
-            ["--load-scale", "fast"],
-            ["--connections", "0"],
-            ["--summary", "xml"],
-        ] {
-            let error = parse(&bad).expect_err(bad[0]).to_string();
-            assert!(error.contains(bad[0]) && !error.contains("s3cret"), "{error}");
-        }
-        let misplaced =
-            parse(&["postgres://u:s3@cret@h/d", "password=s3cret"]).expect_err("one too many").to_string();
-        assert!(misplaced.contains("cret"), "clap quotes it: {misplaced}");
-        let told = without_secrets(&misplaced);
-        assert!(told.contains("'postgres://***@h/d'") && !told.contains("cret"), "{told}");
-        let good = parse(&["--seed", "7", "--load-scale", "0.5"]).expect("good");
-        assert!(!format!("{good:?}").contains("s3cret"));
-    }
-}
+mod tests;

@@ -1,6 +1,6 @@
 //! The life of the writer's process.
 
-use std::io::IsTerminal as _;
+use std::io::stderr;
 use std::process::ExitCode;
 
 use anyhow::Context as _;
@@ -27,7 +27,7 @@ fn main() -> ExitCode {
         tracing_subscriber::EnvFilter::try_from_env("STREAMGAUGE_LOG").unwrap_or_else(|_| "info".into());
     let log =
         tracing_subscriber::fmt().with_env_filter(level).with_writer(std::io::stderr).with_target(false);
-    log.with_ansi(std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none()).init();
+    log.with_ansi(terminal::display_of(&stderr(), false).color).init();
     if !forbid_core_files() {
         tracing::warn!("a crash may leave a core file with passwords in it: run with 'ulimit -c 0'");
     }

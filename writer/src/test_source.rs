@@ -80,4 +80,37 @@ pub(crate) mod tests {
         assert!(failure.sentence.contains("bad.toml:1:"), "{failure}");
         assert!(failure.sentence.contains("did you mean 'scenarios'?"), "{failure}");
     }
+
+    #[test]
+    fn every_mistake_of_a_test_is_one_sentence_with_its_place() {
+        let text = r#"model = "shop.toml"
+drain = "60s"
+
+[scenarios.s]
+executor = "constant-arival-rate"
+rate = 10
+time_unti = "1s"
+duration = "5 minutes"
+pre_allocated_vus = 0
+flow = [
+  { create = "custommer" },
+  { await = "5s", timeout = "5s" },
+  { create = "order" },
+]
+
+[thresholds]
+cdc_e2e_latncy = ["p(95)<2000"]
+cdc_e2e_latency = ["p95<2000", "rate>0.9", "p(101)<5"]
+"cdc_e2e_latency{operation:insert}" = ["p(95)<1"]
+"#;
+        let file = Source { name: "bad.toml".to_owned(), text: text.to_owned() };
+        let model = include_str!("../../scenarios/models/shop.toml");
+        let read = test_file::parse(&file, Scale::default(), Scale::default(), |name| {
+            Ok(Source { name: name.to_owned(), text: model.to_owned() })
+        });
+        let told = read.expect_err("many mistakes").to_string();
+        expect_test::expect_file!["snapshots/mistakes.txt"].assert_eq(&format!("{told}\n"));
+        let absent = TestSource::read(Path::new("absent.toml"), Scale::default(), Scale::default());
+        expect_test::expect!["test file 'absent.toml' cannot be read: No such file or directory (os error 2); give the path of a scenario file"].assert_eq(&absent.expect_err("no file").sentence);
+    }
 }

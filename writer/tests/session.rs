@@ -184,7 +184,11 @@ fn end(operations: u64) -> End {
 }
 
 fn verdict() -> ToWriter {
-    ToWriter::Verdict(Box::new(Verdict { report_json: "{}".to_owned(), folder: Some("runs/1".to_owned()) }))
+    ToWriter::Verdict(Box::new(Verdict {
+        report_json: "{}".to_owned(),
+        folder: Some("runs/1".to_owned()),
+        progress: Progress::default(),
+    }))
 }
 
 #[tokio::test]

@@ -3,6 +3,7 @@
 mod compare;
 mod merge;
 mod report;
+mod shell;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -14,6 +15,7 @@ use streamgauge_shared::time::{Nanos, parse_duration};
 pub use compare::Compare;
 pub use merge::Merge;
 pub use report::{Form, Report, Runs};
+pub use shell::{Completions, Man, completions, manual};
 
 /// Watches MongoDB, matches what arrives with what a writer wrote, and serves the figures on one port.
 #[derive(Debug, Parser)]
@@ -65,6 +67,12 @@ pub enum Command {
         after_help = "Examples:\n  streamgauge-observer compare 6e42d88aaac0 7a10c3d5e6f7\n  streamgauge-observer compare A1 A2 A3 -- B1 B2 B3\n  streamgauge-observer compare --fail-on-regression 10% --markdown 6e42d88aaac0 7a10c3d5e6f7\n  streamgauge-observer compare --history runs --test e2e-latency"
     )]
     Compare(Box<Compare>),
+    /// Print the script that makes a shell complete these commands.
+    #[command(after_help = "Example:\n  streamgauge-observer completions bash")]
+    Completions(Completions),
+    /// Write a manual page for each command into a folder.
+    #[command(hide = true, after_help = "Example:\n  streamgauge-observer man target/man")]
+    Man(Man),
 }
 
 /// Options of `health`.

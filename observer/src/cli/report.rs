@@ -16,6 +16,9 @@ pub struct Report {
     /// How it is rendered.
     #[command(flatten)]
     pub form: Form,
+    /// No colours in the text; NO_COLOR does the same.
+    #[arg(long)]
+    pub no_color: bool,
 }
 
 /// How a run is rendered; one of them.

@@ -7,7 +7,7 @@ use parking_lot::Mutex;
 use streamgauge_shared::clock::{Clock, ClockIdentity, PeerClock};
 use streamgauge_shared::exit_code::Failure;
 use streamgauge_shared::ledger::frame::{self, Decoder};
-use streamgauge_shared::ledger::{Closed, Hello, Record, ToObserver, ToWriter, Verdict, Written};
+use streamgauge_shared::ledger::{Closed, Hello, Progress, Record, ToObserver, ToWriter, Verdict, Written};
 use streamgauge_shared::stamp::RunId;
 use streamgauge_shared::test_file::Source;
 use streamgauge_shared::time::{Nanos, UnixNanos};
@@ -94,7 +94,8 @@ fn peer_clock(later: Nanos) -> Arc<Mutex<PeerClock>> {
 
 #[tokio::test]
 async fn a_writer_that_missed_its_verdict_gets_it() {
-    let verdict = Verdict { report_json: "{}".into(), folder: Some("runs/x".into()) };
+    let verdict =
+        Verdict { report_json: "{}".into(), folder: Some("runs/x".into()), progress: Progress::default() };
     let over = Decision::Over { writer: 3, next_record: 9, verdict: Box::new(verdict.clone()) };
     let expected = [
         ToWriter::Ready { writer: 3, next_record: 9, first_numbers: Vec::new() },
@@ -313,7 +314,7 @@ async fn a_writer_that_takes_nothing_is_gone_for_the_run() {
     talk.get_ready().await;
     let outbox = attached(&mut run).await;
     drop(inputs);
-    let verdict = Verdict { report_json: "x".repeat(1 << 16), folder: None };
+    let verdict = Verdict { report_json: "x".repeat(1 << 16), folder: None, progress: Progress::default() };
     outbox.send(ToWriter::Verdict(Box::new(verdict))).await.expect("the session is there");
     let ended = session.await.expect("no panic");
     assert!(matches!(ended, Err(SessionError::Stuck(SHORT))), "{ended:?}");

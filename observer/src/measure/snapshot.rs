@@ -3,8 +3,8 @@
 use serde::{Deserialize, Serialize};
 use streamgauge_shared::account::{Operation, Outcome, Phase};
 use streamgauge_shared::exit_code::{ExitCode, Failure};
-use streamgauge_shared::histogram::SignedHistogram;
-use streamgauge_shared::ledger::ScenarioLoad;
+use streamgauge_shared::histogram::{Quantile, SignedHistogram};
+use streamgauge_shared::ledger::{Progress, ScenarioLoad, ScenarioProgress};
 use streamgauge_shared::report::{Report, ThresholdResult, ValidityState, Verdict, VerdictState};
 use streamgauge_shared::test_file::Test;
 use streamgauge_shared::threshold::{Figures, LatencyFigures, Tags};
@@ -103,6 +103,8 @@ pub struct ScenarioGauges {
     pub pending: u64,
     /// Those past their deadline.
     pub overdue: u64,
+    /// The 95th percentile of the headline of its rows so far.
+    pub e2e_p95: Quantile,
     /// Age of the oldest pending one; absent while none is.
     pub oldest_pending_age: Option<Nanos>,
     /// Operations sent and operations arrived, by entity and operation.
@@ -111,6 +113,31 @@ pub struct ScenarioGauges {
     pub load: ScenarioLoad,
     /// The stage that its schedule is in; absent without stages, and before and after them.
     pub stage: Option<String>,
+}
+
+impl Snapshot {
+    /// The few figures that the writers' progress lines show.
+    #[must_use]
+    pub fn progress(&self) -> Progress {
+        let report = &self.report;
+        let e2e = report.latency.get(Latency::CdcE2eLatency.name()).map(|latency| &latency.all);
+        let failing = report.thresholds.iter().filter(|result| !result.passed).count();
+        let scenario = |gauges: &ScenarioGauges| ScenarioProgress {
+            pending: gauges.pending,
+            lost: gauges.outcomes[Outcome::Lost as usize],
+            e2e_p95: gauges.e2e_p95,
+        };
+        Progress {
+            entries: report.account.entries,
+            arrived: report.account.delivered + report.account.late,
+            pending: report.account.pending,
+            lost: report.account.lost,
+            e2e_p50: e2e.map_or(Quantile::NoData, |stats| stats.p50.quantile()),
+            e2e_p95: e2e.map_or(Quantile::NoData, |stats| stats.p95.quantile()),
+            thresholds_failing: u32::try_from(failing).unwrap_or(u32::MAX),
+            scenarios: self.scenarios.iter().map(scenario).collect(),
+        }
+    }
 }
 
 /// Takes a snapshot.
@@ -254,6 +281,10 @@ fn names(test: &Test, part: Series) -> (&str, &str) {
     (&test.scenarios[usize::from(part.scenario)].name, &test.model.entities[usize::from(part.entity)].name)
 }
 
+fn of_scenario(index: u16) -> Tags {
+    Tags { scenario: Some(index), ..Tags::default() }
+}
+
 fn scenario_gauges(test: &Test, moment: &Moment<'_>) -> Vec<ScenarioGauges> {
     let gauges = |(index, scenario): (u16, &streamgauge_shared::test_file::Scenario)| {
         let waiting = moment.matcher.waiting(index);
@@ -276,6 +307,7 @@ fn scenario_gauges(test: &Test, moment: &Moment<'_>) -> Vec<ScenarioGauges> {
             outcomes,
             pending: waiting.pending,
             overdue: waiting.overdue,
+            e2e_p95: moment.latency(Latency::CdcE2eLatency, of_scenario(index)).quantile(0.95),
             oldest_pending_age: waiting.oldest_sent.map(|sent| moment.facts.now - sent),
             operations,
             load: moment.facts.loads.get(usize::from(index)).copied().unwrap_or_default(),

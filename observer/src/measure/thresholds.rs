@@ -4,6 +4,7 @@ use streamgauge_shared::exit_code::{ExitCode, Failure};
 use streamgauge_shared::report::ThresholdResult;
 use streamgauge_shared::test_file::Test;
 use streamgauge_shared::threshold::{Aggregate, Judgement, Metric, Threshold, judge};
+use streamgauge_shared::time::{Nanos, UnixNanos};
 
 use super::figures::Moment;
 use super::watcher::{InWindows, Watcher};
@@ -15,6 +16,8 @@ struct Judged {
     fails: bool,
     passed: bool,
     windows_not_judged: u64,
+    /// Since when it fails, if it does and that is known.
+    failed_since: Option<UnixNanos>,
 }
 
 impl Judged {
@@ -22,7 +25,7 @@ impl Judged {
     /// close a threshold has to hold. Without data it never does.
     fn on_the_run(judgement: Judgement, closed: bool) -> Self {
         let holds = if closed { judgement.holds } else { judgement.low.is_some() && !judgement.fails };
-        Self { judgement, fails: judgement.fails, passed: holds, windows_not_judged: 0 }
+        Self { judgement, fails: judgement.fails, passed: holds, windows_not_judged: 0, failed_since: None }
     }
 }
 
@@ -34,12 +37,17 @@ pub(super) fn thresholds(
 ) -> (Vec<ThresholdResult>, Option<Failure>) {
     let mut abort = None;
     let result = |(index, threshold): (usize, &Threshold)| {
-        let Judged { judgement, fails, passed, windows_not_judged } =
+        let Judged { judgement, fails, passed, windows_not_judged, failed_since } =
             match watcher.in_windows(index, moment.recorder) {
-                Some(InWindows { judgement, fails, passes, not_judged }) => {
-                    Judged { judgement, fails, passed: passes, windows_not_judged: not_judged }
+                Some(InWindows { judgement, fails, passes, not_judged, failed_since }) => {
+                    Judged { judgement, fails, passed: passes, windows_not_judged: not_judged, failed_since }
                 }
-                None => Judged::on_the_run(judge(threshold, moment), moment.facts.closed),
+                None => {
+                    let judged = Judged::on_the_run(judge(threshold, moment), moment.facts.closed);
+                    // At the close it may fail only because it ended: that is no crossing in time.
+                    let now = (judged.fails && !moment.facts.closed).then_some(moment.facts.now);
+                    Judged { failed_since: watcher.failed_at(index).or(now), ..judged }
+                }
             };
         let due = moment.recorder.first_sent().is_some() && moment.elapsed >= threshold.delay_abort_eval;
         if threshold.abort_on_fail && fails && due && abort.is_none() {
@@ -69,6 +77,10 @@ pub(super) fn thresholds(
                 && threshold.expression.aggregate == Aggregate::Rate,
             samples: judgement.samples,
             windows_not_judged,
+            first_failed_s: failed_since
+                .zip(moment.recorder.first_sent())
+                .filter(|_| !passed)
+                .map(|(since, start)| (since - start).max(Nanos::ZERO).as_secs_f64()),
         }
     };
     let results = test.thresholds.iter().enumerate().map(result).collect();

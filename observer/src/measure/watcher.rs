@@ -2,6 +2,7 @@
 //! looked for, the others too.
 
 use streamgauge_shared::account::{Outcome, Phase, as_f64};
+use streamgauge_shared::report::ThresholdResult;
 use streamgauge_shared::test_file::{Test, cell_of};
 use streamgauge_shared::threshold::{
     Counter, Figures, Judgement, LatencyFigures, Metric, Rate, Tags, Threshold, Watch, judge,
@@ -37,6 +38,8 @@ struct Watched {
     watch: Option<Watch>,
     keeps_crossings: bool,
     crossings: Vec<Option<bool>>,
+    /// Of one without a window of its own: when it first failed for certain.
+    failed_at: Option<UnixNanos>,
 }
 
 /// What has become of a threshold that is judged on windows of its own.
@@ -49,6 +52,8 @@ pub(super) struct InWindows {
     pub(super) passes: bool,
     /// Windows of which too much arrived unmeasured.
     pub(super) not_judged: u64,
+    /// When the crossing began that failed it.
+    pub(super) failed_since: Option<UnixNanos>,
 }
 
 impl Watcher {
@@ -64,6 +69,7 @@ impl Watcher {
                 watch: threshold.over.map(|_| Watch::new(threshold)),
                 keeps_crossings: test.is_followed(threshold),
                 crossings: Vec::new(),
+                failed_at: None,
             }
         };
         Self { watched: test.thresholds.iter().map(watched).collect(), width_s: 1 }
@@ -82,7 +88,23 @@ impl Watcher {
             fails: ahead.has_failed(),
             passes: watch.passes() && !ahead.has_failed(),
             not_judged: windows.not_judged(),
+            failed_since: ahead.failed_since(),
         })
+    }
+
+    /// The thresholds as a snapshot has them at a moment of the run: notes those that fail for the first time.
+    pub(crate) fn note(&mut self, now: UnixNanos, results: &[ThresholdResult]) {
+        for (watched, result) in self.watched.iter_mut().zip(results) {
+            // While a run goes on one with data that does not pass fails for certain.
+            if !result.passed && result.observed.is_some() && watched.watch.is_none() {
+                watched.failed_at.get_or_insert(now);
+            }
+        }
+    }
+
+    /// When a threshold without a window of its own first failed for certain, as far as it was looked at.
+    pub(super) fn failed_at(&self, threshold: usize) -> Option<UnixNanos> {
+        self.watched.get(threshold)?.failed_at
     }
 
     /// Whether a threshold, by its index in the test, was crossed in each step of time since the measured

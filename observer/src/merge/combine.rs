@@ -173,6 +173,8 @@ fn judged(threshold: &Threshold, together: &Together<'_>) -> ThresholdResult {
         per_second: false,
         samples: judgement.samples,
         windows_not_judged: 0,
+        // Of all of them together: there is no one time.
+        first_failed_s: None,
     }
 }
 

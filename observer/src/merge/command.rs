@@ -3,13 +3,13 @@
 use std::fs;
 
 use streamgauge_shared::exit_code::Failure;
-use streamgauge_shared::report::render;
+use streamgauge_shared::report::render_full;
 use xxhash_rust::xxh3::xxh3_64;
 
 use super::{Side, combine, conditions};
 use crate::cli::Merge;
 use crate::kept::KeptRun;
-use crate::output::print;
+use crate::output::{display, print};
 use crate::report::write_merged;
 
 /// Merges runs, prints the summary, and keeps the merged run beside the others; returns its verdict's exit code.
@@ -41,7 +41,7 @@ pub fn merge(options: &Merge) -> Result<u8, Failure> {
         let json = serde_json::to_string_pretty(&report);
         print(&format!("{}\n", json.map_err(|error| Failure::run(error.to_string()))?));
     } else {
-        print(&render(&report, false));
+        print(&render_full(&report, display(false)));
         print(&format!("  kept in {}\n", fs::canonicalize(&folder).unwrap_or(folder).display()));
     }
     Ok(report.verdict.exit_code)

@@ -5,10 +5,10 @@ use std::path::Path;
 use streamgauge_shared::exit_code::Failure;
 use streamgauge_shared::report::{figure_words, verdict_word};
 
-use super::{FORMATS, Format};
+use super::{FORMATS, Format, text};
 use crate::cli::{Report, Runs};
 use crate::kept::{KeptRun, Listed, list};
-use crate::output::print;
+use crate::output::{display, print};
 
 /// Renders a kept run again; returns the exit code 0, whatever the run's own was.
 ///
@@ -23,14 +23,14 @@ pub fn report(options: &Report) -> Result<u8, Failure> {
     if let Some(path) = &options.form.html {
         return write(path, &rendered("html")?).map(|()| 0);
     }
-    let name = if options.form.json {
-        "json"
+    let text = if options.form.json {
+        rendered("json")?
     } else if options.form.csv {
-        "csv"
+        rendered("csv")?
     } else {
-        "text"
+        text::on(&run, display(options.no_color))
     };
-    print(&rendered(name)?);
+    print(&text);
     Ok(0)
 }
 

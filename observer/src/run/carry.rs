@@ -143,7 +143,7 @@ impl Observer {
         tracing::info!("run {} ended: {:?}, exit code {}", report.run.id, ended.state, ended.exit_code);
         let report_json = serde_json::to_string(&report).unwrap_or_default();
         let is_kept = report.run.folder.is_some();
-        let verdict = Verdict { report_json, folder: report.run.folder };
+        let verdict = Verdict { report_json, folder: report.run.folder, progress: snapshot.progress() };
         {
             let mut active = self.active.lock().await;
             // The run is over before anybody hears of it: who hears may begin the next one at once.

@@ -276,8 +276,9 @@ impl Core {
         self.look_for_rows(reading.now);
         self.watch(reading, false);
         let snapshot = Arc::new(self.snapshot(reading, false));
+        self.watcher.note(reading.now, &snapshot.report.thresholds);
         self.abort_if(snapshot.abort.as_ref());
-        self.peers.tell_all(&ToWriter::Snapshot(Box::new(snapshot.report.progress())));
+        self.peers.tell_all(&ToWriter::Snapshot(Box::new(snapshot.progress())));
         self.effects.push(Effect::Publish(snapshot));
         // From the schedule, not from now: a slow snapshot does not shift the next one.
         while self.next_snapshot <= reading.now {

@@ -1,4 +1,5 @@
 use streamgauge_shared::exit_code::ExitCode;
+use streamgauge_shared::ledger::Progress;
 use streamgauge_shared::test_file::Source;
 
 use super::*;
@@ -52,7 +53,7 @@ fn a_writer_of_the_run_takes_its_seat_and_another_runs_hears_that_the_observer_i
 
 #[test]
 fn the_verdict_waits_for_the_writers_of_the_run_that_is_over() {
-    let verdict = Verdict { report_json: "{}".into(), folder: None };
+    let verdict = Verdict { report_json: "{}".into(), folder: None, progress: Progress::default() };
     let over = Over { run: RunId::from_bits(7), next_records: vec![4, 9], verdict };
     match over.decide(&hello(7, 1, 2)) {
         Some(Decision::Over { writer, next_record, .. }) => assert_eq!((writer, next_record), (1, 9)),

@@ -286,7 +286,7 @@ pub enum ToWriter {
 }
 
 /// The figures that the writer's progress lines show.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Progress {
     /// Operations of the measured phase.
     pub entries: u64,
@@ -302,6 +302,19 @@ pub struct Progress {
     pub e2e_p95: Quantile,
     /// Thresholds that do not hold at present.
     pub thresholds_failing: u32,
+    /// One for each scenario of the test.
+    pub scenarios: Vec<ScenarioProgress>,
+}
+
+/// The part of them that one scenario has.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct ScenarioProgress {
+    /// Its operations still on their way.
+    pub pending: u64,
+    /// Those given up.
+    pub lost: u64,
+    /// The 95th percentile of the headline of its rows so far.
+    pub e2e_p95: Quantile,
 }
 
 /// The end of a run.
@@ -311,4 +324,6 @@ pub struct Verdict {
     pub report_json: String,
     /// Where the observer keeps the run, as the observer names it; absent when it could not be written.
     pub folder: Option<String>,
+    /// The report's figures, for the last progress lines.
+    pub progress: Progress,
 }

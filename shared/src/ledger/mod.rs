@@ -34,8 +34,8 @@ pub mod operation;
 pub mod rejections;
 
 pub use message::{
-    Awaited, End, Ending, Hello, Iteration, ProbePlan, Process, Progress, Record, ScenarioLoad, Status,
-    ToObserver, ToWriter, Verdict,
+    Awaited, End, Ending, Hello, Iteration, ProbePlan, Process, Progress, Record, ScenarioLoad,
+    ScenarioProgress, Status, ToObserver, ToWriter, Verdict,
 };
 pub use operation::{Closed, Made, NotSent, NotSentCause, Opened, Written};
 pub use rejections::{NO_ROW, Rejection, Rejections};

@@ -22,10 +22,12 @@ pub use figure::{Figure, Stats};
 pub use findings::*;
 pub use load::{Load, LoadUnit, WrittenLoad};
 pub use merged::{Merged, MergedRun};
-pub use screen::{SCREEN_COLUMNS, SCREEN_LINES, render_screen};
+pub use screen::{SCREEN_LINES, render_screen};
 pub use second::Second;
 pub use stages::{MarksReport, StageClock, StageReport};
-pub use text::{as_rate, as_share, figure_words, millis, per_second, render, verdict_word, verdict_words};
+pub use text::{
+    as_rate, as_share, figure_words, millis, per_second, render, render_full, verdict_word, verdict_words,
+};
 pub use threshold::ThresholdResult;
 pub use undecodable::UndecodableReport;
 pub use validity::{Reason, Validity, ValidityState};
@@ -36,9 +38,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::account::{EventKind, Outcome};
 use crate::exit_code::ExitCode;
-use crate::histogram::Quantile;
-use crate::ledger::{Progress, Rejections};
-use crate::timeline::Latency;
+use crate::ledger::Rejections;
 
 /// The schema's name and version; bumped when a field changes its meaning.
 pub const SCHEMA: &str = "streamgauge.report/1";
@@ -100,24 +100,6 @@ pub struct Report {
     /// Why there is no floor, or none from some moment on.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub no_floor: Option<String>,
-}
-
-impl Report {
-    /// The few figures that progress lines show.
-    #[must_use]
-    pub fn progress(&self) -> Progress {
-        let e2e = self.latency.get(Latency::CdcE2eLatency.name()).map(|latency| &latency.all);
-        let failing = self.thresholds.iter().filter(|result| !result.passed).count();
-        Progress {
-            entries: self.account.entries,
-            arrived: self.account.delivered + self.account.late,
-            pending: self.account.pending,
-            lost: self.account.lost,
-            e2e_p50: e2e.map_or(Quantile::NoData, |stats| stats.p50.quantile()),
-            e2e_p95: e2e.map_or(Quantile::NoData, |stats| stats.p95.quantile()),
-            thresholds_failing: u32::try_from(failing).unwrap_or(u32::MAX),
-        }
-    }
 }
 
 /// Which run it was.
@@ -313,6 +295,21 @@ pub struct LatencyReport {
     pub all: Stats,
     /// By entity and operation; empty where the latency has neither.
     pub by: Vec<LatencyBy>,
+}
+
+impl LatencyReport {
+    /// What its figures do not show.
+    #[must_use]
+    pub fn notes(&self) -> Vec<String> {
+        let mut notes = Vec::new();
+        if self.all.censored > 0 {
+            notes.push(format!("{} had not arrived and count with their age", self.all.censored));
+        }
+        if self.all.unmeasured > 0 {
+            notes.push(format!("{} arrived unmeasured and count between their bounds", self.all.unmeasured));
+        }
+        notes
+    }
 }
 
 /// A latency of one operation on one entity.

@@ -1,4 +1,4 @@
-//! The summary on one screen: 100 columns by 50 lines for one scenario, whatever the run was.
+//! The summary on one screen: 50 lines for one scenario, as wide as the display, whatever the run was.
 //!
 //! Every figure is that of the full summary, in the same words. Lines have a rank; where the screen is too small the
 //! least important ones go, and the last line says how many and where they are.
@@ -6,11 +6,9 @@
 mod sections;
 
 use super::Report;
-use super::text::{ANSI, PLAIN};
+use crate::display::{Display, Tone, shortened, wrapped};
 
-/// Columns of the screen.
-pub const SCREEN_COLUMNS: usize = 100;
-/// Its lines for one scenario.
+/// Lines of the screen for one scenario.
 pub const SCREEN_LINES: usize = 50;
 /// What each further scenario may add.
 const LINES_PER_SCENARIO: usize = 10;
@@ -30,76 +28,99 @@ enum Rank {
     Detail,
 }
 
-/// What colour a piece of a line has on a terminal.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Tone {
-    Good,
-    Bad,
-    Warn,
-}
-
 /// One sentence or figure: lines that stay or go together.
 #[derive(Clone, Debug)]
 struct Block {
     rank: Rank,
-    lines: Vec<String>,
+    text: Text,
     /// A piece of it that is coloured: its first occurrence in the first line.
     tone: Option<(String, Tone)>,
 }
 
+/// What a block says.
+#[derive(Clone, Debug)]
+enum Text {
+    /// Lines that fit by themselves.
+    Lines(Vec<String>),
+    /// A sentence that is broken where the display ends, after what it begins with.
+    Sentence { first: String, said: String },
+}
+
 impl Block {
     fn line(rank: Rank, text: impl Into<String>) -> Self {
-        Self { rank, lines: vec![text.into()], tone: None }
+        Self::lines(rank, vec![text.into()])
     }
 
-    /// A text cut to the columns of the screen, after what it begins with.
-    fn wrapped(rank: Rank, first: &str, text: &str) -> Self {
-        Self { rank, lines: wrapped(first, text), tone: None }
+    fn lines(rank: Rank, lines: Vec<String>) -> Self {
+        Self { rank, text: Text::Lines(lines), tone: None }
+    }
+
+    fn wrapped(rank: Rank, first: &str, said: &str) -> Self {
+        Self { rank, text: Text::Sentence { first: first.to_owned(), said: said.to_owned() }, tone: None }
     }
 
     fn toned(self, piece: impl Into<String>, tone: Tone) -> Self {
         Self { tone: Some((piece.into(), tone)), ..self }
     }
+
+    fn laid_out(self, columns: usize) -> Laid {
+        let lines = match self.text {
+            Text::Lines(lines) => lines,
+            Text::Sentence { first, said } => wrapped(&first, &said, columns),
+        };
+        Laid { rank: self.rank, lines, tone: self.tone }
+    }
+}
+
+/// A block as lines of the display.
+struct Laid {
+    rank: Rank,
+    lines: Vec<String>,
+    tone: Option<(String, Tone)>,
 }
 
 /// The summary on one screen, ending with the verdict and with where the rest is.
 #[must_use]
-pub fn render_screen(report: &Report, color: bool) -> String {
+pub fn render_screen(report: &Report, display: Display) -> String {
     let most = SCREEN_LINES + LINES_PER_SCENARIO * report.run.scenarios.len().saturating_sub(1);
-    // The last line says where the rest is; the caller adds one more, the folder of the run.
-    let (sections, left_out) = fitted(sections::all(report), most - 2);
-    let palette = if color { &ANSI } else { &PLAIN };
+    let laid_out = |section: Vec<Block>| -> Vec<Laid> {
+        section.into_iter().map(|block| block.laid_out(display.columns)).collect()
+    };
+    let sections = sections::all(report, display.columns).into_iter().map(laid_out).collect();
+    // The last lines say where the rest is; the caller adds one more, the folder of the run.
+    let (sections, left_out) = fitted(sections, most - 1 - closing(usize::MAX, display.columns).len());
     let mut text = String::new();
     for block in sections.iter().flatten() {
         for (index, line) in block.lines.iter().enumerate() {
             match &block.tone {
                 Some((piece, tone)) if index == 0 => {
-                    let colour = match tone {
-                        Tone::Good => palette.good,
-                        Tone::Bad => palette.bad,
-                        Tone::Warn => palette.warn,
-                    };
-                    let painted = format!("{colour}{piece}{}", palette.off);
-                    text.push_str(&line.replacen(piece.as_str(), &painted, 1));
+                    text.push_str(&line.replacen(piece.as_str(), &display.paint(*tone, piece), 1));
                 }
                 _ => text.push_str(line),
             }
             text.push('\n');
         }
     }
+    for line in closing(left_out, display.columns) {
+        text.push_str(&format!("{line}\n"));
+    }
+    text
+}
+
+/// Where the rest is.
+fn closing(left_out: usize, columns: usize) -> Vec<String> {
     let lines = match left_out {
         0 => String::new(),
         1 => "1 line is left out; ".to_owned(),
         count => format!("{count} lines are left out; "),
     };
-    text.push_str(&format!("  {lines}everything: --summary full, or summary.txt in the run folder\n"));
-    text
+    wrapped("  ", &format!("{lines}everything: --summary full, or summary.txt in the run folder"), columns)
 }
 
 /// The sections with a blank line after each, and how many lines had to go.
-fn fitted(sections: Vec<Vec<Block>>, most: usize) -> (Vec<Vec<Block>>, usize) {
-    let mut sections: Vec<Vec<Block>> = sections.into_iter().filter(|section| !section.is_empty()).collect();
-    let count = |sections: &[Vec<Block>]| -> usize {
+fn fitted(sections: Vec<Vec<Laid>>, most: usize) -> (Vec<Vec<Laid>>, usize) {
+    let mut sections: Vec<Vec<Laid>> = sections.into_iter().filter(|section| !section.is_empty()).collect();
+    let count = |sections: &[Vec<Laid>]| -> usize {
         sections.iter().flatten().map(|block| block.lines.len()).sum::<usize>() + sections.len()
     };
     let mut left_out = 0;
@@ -114,44 +135,9 @@ fn fitted(sections: Vec<Vec<Block>>, most: usize) -> (Vec<Vec<Block>>, usize) {
         sections.retain(|blocks| blocks.len() > 1 || blocks.iter().any(|block| block.rank == Rank::Always));
     }
     for section in &mut sections {
-        section.push(Block::line(Rank::Detail, ""));
+        section.push(Laid { rank: Rank::Detail, lines: vec![String::new()], tone: None });
     }
     (sections, left_out)
-}
-
-/// A text cut at its spaces to lines of the screen; the first begins with `first`, the others with as many spaces.
-fn wrapped(first: &str, text: &str) -> Vec<String> {
-    let indent = first.chars().count();
-    let most = SCREEN_COLUMNS.saturating_sub(indent).max(1);
-    let mut lines: Vec<String> = Vec::new();
-    let mut current = String::new();
-    for word in text.split_whitespace() {
-        let mut word: Vec<char> = word.chars().collect();
-        let has = current.chars().count();
-        if has > 0 && has + 1 + word.len() > most {
-            lines.push(std::mem::take(&mut current));
-        }
-        // A word that is longer than the screen.
-        while word.len() > most {
-            lines.push(word.drain(..most).collect());
-        }
-        if !current.is_empty() {
-            current.push(' ');
-        }
-        current.extend(word);
-    }
-    lines.push(current);
-    let begin = |index: usize| if index == 0 { first.to_owned() } else { " ".repeat(indent) };
-    lines.into_iter().enumerate().map(|(index, line)| format!("{}{line}", begin(index))).collect()
-}
-
-/// A text of at most so many columns.
-fn shortened(text: &str, most: usize) -> String {
-    if text.chars().count() <= most {
-        return text.to_owned();
-    }
-    let kept: String = text.chars().take(most.saturating_sub(1)).collect();
-    format!("{kept}…")
 }
 
 #[cfg(test)]

@@ -1,9 +1,11 @@
 //! Reports of the six scenarios' shapes, in good order and at their worst, on one screen.
 
+use expect_test::expect_file;
 use serde_json::{Value, json};
 
 use super::*;
-use crate::report::{Report, render};
+use crate::display::{COLUMNS_DEFAULT, Display, columns_of};
+use crate::report::{Report, render, render_full};
 use crate::timeline::Latency;
 
 /// A latency as wide as it gets: an hour with its fractions, known only to be at least that.
@@ -40,6 +42,9 @@ fn threshold(index: usize, worst: bool) -> Value {
         "expression": "p(99.99)<=1234567.891", "passed": false, "observed": 3_723_456.789, "at_least": true,
         "is_time": true, "samples": 600 })
 }
+
+/// The displays that have to hold everything.
+const WIDTHS: [usize; 5] = [60, 80, 100, 140, 200];
 
 /// One long sentence of a fault.
 const SENTENCE: &str = "for 12.5 s of the load the writer of this run had no processor although it asked for one, in spans \
@@ -147,22 +152,26 @@ fn shapes(worst: bool) -> Vec<(&'static str, Report)> {
     ]
 }
 
+const SCREEN: Display = Display { columns: COLUMNS_DEFAULT, color: false };
+
 #[test]
 fn the_screen_holds_every_scenario_at_its_best_and_at_its_worst() {
-    for worst in [false, true] {
+    for (worst, columns) in [false, true].into_iter().flat_map(|worst| WIDTHS.map(|columns| (worst, columns)))
+    {
         for (name, report) in shapes(worst) {
-            let screen = render_screen(&report, false);
+            let screen = render_screen(&report, Display { columns, color: false });
             // The writer adds the run folder.
             let lines = screen.lines().count() + 1;
             assert!(lines <= SCREEN_LINES, "{name}: {lines} lines\n{screen}");
             for line in screen.lines() {
-                let columns = line.chars().count();
-                assert!(columns <= SCREEN_COLUMNS, "{name}: {columns} columns: {line}\n{screen}");
+                let has = line.chars().count();
+                assert!(has <= columns, "{name}: {has} columns of {columns}: {line}\n{screen}");
             }
-            assert!(screen.contains("--summary full"), "{screen}");
+            let told = screen.split_whitespace().collect::<Vec<_>>().join(" ");
+            assert!(told.contains("--summary full"), "{screen}");
             let verdict = if worst { "INVALID (exit code 103)" } else { "PASSED (exit code 0)" };
-            assert!(screen.contains(verdict), "{screen}");
-            let mut colours = render_screen(&report, true);
+            assert!(told.contains(verdict), "{screen}");
+            let mut colours = render_screen(&report, Display { columns, color: true });
             for code in ["\x1b[0m", "\x1b[31m", "\x1b[32m", "\x1b[33m"] {
                 colours = colours.replace(code, "");
             }
@@ -172,9 +181,30 @@ fn the_screen_holds_every_scenario_at_its_best_and_at_its_worst() {
 }
 
 #[test]
+fn the_full_summary_stays_within_the_display_and_loses_no_word() {
+    let words = |text: &str| text.split_whitespace().map(str::to_owned).collect::<Vec<_>>();
+    for (name, report) in shapes(false).into_iter().chain(shapes(true)) {
+        let file = render(&report, false);
+        for columns in WIDTHS {
+            let full = render_full(&report, Display { columns, color: true });
+            for line in full.lines() {
+                let (has, letters) =
+                    (columns_of(line), line.split_whitespace().map(columns_of).max().unwrap_or(0));
+                assert!(
+                    has <= columns || letters > columns / 2,
+                    "{name}: {has} columns of {columns}: {line}"
+                );
+            }
+            let plain = render_full(&report, Display { columns, color: false });
+            assert_eq!(words(&plain), words(&file), "{name} at {columns}");
+        }
+    }
+}
+
+#[test]
 fn what_the_screen_shows_is_what_the_full_summary_shows() {
     for (name, report) in shapes(false) {
-        let (screen, full) = (render_screen(&report, false), render(&report, false));
+        let (screen, full) = (render_screen(&report, SCREEN), render(&report, false));
         for figure in ["p(95)=4.17ms", "600 = 600 delivered", "98.76% 600 out of 600", "10.00/s"] {
             assert!(screen.contains(figure) && full.contains(figure), "{name}: {figure}\n{screen}\n{full}");
         }
@@ -185,18 +215,52 @@ fn what_the_screen_shows_is_what_the_full_summary_shows() {
 #[test]
 fn faults_stay_when_other_lines_go() {
     let (_, report) = shapes(true).remove(3);
-    let screen = render_screen(&report, false);
+    let screen = render_screen(&report, SCREEN);
     assert!(screen.contains("✗ cdc_e2e_latency_intended") && !screen.contains("checkpoint"), "{screen}");
     assert!(screen.contains("lines are left out; everything: --summary full"), "{screen}");
     assert!(screen.lines().any(|line| line.starts_with("    cdc_e2e_latency ")), "{screen}");
 }
 
+/// One whose thresholds failed: by a time, a share and a count, one without data and one that cannot be told.
+fn failed() -> Report {
+    let (_, mut report) = shapes(false).remove(4);
+    let result = |value: Value| serde_json::from_value(value).expect("a threshold");
+    let more = json!([
+        { "metric": "cdc_e2e_latency", "expression": "p(95)<500", "bound": 500.0, "passed": false, "observed": 612.0, "is_time": true,
+            "samples": 600, "first_failed_s": 21.4 },
+        { "metric": "cdc_success_rate", "expression": "rate>0.99", "bound": 0.99, "passed": false, "observed": 0.973_187,
+            "samples": 600, "first_failed_s": 3.0 },
+        { "metric": "iterations", "expression": "count>=1000", "bound": 1_000.0, "passed": false, "observed": 600.0, "samples": 600 },
+        { "metric": "cdc_e2e_latency{operation:update}", "expression": "p(95)<1500", "bound": 1_500.0, "passed": false,
+            "is_time": true, "samples": 0 },
+        { "metric": "cdc_propagation", "expression": "p(99)<400", "bound": 400.0, "passed": false, "observed": 17.0, "at_least": true,
+            "at_most": 480.0, "undecided": true, "is_time": true, "samples": 600 },
+    ]);
+    report.thresholds.extend(more.as_array().expect("some").iter().cloned().map(result));
+    report.verdict =
+        serde_json::from_value(json!({ "state": "failed", "exit_code": 99 })).expect("a verdict");
+    report
+}
+
 #[test]
-fn texts_are_cut_at_spaces_and_long_words_at_the_edge() {
-    let lines = wrapped("  a: ", &format!("{} {}", "x".repeat(60), "y".repeat(150)));
-    let widths: Vec<usize> = lines.iter().map(|line| line.chars().count()).collect();
-    assert_eq!(widths, [65, 100, 60]);
-    assert!(lines[1].starts_with("     y") && lines[0].starts_with("  a: x"), "{lines:#?}");
-    assert_eq!(wrapped("  ", ""), ["  "]);
-    assert_eq!(shortened("abcdef", 4), "abc…");
+fn the_summaries_of_runs_that_passed_failed_and_must_not_be_believed() {
+    let passed = shapes(false).remove(4).1;
+    let invalid = shapes(true).remove(2).1;
+    let cases = [
+        ("passed", passed, expect_file!["snapshots/passed.txt"]),
+        ("failed", failed(), expect_file!["snapshots/failed.txt"]),
+        ("invalid", invalid, expect_file!["snapshots/invalid.txt"]),
+    ];
+    for (name, report, expected) in cases {
+        let mut text = String::new();
+        for columns in [60, 80, 100, 200] {
+            let screen = render_screen(&report, Display { columns, color: false });
+            text.push_str(&format!("━━ {name}, {columns} columns\n{screen}\n"));
+        }
+        for columns in [60, 100, 200] {
+            let full = render_full(&report, Display { columns, color: false });
+            text.push_str(&format!("━━ {name}, all of it, {columns} columns\n{full}\n"));
+        }
+        expected.assert_eq(&text);
+    }
 }

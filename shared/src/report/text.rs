@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 
 use super::{AccountReport, CauseReport, Figure, LatencyReport, Report, Stats, ValidityState, VerdictState};
+use crate::display::Display;
 use crate::time::Nanos;
 use crate::timeline::Latency;
 
@@ -12,17 +13,17 @@ const NAME_COLUMNS: usize = 34;
 const STAT_COLUMNS: usize = 9;
 
 /// Colours for a terminal; plain text without.
-pub(super) struct Palette {
-    pub(super) good: &'static str,
-    pub(super) bad: &'static str,
-    pub(super) warn: &'static str,
-    pub(super) value: &'static str,
-    pub(super) faint: &'static str,
-    pub(super) off: &'static str,
+struct Palette {
+    good: &'static str,
+    bad: &'static str,
+    warn: &'static str,
+    value: &'static str,
+    faint: &'static str,
+    off: &'static str,
 }
 
-pub(super) const PLAIN: Palette = Palette { good: "", bad: "", warn: "", value: "", faint: "", off: "" };
-pub(super) const ANSI: Palette = Palette {
+const PLAIN: Palette = Palette { good: "", bad: "", warn: "", value: "", faint: "", off: "" };
+const ANSI: Palette = Palette {
     good: "\x1b[32m",
     bad: "\x1b[31m",
     warn: "\x1b[33m",
@@ -34,7 +35,13 @@ pub(super) const ANSI: Palette = Palette {
 /// What a pooler in transaction mode adds to the figures.
 const POOLED: &str = "PostgreSQL is behind one in transaction mode: each statement was parsed anew and may have waited for a session of the pool, which is in every latency that begins with 'sent'";
 
-/// The whole summary, ending with the verdict in one line.
+/// The whole summary on a display.
+#[must_use]
+pub fn render_full(report: &Report, display: Display) -> String {
+    display.fold(&render(report, display.color))
+}
+
+/// The whole summary, ending with the verdict in one line. Its lines are as long as they are.
 #[must_use]
 pub fn render(report: &Report, color: bool) -> String {
     let palette = if color { &ANSI } else { &PLAIN };
@@ -74,7 +81,7 @@ fn thresholds(report: &Report, palette: &Palette) -> String {
             last = &result.metric;
         }
         let (mark, colour) = if result.passed { ("✓", palette.good) } else { ("✗", palette.bad) };
-        let seen = result.observed();
+        let seen = result.told(report.run.duration_s);
         line(
             &mut text,
             &format!(
@@ -170,22 +177,7 @@ fn one_latency(
     }
 }
 
-impl LatencyReport {
-    /// What its figures do not show.
-    #[must_use]
-    pub fn notes(&self) -> Vec<String> {
-        let mut notes = Vec::new();
-        if self.all.censored > 0 {
-            notes.push(format!("{} had not arrived and count with their age", self.all.censored));
-        }
-        if self.all.unmeasured > 0 {
-            notes.push(format!("{} arrived unmeasured and count between their bounds", self.all.unmeasured));
-        }
-        notes
-    }
-}
-
-/// One percentile, as every summary prints it.
+/// One percentile, as every summary prints it: `3.1ms`, `≥3.1ms`, `3.1ms to 17ms`, `-`.
 #[must_use]
 pub fn figure_words(figure: Figure) -> String {
     match figure {

@@ -53,5 +53,12 @@ pub(crate) fn unknown(what: &str, word: &str, allowed: &[&str]) -> String {
         .map(|near| format!(", did you mean '{near}'?"))
         .unwrap_or_default();
     let stop = if hint.is_empty() { ";" } else { "" };
-    format!("unknown {what} '{word}'{hint}{stop} allowed: {}", allowed.join(", "))
+    // Some are asked for in several places; each is named once.
+    let mut names: Vec<&str> = Vec::with_capacity(allowed.len());
+    for name in allowed {
+        if !names.contains(name) {
+            names.push(name);
+        }
+    }
+    format!("unknown {what} '{word}'{hint}{stop} allowed: {}", names.join(", "))
 }

@@ -15,7 +15,8 @@ pub struct Watch {
     recover_within: Nanos,
     /// When the crossing that goes on began.
     crossed_since: Option<UnixNanos>,
-    failed: bool,
+    /// When the crossing began that failed it.
+    failed_since: Option<UnixNanos>,
     last: Option<Judgement>,
     worst: Option<Judgement>,
 }
@@ -28,7 +29,7 @@ impl Watch {
             operator: threshold.expression.operator,
             recover_within: threshold.recover_within,
             crossed_since: None,
-            failed: false,
+            failed_since: None,
             last: None,
             worst: None,
         }
@@ -48,7 +49,9 @@ impl Watch {
         }
         let since = *self.crossed_since.get_or_insert(now);
         // Any crossing lasts longer than nothing.
-        self.failed |= self.recover_within.0 <= 0 || now - since > self.recover_within;
+        if self.recover_within.0 <= 0 || now - since > self.recover_within {
+            self.failed_since.get_or_insert(since);
+        }
         Some(true)
     }
 
@@ -60,19 +63,25 @@ impl Watch {
     /// Whether it was crossed for longer than it may be: nothing that comes can change it.
     #[must_use]
     pub fn has_failed(&self) -> bool {
-        self.failed
+        self.failed_since.is_some()
+    }
+
+    /// When the crossing began that failed it: the end of the first window in which it was crossed then.
+    #[must_use]
+    pub fn failed_since(&self) -> Option<UnixNanos> {
+        self.failed_since
     }
 
     /// Whether it passes if nothing more comes: judged at least once, and never crossed for too long.
     #[must_use]
     pub fn passes(&self) -> bool {
-        self.last.is_some() && !self.failed
+        self.last.is_some() && !self.has_failed()
     }
 
     /// The judgement to show: the worst window of one that failed, otherwise the last one with data.
     #[must_use]
     pub fn shown(&self) -> Judgement {
-        let worst = self.worst.filter(|_| self.failed);
+        let worst = self.worst.filter(|_| self.has_failed());
         worst.or(self.last).unwrap_or(Judgement::NO_DATA)
     }
 
@@ -156,6 +165,7 @@ mod tests {
         crossed.see(UnixNanos::from_millis(3_000), window(Some(150.0)));
         assert!(crossed.has_failed());
         assert_eq!(crossed.shown().low, Some(200.0), "the worst window");
+        assert_eq!(crossed.failed_since(), Some(UnixNanos::from_millis(0)), "where the crossing began");
     }
 
     proptest! {

@@ -1,6 +1,7 @@
 //! What each command does, from its options to its exit code.
 
 mod check;
+mod ping;
 mod prepared;
 mod run;
 mod setup;
@@ -13,7 +14,7 @@ use streamgauge_shared::clock::Clock;
 use streamgauge_shared::exit_code::Failure;
 use streamgauge_shared::test_file::Scale;
 
-use crate::cli::{Clean, Command, Postgres, Prepare};
+use crate::cli::{self, Clean, Command, Postgres, Prepare};
 use crate::postgres::clean::{self, Cleaned, Left, Selection};
 use crate::postgres::schema::{self, Server};
 use crate::postgres::{Address, Connection, Learned, Session, Writes};
@@ -36,6 +37,12 @@ pub async fn carry_out(command: Command) -> Result<u8, Failure> {
             draft::write(&options.tables, &session).await
         }
         Command::Doctor(options) => doctor::examine(&options).await,
+        Command::Ping(options) => Box::pin(ping::ping(options)).await,
+        Command::Completions(options) => {
+            terminal::print(&cli::completions(options.shell));
+            Ok(0)
+        }
+        Command::Man(options) => cli::manual(&options.folder).map(|()| 0),
     }
 }
 

@@ -1,5 +1,6 @@
 //! `run`: prepare → ready → setup → warm up and load → teardown → drain → verdict → clean up.
 
+use std::io::stderr;
 use std::sync::Arc;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -11,6 +12,7 @@ use streamgauge_shared::clock::Clock;
 use streamgauge_shared::exit_code::{ExitCode, Failure};
 use streamgauge_shared::ledger::{End, Hello, Record, Verdict};
 use streamgauge_shared::process::Heartbeat;
+use streamgauge_shared::report::Report;
 use streamgauge_shared::stamp::RunId;
 use streamgauge_shared::time::{Nanos, UnixNanos};
 use streamgauge_shared::token::Token;
@@ -30,7 +32,7 @@ use crate::postgres::{Learned, Pool, Session, Writes};
 use crate::rows::Rows;
 use crate::schedule::Shard;
 use crate::signals::Signals;
-use crate::terminal::{self, Terminal};
+use crate::terminal::{self, Heading, Terminal};
 use crate::test_source::TestSource;
 use crate::user::{Context, ScenarioCount};
 
@@ -70,8 +72,23 @@ pub(super) struct Running {
 
 /// A run, from the options to the exit code.
 pub(super) async fn run(options: Run) -> Result<u8, Failure> {
+    let source = TestSource::read(&options.test, options.scales.time_scale, options.scales.load_scale)?;
+    let (summary, no_color) = (options.summary, options.no_color);
+    let print = |verdict: &Verdict, report: &Report| {
+        verdict::print(summary, no_color, verdict, report);
+        Ok(report.verdict.exit_code)
+    };
+    carry_out(options, source, print).await
+}
+
+/// A run of a test that has been read; `print` tells the user what became of it, and says what the process ends with.
+pub(super) async fn carry_out(
+    options: Run,
+    source: TestSource,
+    print: impl FnOnce(&Verdict, &Report) -> Result<u8, Failure>,
+) -> Result<u8, Failure> {
     let mut signals = Signals::listen()?;
-    let plan = Plan::new(options)?;
+    let plan = Plan::new(options, source)?;
     let started = tokio::select! {
         // Before the first row there is nothing to drain: a signal ends it at once.
         biased;
@@ -80,16 +97,16 @@ pub(super) async fn run(options: Run) -> Result<u8, Failure> {
     };
     let (context, link, ledger) = started;
     // Until the load begins there is nothing to show.
-    let terminal = Terminal::new(&context.test, context.shard, true, context.clock.now());
+    let terminal = Terminal::new(&context.test, context.shard, true, true, context.clock.now());
     let heartbeat = Heartbeat::new(Nanos(i64::try_from(STATUS_EVERY.as_nanos()).unwrap_or(i64::MAX)));
     let mut running =
         Running { context, link, ledger, ended: None, terminal, signals, interrupts: 0, heartbeat };
 
-    running.carry(plan.options.quiet).await;
+    running.carry(&plan.options).await;
     running.context.pool.close().await;
     let closing = running.close().await;
     running.stand_at_last(&closing);
-    let code = verdict::tell(&running, &plan.options, closing);
+    let code = verdict::tell(&running, closing, print);
     if !plan.options.keep_rows {
         plan.clean_up(&mut running).await;
     }
@@ -97,8 +114,7 @@ pub(super) async fn run(options: Run) -> Result<u8, Failure> {
 }
 
 impl Plan {
-    fn new(options: Run) -> Result<Self, Failure> {
-        let source = TestSource::read(&options.test, options.scales.time_scale, options.scales.load_scale)?;
+    fn new(options: Run, source: TestSource) -> Result<Self, Failure> {
         let address = address(options.postgres.url.as_deref(), options.postgres.file.as_deref())?;
         let endpoint = options.observer.parse()?;
         let token = options.token_file.as_deref().map(read_token).transpose()?;
@@ -155,7 +171,14 @@ impl Plan {
                 .unwrap_or_else(|| Failure::run("the observer sent a verdict before the run")));
         };
         if !self.options.quiet {
-            terminal::header(&test, self.shard, &self.run.to_string(), &self.endpoint.to_string());
+            let heading = Heading {
+                script: &self.source.file.name,
+                shard: self.shard,
+                run: &self.run.to_string(),
+                observer: &self.endpoint.to_string(),
+            };
+            let columns = terminal::display_of(&stderr(), self.options.no_color).columns;
+            terminal::note(&terminal::header(&test, heading, columns));
         }
         let context = Context {
             shard: self.shard,
@@ -238,14 +261,15 @@ impl Plan {
 
 impl Running {
     /// Setup, load and teardown, or as much of them as there is reason for.
-    async fn carry(&mut self, quiet: bool) {
+    async fn carry(&mut self, options: &Run) {
         let context = Arc::clone(&self.context);
         let mut user = context.rows.user();
         self.attend(setup::carry_out(&context, Domain::Setup, &mut user)).await;
         let Some(at) = self.begin().await else { return };
         match Load::start(Arc::clone(&context), at, self.link.probed.clone()) {
             Ok(load) => {
-                self.terminal = Terminal::new(&context.test, context.shard, quiet, at);
+                let Run { quiet, no_color, .. } = *options;
+                self.terminal = Terminal::new(&context.test, context.shard, quiet, no_color, at);
                 self.attend(load.carry()).await;
             }
             Err(failure) => context.halt.order(How::Cut, failure),
@@ -355,7 +379,7 @@ impl Running {
     fn stand(&mut self) {
         let mut status = self.context.status();
         status.process.longest_pause = self.heartbeat.beat(status.queued_at);
-        let progress = *self.link.progress.borrow();
+        let progress = self.link.progress.borrow().clone();
         let (now, loads) = (status.queued_at, &status.scenarios);
         self.terminal.show(&self.context.test, now, loads, progress.as_ref(), false);
         self.context.ledger.status(status);
@@ -364,16 +388,8 @@ impl Running {
     /// The last progress lines: as the report has it, or else as the observer last said.
     fn stand_at_last(&mut self, closing: &Closing) {
         let status = self.context.status();
-        let progress = closing.progress().or(*self.link.progress.borrow());
+        let progress = closing.progress().or_else(|| self.link.progress.borrow().clone());
         let (now, loads) = (status.queued_at, &status.scenarios);
         self.terminal.show(&self.context.test, now, loads, progress.as_ref(), true);
-    }
-}
-
-/// The exit code of a run that was interrupted and of which nothing more is known.
-pub(super) fn interrupted() -> Failure {
-    Failure {
-        exit_code: ExitCode::Interrupted,
-        sentence: "interrupted twice: the observer had no time for its verdict".to_owned(),
     }
 }

@@ -2,13 +2,13 @@
 
 use std::sync::atomic::Ordering;
 
-use streamgauge_shared::exit_code::Failure;
+use streamgauge_shared::exit_code::{ExitCode, Failure};
 use streamgauge_shared::ledger::{Progress, Verdict};
 use streamgauge_shared::report::{self, Report};
 use tokio::task::JoinError;
 
-use super::run::{Running, interrupted};
-use crate::cli::{Run, Summary};
+use super::run::Running;
+use crate::cli::Summary;
 use crate::terminal;
 
 /// How the account was closed.
@@ -39,8 +39,8 @@ impl Closing {
 
     /// The report's figures as the progress lines show them.
     pub(super) fn progress(&self) -> Option<Progress> {
-        let Self::Verdict(_, report) = self else { return None };
-        Some(report.progress())
+        let Self::Verdict(verdict, _) = self else { return None };
+        Some(verdict.progress.clone())
     }
 }
 
@@ -49,11 +49,15 @@ pub(super) fn of_session(joined: Result<Result<Verdict, Failure>, JoinError>) ->
     joined.unwrap_or_else(|_| Err(Failure::run("the ledger's session panicked: a bug of ours")))
 }
 
-/// Prints what is known, and says what the process ends with.
+/// Tells what is known, and says what the process ends with; of a report `print` does both.
 ///
 /// # Errors
 /// There is no report: the gravest reason that is known.
-pub(super) fn tell(running: &Running, options: &Run, closing: Closing) -> Result<u8, Failure> {
+pub(super) fn tell(
+    running: &Running,
+    closing: Closing,
+    print: impl FnOnce(&Verdict, &Report) -> Result<u8, Failure>,
+) -> Result<u8, Failure> {
     let context = &running.context;
     let errors = context.write_errors.load(Ordering::Relaxed);
     if let Some(first) = context.first_error.get() {
@@ -66,10 +70,7 @@ pub(super) fn tell(running: &Running, options: &Run, closing: Closing) -> Result
         }
     }
     let failure = match closing {
-        Closing::Verdict(verdict, report) => {
-            print(options, &verdict, &report);
-            return Ok(report.verdict.exit_code);
-        }
+        Closing::Verdict(verdict, report) => return print(&verdict, &report),
         Closing::Failed(failure) => failure,
         Closing::None => interrupted(),
     };
@@ -81,14 +82,15 @@ pub(super) fn tell(running: &Running, options: &Run, closing: Closing) -> Result
     })
 }
 
-fn print(options: &Run, verdict: &Verdict, report: &Report) {
+/// Prints a run's summary, and where the run is kept.
+pub(super) fn print(summary: Summary, no_color: bool, verdict: &Verdict, report: &Report) {
     let folder = verdict.folder.as_deref().unwrap_or("none: the observer could not write it, see its log");
-    match options.summary {
+    match summary {
         Summary::Text | Summary::Full => {
-            let color = terminal::wants_color(options.no_color);
-            let text = match options.summary {
-                Summary::Text => report::render_screen(report, color),
-                _ => report::render(report, color),
+            let display = terminal::display(no_color);
+            let text = match summary {
+                Summary::Text => report::render_screen(report, display),
+                _ => report::render_full(report, display),
             };
             terminal::print(&text);
             terminal::print(&format!("run folder: {folder}\n"));
@@ -103,7 +105,7 @@ fn print(options: &Run, verdict: &Verdict, report: &Report) {
 
 /// What the observer said last, where it will say no more.
 fn last_known(running: &Running) {
-    let Some(progress) = *running.link.progress.borrow() else { return };
+    let Some(progress) = running.link.progress.borrow().clone() else { return };
     terminal::note(&format!(
         "last known: entries={}, {} arrived, {} pending, {} lost, e2e p50{} p95{}",
         progress.entries,
@@ -113,4 +115,12 @@ fn last_known(running: &Running) {
         progress.e2e_p50,
         progress.e2e_p95
     ));
+}
+
+/// The exit code of a run that was interrupted and of which nothing more is known.
+fn interrupted() -> Failure {
+    Failure {
+        exit_code: ExitCode::Interrupted,
+        sentence: "interrupted twice: the observer had no time for its verdict".to_owned(),
+    }
 }

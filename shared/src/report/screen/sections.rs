@@ -1,21 +1,26 @@
 //! What stands on the screen, section by section, each line with its rank.
 
-use super::{Block, Rank, SCREEN_COLUMNS, Tone, shortened};
+use super::{Block, Rank, Tone, shortened};
+use crate::display::{COLUMNS_DEFAULT, columns_of};
 use crate::report::text::{as_share, figure_words, millis, per_second, verdict_words};
 use crate::report::{Report, Stats, ValidityState, VerdictState};
 use crate::timeline::Latency;
 
 /// Columns of the names that stand before figures.
 const NAME_COLUMNS: usize = 28;
+/// The same on a display that is narrower than usual: the longest name of a latency still fits.
+const NAME_COLUMNS_NARROW: usize = 25;
+/// Columns of a figure with the space before it, at least, for a table to have three of them beside what stands behind.
+const FIGURE_COLUMNS: usize = 9;
 
 /// Letters of the verdict's sentence at most.
 const VERDICT_LETTERS: usize = 600;
 
 /// Every section in the order of the screen.
-pub(super) fn all(report: &Report) -> Vec<Vec<Block>> {
+pub(super) fn all(report: &Report, columns: usize) -> Vec<Vec<Block>> {
     vec![
         thresholds(report),
-        latencies(report),
+        latencies(report, columns),
         account(report),
         load(report),
         findings(report),
@@ -31,7 +36,8 @@ fn thresholds(report: &Report) -> Vec<Block> {
         for result in report.thresholds.iter().filter(|result| result.passed == passed) {
             let (mark, tone) = if passed { ("✓", Tone::Good) } else { ("✗", Tone::Bad) };
             let rank = if passed { Rank::Beside } else { Rank::Fault };
-            let said = format!("{} '{}' {}", result.metric, result.expression, result.observed());
+            let said =
+                format!("{} '{}' {}", result.metric, result.expression, result.told(report.run.duration_s));
             blocks.push(Block::wrapped(rank, &format!("    {mark} "), &said).toned(mark, tone));
         }
     }
@@ -46,7 +52,7 @@ struct Row<'r> {
     beside: Option<String>,
 }
 
-fn latencies(report: &Report) -> Vec<Block> {
+fn latencies(report: &Report, columns: usize) -> Vec<Block> {
     let mut rows = Vec::new();
     for latency in Latency::ALL {
         let Some(figures) = report.latency.get(latency.name()) else { continue };
@@ -82,50 +88,55 @@ fn latencies(report: &Report) -> Vec<Block> {
         beside: None,
     });
     rows.extend(floor);
-    let mut blocks = table(&rows);
+    let mut blocks = table(&rows, columns);
     blocks.extend(notes(report));
     blocks
 }
 
-/// The rows under one heading, with as many columns as the screen takes.
-fn table(rows: &[Row<'_>]) -> Vec<Block> {
+/// The rows under one heading, with as many figures as the display takes. What stands behind them has a line of its own
+/// where they would be fewer than three.
+fn table(rows: &[Row<'_>], columns: usize) -> Vec<Block> {
     // In the order of the screen, each with its place among those to keep.
-    const COLUMNS: [(&str, u8); 7] =
+    const FIGURES: [(&str, u8); 7] =
         [("avg", 5), ("min", 6), ("med", 0), ("max", 3), ("p(90)", 4), ("p(95)", 1), ("p(99)", 2)];
+    let names = if columns < COLUMNS_DEFAULT { NAME_COLUMNS_NARROW } else { NAME_COLUMNS };
     let cells: Vec<[String; 7]> = rows.iter().map(|row| cells(row.stats)).collect();
-    let widths: Vec<usize> = (0..COLUMNS.len())
-        .map(|column| {
-            let widest = cells.iter().map(|cells| cells[column].chars().count()).max().unwrap_or(0);
-            widest.max(COLUMNS[column].0.len()) + 2
+    let widths: Vec<usize> = (0..FIGURES.len())
+        .map(|figure| {
+            let widest = cells.iter().map(|cells| columns_of(&cells[figure])).max().unwrap_or(0);
+            widest.max(FIGURES[figure].0.len()) + 2
         })
         .collect();
-    let besides: Vec<String> = rows
-        .iter()
-        .map(|row| row.beside.as_ref().map(|beside| format!("  {beside}")).unwrap_or_default())
-        .collect();
-    let beside = besides.iter().map(|beside| beside.chars().count()).max().unwrap_or(0);
-    let mut kept: Vec<usize> = (0..COLUMNS.len()).collect();
-    let width = |kept: &[usize]| kept.iter().map(|column| widths[*column]).sum::<usize>();
-    while 4 + NAME_COLUMNS + width(&kept) + beside > SCREEN_COLUMNS && kept.len() > 1 {
-        let least = (0..kept.len()).max_by_key(|index| COLUMNS[kept[*index]].1).unwrap_or(0);
+    let beside =
+        rows.iter().filter_map(|row| row.beside.as_deref()).map(|beside| columns_of(beside) + 2).max();
+    let is_beside = 4 + names + 3 * FIGURE_COLUMNS + beside.unwrap_or(0) <= columns;
+    let beside = beside.filter(|_| is_beside).unwrap_or(0);
+    let mut kept: Vec<usize> = (0..FIGURES.len()).collect();
+    let width = |kept: &[usize]| kept.iter().map(|figure| widths[*figure]).sum::<usize>();
+    while 4 + names + width(&kept) + beside > columns && kept.len() > 1 {
+        let least = (0..kept.len()).max_by_key(|index| FIGURES[kept[*index]].1).unwrap_or(0);
         kept.remove(least);
     }
-    let mut heading = format!("{:<width$}", "  █ LATENCY", width = 4 + NAME_COLUMNS);
-    for column in &kept {
-        heading.push_str(&format!("{:>width$}", COLUMNS[*column].0, width = widths[*column]));
+    let mut heading = format!("{:<width$}", "  █ LATENCY", width = 4 + names);
+    for figure in &kept {
+        heading.push_str(&format!("{:>width$}", FIGURES[*figure].0, width = widths[*figure]));
     }
     let mut blocks = vec![Block::line(Rank::Always, heading)];
-    for ((row, cells), beside) in rows.iter().zip(&cells).zip(besides) {
-        let mut text = format!("    {:<NAME_COLUMNS$}", shortened(&row.name, NAME_COLUMNS));
+    for (row, cells) in rows.iter().zip(&cells) {
+        let mut lines = vec![format!("    {:<names$}", shortened(&row.name, names))];
         if row.stats.count == 0 && row.stats.censored == 0 {
-            text.push_str("  no data");
+            lines[0].push_str("  no data");
         } else {
-            for column in &kept {
-                text.push_str(&format!("{:>width$}", cells[*column], width = widths[*column]));
+            for figure in &kept {
+                lines[0].push_str(&format!("{:>width$}", cells[*figure], width = widths[*figure]));
             }
-            text.push_str(&beside);
+            match &row.beside {
+                Some(beside) if is_beside => lines[0].push_str(&format!("  {beside}")),
+                Some(beside) => lines.push(format!("      {beside}")),
+                None => {}
+            }
         }
-        blocks.push(Block::line(row.rank, text));
+        blocks.push(Block::lines(row.rank, lines));
     }
     blocks
 }
