@@ -23,6 +23,7 @@ pub mod measure;
 pub mod merge;
 pub mod metrics;
 pub mod output;
+pub mod page;
 pub mod report;
 pub mod run;
 pub mod stream;

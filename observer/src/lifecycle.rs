@@ -14,7 +14,7 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 
 use crate::cli::Serve;
-use crate::http;
+use crate::http::{self, Access, Port};
 use crate::run::{Input, Observer};
 use crate::stream::{MongoAddress, StartError};
 
@@ -28,7 +28,7 @@ const FAREWELL_MAX: Duration = Duration::from_secs(2);
 /// # Errors
 /// Why the observer cannot serve.
 pub async fn serve(options: Serve) -> Result<ExitCode, Failure> {
-    let token = read_token(&options)?;
+    let access = read_access(&options)?;
     let address = MongoAddress::read(&options.mongo).await?;
     let listener = TcpListener::bind(options.listen).await.map_err(|error| {
         Failure::run(format!(
@@ -48,7 +48,6 @@ pub async fn serve(options: Serve) -> Result<ExitCode, Failure> {
         runs: options.runs,
         writers_timeout: options.writers_timeout,
         canary: !options.no_canary,
-        token,
         server: watch::Sender::new(Err("MongoDB has not been asked yet".to_owned())),
         snapshots: watch::Sender::new(None),
         active: tokio::sync::Mutex::new(None),
@@ -58,7 +57,8 @@ pub async fn serve(options: Serve) -> Result<ExitCode, Failure> {
         ended,
     });
     announce(listening, &observer.address);
-    let mut port = tokio::spawn(http::serve(listener, Arc::clone(&observer)));
+    let port = Arc::new(Port::new(Arc::clone(&observer), access, &reached_at(listening)));
+    let mut port = tokio::spawn(http::serve(listener, port));
     let mut signals = Signals::listen()?;
     let outcome = tokio::select! {
         // Signals first: a MongoDB that is not up must not hold the process.
@@ -77,25 +77,53 @@ pub async fn serve(options: Serve) -> Result<ExitCode, Failure> {
 
 #[expect(clippy::print_stdout, reason = "the one line that scripts wait for")]
 fn announce(listening: SocketAddr, address: &MongoAddress) {
-    println!("streamgauge-observer: listening on http://{listening} (metrics at http://{listening}/metrics)");
+    println!(
+        "streamgauge-observer: listening on http://{listening} (page at http://{listening}/, metrics at http://{listening}/metrics)"
+    );
     tracing::info!("watching database '{}' of {address}", address.database());
 }
 
-fn read_token(options: &Serve) -> Result<Option<String>, Failure> {
+/// Where writers reach a port; one that listens everywhere is reached by a name that only they know.
+fn reached_at(listening: SocketAddr) -> String {
+    if listening.ip().is_unspecified() {
+        return format!("http://THIS_HOST:{}", listening.port());
+    }
+    format!("http://{listening}")
+}
+
+/// The tokens, and whether those that are given are enough for the address.
+fn read_access(options: &Serve) -> Result<Access, Failure> {
     let Some(path) = &options.token_file else {
-        if options.listen.ip().is_loopback() {
-            return Ok(None);
+        if !options.listen.ip().is_loopback() {
+            return Err(Failure::configuration(format!(
+                "--listen {} is not a loopback address, so a token is needed: give --token-file FILE here and to the writer, or listen on 127.0.0.1",
+                options.listen
+            )));
         }
-        return Err(Failure::configuration(format!(
-            "--listen {} is not a loopback address, so a token is needed: give --token-file FILE here and to the writer, or listen on 127.0.0.1",
-            options.listen
-        )));
+        if let Some(path) = &options.read_token_file {
+            return Err(Failure::configuration(format!(
+                "--read-token-file '{}' is given without --token-file, so that reading would need a token and writing none: give --token-file FILE too, here and to the writer",
+                path.display()
+            )));
+        }
+        return Ok(Access::default());
     };
-    let text = std::fs::read_to_string(path).map_err(|error| {
-        Failure::configuration(format!("--token-file '{}' cannot be read: {error}", path.display()))
-    })?;
-    let token = Token::of_file(&path.display().to_string(), &text)?;
-    Ok(Some(token.secret().to_owned()))
+    let token = read_token("--token-file", path)?;
+    let read_token = options.read_token_file.as_ref().map(|path| read_token("--read-token-file", path));
+    let read_token = read_token.transpose()?;
+    if read_token.as_ref() == Some(&token) {
+        return Err(Failure::configuration(
+            "--read-token-file holds the same token as --token-file, so that whoever may read could write: make another, as from 'openssl rand -hex 32'",
+        ));
+    }
+    Ok(Access::new(Some(token), read_token))
+}
+
+fn read_token(option: &'static str, path: &std::path::Path) -> Result<Token, Failure> {
+    let shown = path.display();
+    let text = std::fs::read_to_string(path)
+        .map_err(|error| Failure::configuration(format!("{option} '{shown}' cannot be read: {error}")))?;
+    Token::of_option(option, &shown.to_string(), &text)
 }
 
 /// Interrupt and terminate, as a container's stop sends it.

@@ -17,6 +17,14 @@ impl Token {
     /// # Errors
     /// It holds none, or one that cannot be sent in a header of a request; exit code 104.
     pub fn of_file(file: &str, text: &str) -> Result<Self, Failure> {
+        Self::of_option("--token-file", file, text)
+    }
+
+    /// The token of the file that another option names.
+    ///
+    /// # Errors
+    /// As [`Self::of_file`].
+    pub fn of_option(option: &str, file: &str, text: &str) -> Result<Self, Failure> {
         let token = text.trim();
         let found = if token.is_empty() {
             "is empty".to_owned()
@@ -27,9 +35,17 @@ impl Token {
         } else {
             return Ok(Self(token.to_owned()));
         };
+        let same = if option == "--token-file" { ", the same for writer and observer" } else { "" };
         Err(Failure::configuration(format!(
-            "--token-file '{file}' {found}: write one line of 1 to {LENGTH_MAX} letters, digits and ASCII signs, the same for writer and observer, as from 'openssl rand -hex 32'"
+            "{option} '{file}' {found}: write one line of 1 to {LENGTH_MAX} letters, digits and ASCII signs{same}, as from 'openssl rand -hex 32'"
         )))
+    }
+
+    /// Whether this is it. Every byte is compared, so that the time taken tells nothing but the length.
+    #[must_use]
+    pub fn is(&self, given: &str) -> bool {
+        let bytes = given.bytes().zip(self.0.bytes());
+        given.len() == self.0.len() && bytes.fold(0, |differ, (one, other)| differ | (one ^ other)) == 0
     }
 
     /// The secret itself.

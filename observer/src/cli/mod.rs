@@ -29,7 +29,7 @@ pub struct Cli {
 /// The commands.
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Watch, match, and serve /metrics, /api/snapshot, /livez, /readyz and the writer's ledger on one port.
+    /// Watch, match, and serve the live page, /metrics, /api/snapshot and the writer's ledger on one port.
     #[command(
         after_help = "Example:\n  streamgauge-observer serve --mongo 'mongodb://127.0.0.1:27017/shop?replicaSet=rs0'"
     )]
@@ -139,6 +139,9 @@ pub struct Serve {
     /// A file that holds the token which writer and scrapers must send.
     #[arg(long, value_name = "FILE", env = "STREAMGAUGE_TOKEN_FILE")]
     pub token_file: Option<PathBuf>,
+    /// A file that holds a second token, which opens page, API and metrics but never the ledger: for whoever looks on.
+    #[arg(long, value_name = "FILE", env = "STREAMGAUGE_READ_TOKEN_FILE")]
+    pub read_token_file: Option<PathBuf>,
     /// The folder that keeps a folder for each run.
     #[arg(long, value_name = "DIR", env = "STREAMGAUGE_RUNS", default_value = "runs")]
     pub runs: PathBuf,

@@ -1,12 +1,14 @@
-//! `/api/rows/<writer>/<sequence>`: one row with its points, of the run that goes on or of the last one.
+//! One row with its points, of the run that goes on or of the last one: what `/api/rows/…` and `/rows/…` show.
 
 use serde_json::Value;
 use tokio::sync::oneshot;
 
 use crate::run::{Input, Observer};
 
-/// What comes before writer and sequence.
-pub(super) const PATH: &str = "/api/rows/";
+/// What comes before writer and sequence, for programs.
+pub(super) const API_PATH: &str = "/api/rows/";
+/// And for people.
+pub(super) const PAGE_PATH: &str = "/rows/";
 
 /// Why there is no row to show.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -20,14 +22,14 @@ pub(super) enum NoRow {
 }
 
 /// The writer's index and the sequence that a path names.
-fn parse(path: &str) -> Option<(u16, u64)> {
-    let (writer, sequence) = path.strip_prefix(PATH)?.split_once('/')?;
+fn parse(path: &str, prefix: &str) -> Option<(u16, u64)> {
+    let (writer, sequence) = path.strip_prefix(prefix)?.split_once('/')?;
     Some((writer.parse().ok()?, sequence.parse().ok()?))
 }
 
 /// The row that a path names, as a line of `rows.jsonl`.
-pub(super) async fn row(observer: &Observer, path: &str) -> Result<Value, NoRow> {
-    let (writer, sequence) = parse(path).ok_or(NoRow::Malformed)?;
+pub(super) async fn row(observer: &Observer, path: &str, prefix: &str) -> Result<Value, NoRow> {
+    let (writer, sequence) = parse(path, prefix).ok_or(NoRow::Malformed)?;
     if let Some(inputs) = observer.inputs().await {
         let (answer, answered) = oneshot::channel();
         if inputs.send(Input::Row { writer, sequence, answer }).await.is_ok()
@@ -49,11 +51,12 @@ mod tests {
 
     #[test]
     fn a_path_names_a_writer_and_a_sequence() {
-        assert_eq!(parse("/api/rows/0/17"), Some((0, 17)));
+        assert_eq!(parse("/api/rows/0/17", API_PATH), Some((0, 17)));
+        assert_eq!(parse("/rows/3/1", PAGE_PATH), Some((3, 1)));
         for path in
             ["/api/rows/", "/api/rows/0", "/api/rows/0/", "/api/rows/-1/2", "/api/rows/0/1/2", "/rows/0/1"]
         {
-            assert_eq!(parse(path), None, "{path}");
+            assert_eq!(parse(path, API_PATH), None, "{path}");
         }
     }
 }

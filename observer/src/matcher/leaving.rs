@@ -1,6 +1,6 @@
 //! How entries end: given up, settled, forgotten, or closed with the account.
 
-use streamgauge_shared::account::{Operation, Outcome};
+use streamgauge_shared::account::{Operation, Outcome, Phase};
 use streamgauge_shared::time::UnixNanos;
 
 use super::kept::Kind;
@@ -32,6 +32,9 @@ impl Matcher {
         self.tallies.change(entry, Outcome::Lost);
         if no_row {
             self.tallies.no_row(entry);
+        }
+        if entry.phase == Phase::Run {
+            sink.lost(id.0, id.1, entry);
         }
         if entry.awaited {
             sink.settled(id.0, id.1, false);

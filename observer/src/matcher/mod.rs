@@ -79,6 +79,8 @@ pub const DELETES_KEPT_MAX: usize = 100_000;
 pub trait Sink {
     /// A latency of the measured phase is known since `at`, or known to lie between two bounds.
     fn latency(&mut self, place: Place, latency: Latency, reading: Reading, at: UnixNanos);
+    /// An operation of the measured phase was intended for then; told after [`Self::sent`].
+    fn intended(&mut self, _at: UnixNanos) {}
     /// An operation of the measured phase was opened.
     fn sent(&mut self, at: UnixNanos);
     /// It was sent then, and turns out to be none whose event could be known: it is no entry any more.
@@ -96,6 +98,8 @@ pub trait Sink {
     fn settled(&mut self, writer: u16, sequence: u64, arrived: bool);
     /// One more event of an operation of the measured phase that had arrived.
     fn duplicate(&mut self, writer: u16, sequence: u64);
+    /// An operation of the measured phase was given up. It may still arrive.
+    fn lost(&mut self, _writer: u16, _sequence: u64, _entry: &Entry) {}
     /// Nothing more is expected of an operation of the measured phase.
     fn done(&mut self, writer: u16, sequence: u64, entry: &Entry);
 }

@@ -44,6 +44,7 @@ impl Matcher {
         let entry = Entry::new(series, opened);
         if entry.phase == Phase::Run {
             sink.sent(entry.timeline.sent);
+            sink.intended(entry.timeline.intended);
         }
         self.tallies.open(&entry);
         self.heap_bytes += entry.heap_bytes();

@@ -4,6 +4,7 @@ use streamgauge_shared::report::{Findings, Second};
 use streamgauge_shared::test_file::{Question, RampStage, Scenario, Test};
 use streamgauge_shared::time::Nanos;
 
+use super::PlannedStage;
 use super::facts::Facts;
 use super::findings::{Asked, Config, Course, Crossings, findings};
 use super::watcher::Watcher;
@@ -71,6 +72,20 @@ pub(super) fn stage(test: &Test, scenario: &Scenario, elapsed: Nanos) -> Option<
     let stage = scenario.executor.stage_at(elapsed - scenario.start_time)?;
     // A search's one stage is of its probes' judged part, not of its schedule.
     (!scenario.executor.ramp().is_empty()).then(|| test.stages.get(usize::from(stage)).cloned())?
+}
+
+/// The stages of the schedules of all scenarios, since the start of the measured phase; without jumps, which take no time.
+pub(super) fn planned_stages(test: &Test) -> Vec<PlannedStage> {
+    let of = |scenario: &Scenario| {
+        let (name, stages) = (scenario.name.clone(), stages(scenario));
+        stages.into_iter().filter(|stage| stage.to > stage.from).map(move |stage| PlannedStage {
+            scenario: name.clone(),
+            name: test.stages.get(usize::from(stage.name)).cloned().unwrap_or_default(),
+            from: stage.from,
+            until: stage.to,
+        })
+    };
+    test.scenarios.iter().flat_map(of).collect()
 }
 
 /// Since the start of the measured phase.

@@ -45,6 +45,11 @@ impl<'a> Moment<'a> {
         &self.ages.get_or_init(|| Latency::ALL.into_iter().map(of).collect())[latency as usize]
     }
 
+    /// Ages of what has not arrived of one part; nothing where there is none.
+    pub(super) fn unarrived(&self, latency: Latency, part: Series) -> Option<&SignedHistogram> {
+        Some(&self.ages(latency)[part.index]).filter(|ages| ages.count() > 0)
+    }
+
     fn parts(&self, tags: Tags) -> impl Iterator<Item = Series> {
         self.matcher.series().all().filter(move |part| part.matches(tags))
     }

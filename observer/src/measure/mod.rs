@@ -35,11 +35,14 @@ mod watcher_tests;
 mod windowed;
 
 pub use clock::{ClockFacts, WriterClock};
-pub use counted::{Interval, Intervals, KeptRows, Measured, Recorder, RowRecord, Rows, Seconds, StageSeries};
+pub use counted::{
+    Interval, Intervals, KeptRows, Measured, NotableRows, RECENT_SECONDS, Recent, Recorder, RowRecord, Rows,
+    Seconds, StageSeries,
+};
 pub use facts::{Evidence, Facts, WriterFacts};
 pub use over_time::{OverTime, Percentiles, Slot};
 pub use probe::{Probing, Totals};
-pub use snapshot::{LatencySeries, Part, ScenarioGauges, Snapshot, Total, snapshot};
+pub use snapshot::{LatencySeries, Part, PlannedStage, ScenarioGauges, Snapshot, Total, snapshot};
 pub use spans::Spans;
 pub use starvation::{Starvation, Starved};
 pub use watcher::{Watcher, watch};

@@ -101,6 +101,12 @@ impl<K: Copy + Ord> OverTime<K> {
         (0..).zip(&self.slots).map(|(index, slot): (i64, _)| (Nanos(self.width.0 * index), &**slot))
     }
 
+    /// The same slots, shared: one that is the same slot as before, by its pointer, holds the same values.
+    pub fn shared_slots(&self) -> impl Iterator<Item = (Nanos, &Arc<Slot<K>>)> {
+        assert!(self.open.is_empty(), "only a sealed copy is read");
+        (0..).zip(&self.slots).map(|(index, slot): (i64, _)| (Nanos(self.width.0 * index), slot))
+    }
+
     /// A copy to read from: what is counted one by one is sealed in it.
     #[must_use]
     pub fn sealed(&self) -> Self {
@@ -184,6 +190,13 @@ impl<K: Copy + Ord> Slot<K> {
         merged
     }
 
+    /// The parts that are wanted as one histogram in few bytes.
+    #[must_use]
+    pub fn compact(&self, wanted: impl Fn(K) -> bool) -> CompactHistogram {
+        let parts = self.parts.iter().filter(|(key, _)| wanted(*key));
+        CompactHistogram::of_all(parts.map(|(_, histogram)| histogram))
+    }
+
     /// The percentiles of everything in it.
     #[must_use]
     pub fn percentiles(&self) -> Percentiles {
@@ -254,6 +267,9 @@ mod tests {
                     own.for_each(|(_, _, value)| expected.record(Nanos(*value)));
                     let found = slot.merged(|of| of == key);
                     prop_assert_eq!(found.count(), slot.count(|of| of == key));
+                    let (compact, all) = (slot.compact(|_| true), slot.merged(|_| true));
+                    prop_assert_eq!(compact.buckets().collect::<Vec<_>>(), all.buckets().collect::<Vec<_>>());
+                    prop_assert_eq!((compact.quantile(q), compact.max()), (all.quantile(q), all.max()));
                     prop_assert_eq!(slot.percentiles().p95, slot.merged(|_| true).quantile(0.95));
                     prop_assert_eq!((found.count(), found.quantile(q), found.max()), (expected.count(), expected.quantile(q), expected.max()));
                 }

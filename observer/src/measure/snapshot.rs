@@ -1,18 +1,20 @@
-//! A snapshot: everything that is known of a run as of one moment. Terminal, JSON and Prometheus render it.
+//! A snapshot: everything that is known of a run as of one moment. Terminal, page, JSON and Prometheus render it.
+
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 use streamgauge_shared::account::{Operation, Outcome, Phase};
 use streamgauge_shared::exit_code::{ExitCode, Failure};
-use streamgauge_shared::histogram::{Quantile, SignedHistogram};
+use streamgauge_shared::histogram::{Quantile, SignedHistogram, Unmeasured};
 use streamgauge_shared::ledger::{Progress, ScenarioLoad, ScenarioProgress};
 use streamgauge_shared::report::{Report, ThresholdResult, ValidityState, Verdict, VerdictState};
 use streamgauge_shared::test_file::Test;
 use streamgauge_shared::threshold::{Figures, LatencyFigures, Tags};
-use streamgauge_shared::time::Nanos;
+use streamgauge_shared::time::{Nanos, UnixNanos};
 use streamgauge_shared::timeline::Latency;
 
 use super::content;
-use super::counted::{Recorder, StageSeries};
+use super::counted::{NotableRows, Recent, Recorder, StageSeries};
 use super::course;
 use super::facts::{Facts, WriterFacts};
 use super::figures::Moment;
@@ -47,6 +49,18 @@ pub struct Snapshot {
     pub writers: Vec<WriterFacts>,
     /// The canary's latencies; absent where it has none.
     pub floor: Option<SignedHistogram>,
+    /// The moment, on the observer's clock.
+    pub at: UnixNanos,
+    /// How far the measured phase is; zero before its first row.
+    pub elapsed: Nanos,
+    /// What arrived in the last half minute, by the index of its series.
+    pub recent: Recent,
+    /// From the start of the run to the start of the measured phase, from which its time is counted; absent before.
+    pub measured_after: Option<Nanos>,
+    /// The stages of the schedules, in the test's order.
+    pub planned_stages: Vec<PlannedStage>,
+    /// The rows that are worth a look, by the index of their part.
+    pub rows: Vec<(usize, Arc<NotableRows>)>,
     /// A threshold that certainly fails and ends the run.
     pub abort: Option<Failure>,
 }
@@ -90,6 +104,23 @@ pub struct LatencySeries {
     pub of: Option<(String, Operation)>,
     /// What was measured.
     pub histogram: SignedHistogram,
+    /// The ages of what has not arrived; absent where there is none.
+    pub unarrived: Option<SignedHistogram>,
+    /// Arrivals at a time that cannot be believed.
+    pub unmeasured: Unmeasured,
+}
+
+/// One stage of a scenario's schedule.
+#[derive(Clone, Debug, PartialEq)]
+pub struct PlannedStage {
+    /// The scenario's name.
+    pub scenario: String,
+    /// The stage's name.
+    pub name: String,
+    /// When it begins, after the start of the measured phase.
+    pub from: Nanos,
+    /// When it ends, likewise.
+    pub until: Nanos,
 }
 
 /// One scenario as of one moment.
@@ -182,6 +213,12 @@ pub fn snapshot(
         scenarios,
         writers: facts.writers.clone(),
         floor: floor::histogram(&facts.floor),
+        at: facts.now,
+        elapsed: moment.elapsed,
+        recent: recorder.recent().clone(),
+        measured_after: recorder.first_sent().map(|start| start - facts.started_at),
+        planned_stages: course::planned_stages(test),
+        rows: recorder.notable().all().collect(),
         abort,
     }
 }
@@ -229,6 +266,8 @@ fn latency_series(test: &Test, moment: &Moment<'_>) -> Vec<LatencySeries> {
                 scenario: scenario.to_owned(),
                 of: Some((entity.to_owned(), part.operation)),
                 histogram: moment.recorder.latency(latency)[part.index].histogram.clone(),
+                unarrived: moment.unarrived(latency, part).cloned(),
+                unmeasured: moment.recorder.latency(latency)[part.index].unmeasured.clone(),
             });
         }
     }
@@ -238,6 +277,8 @@ fn latency_series(test: &Test, moment: &Moment<'_>) -> Vec<LatencySeries> {
         scenario: scenario.name.clone(),
         of: None,
         histogram: durations.clone(),
+        unarrived: None,
+        unmeasured: Unmeasured::default(),
     }));
     series
 }

@@ -10,7 +10,7 @@ use streamgauge_shared::ledger::{Hello, Verdict};
 use streamgauge_shared::stamp::RunId;
 use streamgauge_shared::test_file::{self, Plan, Scale, Test};
 use streamgauge_shared::threshold::Metric;
-use streamgauge_shared::time::Nanos;
+use streamgauge_shared::time::{Nanos, UnixNanos};
 use streamgauge_shared::timeline::Latency;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinSet;
@@ -35,7 +35,6 @@ pub struct Observer {
     pub(crate) writers_timeout: Nanos,
     /// Whether runs have a canary.
     pub(crate) canary: bool,
-    pub(crate) token: Option<String>,
     pub(crate) server: watch::Sender<Result<Server, String>>,
     pub(crate) snapshots: watch::Sender<Option<Arc<Snapshot>>>,
     /// Held while a run is admitted, so that two writers cannot begin at once.
@@ -86,10 +85,28 @@ impl Observer {
         self.kept.lock().clone()
     }
 
-    /// The token that requests must carry, if any.
+    /// Each snapshot as it comes; who looks late sees the last one only.
     #[must_use]
-    pub fn token(&self) -> Option<&str> {
-        self.token.as_deref()
+    pub fn watch(&self) -> watch::Receiver<Option<Arc<Snapshot>>> {
+        self.snapshots.subscribe()
+    }
+
+    /// Publishes a snapshot as a run does.
+    #[cfg(test)]
+    pub(crate) fn publish(&self, snapshot: Snapshot) {
+        drop(self.snapshots.send_replace(Some(Arc::new(snapshot))));
+    }
+
+    /// The folder that keeps the runs.
+    #[must_use]
+    pub fn runs(&self) -> &std::path::Path {
+        &self.runs
+    }
+
+    /// The time on the observer's clock.
+    #[must_use]
+    pub fn now(&self) -> UnixNanos {
+        self.clock.now()
     }
 
     /// Why a run cannot begin, if it cannot.

@@ -64,6 +64,25 @@ impl CompactHistogram {
         self.exact.merge(&other.exact);
     }
 
+    /// All of them as one; nothing is lost. Sorted lists one after the other are sorted in little time.
+    pub fn of_all<'h>(histograms: impl Iterator<Item = &'h Self>) -> Self {
+        let (mut all, mut exact) = (Vec::new(), Exact::default());
+        for histogram in histograms {
+            all.extend_from_slice(&histogram.buckets);
+            exact.merge(&histogram.exact);
+        }
+        all.sort_by_key(|(code, _)| *code);
+        let mut merged = Vec::with_capacity(all.len());
+        all.into_iter().for_each(|(code, count)| push(&mut merged, code, count.into()));
+        Self { buckets: merged.into_boxed_slice(), exact }
+    }
+
+    /// The buckets that hold anything, smallest first: the highest value of each (of a negative one the one farthest from
+    /// zero), and how many are in it.
+    pub fn buckets(&self) -> impl Iterator<Item = (Nanos, u64)> {
+        self.buckets.iter().map(|(code, count)| (Nanos(sparse::highest(decoded(*code))), u64::from(*count)))
+    }
+
     /// Adds every value to a histogram; nothing is lost.
     pub fn add_to(&self, histogram: &mut SignedHistogram) {
         for (code, count) in &self.buckets {

@@ -11,6 +11,10 @@ pub struct Second {
     pub at_s: u64,
     /// How long the step is: 1 until the run is longer than the points kept.
     pub width_s: u64,
+    /// Operations whose intended time is in the step, those among them that were never sent included; iterations that were
+    /// dropped never became operations. Absent in reports of before it was counted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub intended: Option<u64>,
     /// Operations sent.
     pub sent: u64,
     /// Operations that arrived.

@@ -1,10 +1,12 @@
 //! What is counted as it happens: the matcher tells the [`Recorder`], and nothing is judged here.
 //!
 //! `recorder` counts, `seconds` keeps the course of time, `windows` what a threshold's window holds, `intervals` what
-//! came since the interval log was last told, `rows` single rows, `stages` where the time went.
+//! came since the interval log was last told, `recent` the last of it, `rows` single rows and `notable` the few of them that a page shows, `stages` where the time went.
 
 mod errors;
 mod intervals;
+mod notable;
+mod recent;
 mod recorder;
 mod rows;
 mod rows_kept;
@@ -14,6 +16,8 @@ mod windows;
 
 pub(super) use errors::ErrorCounts;
 pub use intervals::{Interval, Intervals};
+pub use notable::NotableRows;
+pub use recent::{RECENT_SECONDS, Recent};
 pub use recorder::{Measured, Recorder};
 pub use rows::{RowRecord, Rows};
 pub use rows_kept::KeptRows;

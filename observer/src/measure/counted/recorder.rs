@@ -11,6 +11,8 @@ use streamgauge_shared::timeline::{Latency, Reading, Timeline};
 
 use super::errors::Errors;
 use super::intervals::{Interval, Intervals};
+use super::notable::Notable;
+use super::recent::Recent;
 use super::rows::{RowRecord, Rows};
 use super::seconds::Seconds;
 use super::stages::Stages;
@@ -50,7 +52,9 @@ pub struct Recorder {
     over_time: OverTime<usize>,
     intervals: Intervals,
     stages: Stages,
+    recent: Recent,
     rows: Rows,
+    notable: Notable,
     settled: Vec<(u16, u64, bool)>,
     /// By scenario.
     not_expected: Vec<u64>,
@@ -85,7 +89,9 @@ impl Recorder {
             over_time: OverTime::new(SLOTS_MAX),
             intervals: Intervals::default(),
             stages: Stages::default(),
+            recent: Recent::default(),
             rows: Rows::default(),
+            notable: Notable::default(),
             settled: Vec::new(),
             not_expected: vec![0; test.scenarios.len()],
             errors: Errors::default(),
@@ -219,6 +225,16 @@ impl Recorder {
         &self.rows
     }
 
+    /// What arrived lately.
+    pub(in crate::measure) fn recent(&self) -> &Recent {
+        &self.recent
+    }
+
+    /// The few single rows that a page shows.
+    pub(in crate::measure) fn notable(&self) -> &Notable {
+        &self.notable
+    }
+
     /// The single rows that were kept; the recorder is of no use afterwards.
     #[must_use]
     pub fn into_rows(self) -> Rows {
@@ -261,8 +277,14 @@ impl Sink for Recorder {
             if latency == Latency::CdcE2eLatency {
                 let start = *self.first_sent.get_or_insert(at - value);
                 self.over_time.record(at - start, place.series.index, value);
+                self.recent.record(at - start, place.series.index, value);
             }
         }
+    }
+
+    fn intended(&mut self, at: UnixNanos) {
+        let start = *self.first_sent.get_or_insert(at);
+        self.seconds.intended(at - start);
     }
 
     fn sent(&mut self, at: UnixNanos) {
@@ -305,12 +327,18 @@ impl Sink for Recorder {
 
     fn not_sent(&mut self, writer: u16, place: Place, operation: &NotSent) {
         // The measured phase has begun, whether or not PostgreSQL takes anything.
-        self.first_sent.get_or_insert(operation.intended);
+        self.intended(operation.intended);
         self.windows.row(operation.intended);
         self.rows.keep(RowRecord::never_sent(writer, place, operation));
     }
 
+    fn lost(&mut self, writer: u16, sequence: u64, entry: &Entry) {
+        self.notable.lost(RowRecord::of(writer, sequence, entry));
+    }
+
     fn done(&mut self, writer: u16, sequence: u64, entry: &Entry) {
-        self.rows.keep(RowRecord::of(writer, sequence, entry));
+        let row = RowRecord::of(writer, sequence, entry);
+        self.notable.done(&row);
+        self.rows.keep(row);
     }
 }

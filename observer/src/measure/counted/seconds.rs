@@ -22,6 +22,7 @@ pub struct Seconds {
 /// What is summed over one step, so that two steps can become one.
 #[derive(Clone, Copy, Debug, Default)]
 struct Sums {
+    intended: u64,
     sent: u64,
     arrived: u64,
     arrived_of_sent: u64,
@@ -51,6 +52,11 @@ impl Default for Seconds {
 }
 
 impl Seconds {
+    /// An operation was intended for this long after the start.
+    pub(super) fn intended(&mut self, after: Nanos) {
+        self.point(after).intended += 1;
+    }
+
     /// A row was sent this long after the start.
     pub(super) fn sent(&mut self, after: Nanos) {
         self.point(after).sent += 1;
@@ -152,6 +158,7 @@ impl Sums {
                 let first = joined.arrived == 0;
                 joined.e2e_max = if first { point.e2e_max } else { joined.e2e_max.max(point.e2e_max) };
             }
+            joined.intended += point.intended;
             joined.sent += point.sent;
             joined.arrived += point.arrived;
             joined.arrived_of_sent += point.arrived_of_sent;
@@ -170,6 +177,7 @@ impl Sums {
         Second {
             at_s,
             width_s,
+            intended: Some(self.intended),
             sent: self.sent,
             arrived: self.arrived,
             e2e_mean: mean(self.e2e_sum_ms, self.arrived),
