@@ -210,7 +210,7 @@ async fn a_run_goes_from_hello_to_verdict() {
 
     peer.say(ToWriter::Snapshot(Box::new(Progress { entries: 1, ..Progress::default() }))).await;
     client.handle.progress.changed().await.expect("alive");
-    assert_eq!(client.handle.progress.borrow().expect("told").entries, 1);
+    assert_eq!(client.handle.progress.borrow().as_ref().expect("told").entries, 1);
     let crossed = Failure { exit_code: ExitCode::ThresholdCrossed, sentence: "too slow".to_owned() };
     peer.say(ToWriter::Abort(crossed.clone())).await;
     client.handle.abort.changed().await.expect("alive");
