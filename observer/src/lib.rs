@@ -3,8 +3,8 @@
 //!
 //! Data flows one way: `intake` and `stream` bring in what happened, `matcher` decides what it means,
 //! `measure` counts, `run` puts them together and conducts a run, and `metrics`, `http` and `report` render
-//! snapshots; `chart` draws for them and `html` is the frame of their documents. `kept` reads the folders of runs that are over, and `compare` says how they
-//! differ. `landing` looks up where rows arrive that the stream does not see. `lifecycle` starts and ends the process.
+//! snapshots; `chart` draws for them and `html` is the frame of their documents. `kept` reads the folders of runs that are over, `compare` says how they
+//! differ, and `sla` judges objectives over them. `landing` looks up where rows arrive that the stream does not see. `lifecycle` starts and ends the process.
 
 pub mod canary;
 pub mod chart;
@@ -26,4 +26,5 @@ pub mod output;
 pub mod page;
 pub mod report;
 pub mod run;
+pub mod sla;
 pub mod stream;

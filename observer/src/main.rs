@@ -3,8 +3,8 @@
 use std::process::ExitCode;
 
 use clap::Parser;
-use streamgauge_observer::cli::{self, Cli, Command};
-use streamgauge_observer::{compare, doctor, health, lifecycle, merge, output, report};
+use streamgauge_observer::cli::{self, Cli, Command, SlaCommand};
+use streamgauge_observer::{compare, doctor, health, lifecycle, merge, output, report, sla};
 use streamgauge_shared::process::forbid_core_files;
 
 fn main() -> ExitCode {
@@ -47,6 +47,10 @@ fn main() -> ExitCode {
             Ok(0)
         }
         Command::Man(options) => cli::manual(&options.folder).map(|()| 0),
+        Command::Sla(options) => match &options.command {
+            Some(SlaCommand::Rules(rules)) => sla::write_rules(rules),
+            None => sla::run(&options.judge),
+        },
     };
     let code = done.unwrap_or_else(|failure| {
         tracing::error!("{failure}");

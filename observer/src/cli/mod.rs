@@ -4,6 +4,7 @@ mod compare;
 mod merge;
 mod report;
 mod shell;
+mod sla;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -16,6 +17,7 @@ pub use compare::Compare;
 pub use merge::Merge;
 pub use report::{Form, Report, Runs};
 pub use shell::{Completions, Man, completions, manual};
+pub use sla::{Expected, Judge, Objectives, Rules, Sla, SlaCommand};
 
 /// Watches MongoDB, matches what arrives with what a writer wrote, and serves the figures on one port.
 #[derive(Debug, Parser)]
@@ -73,6 +75,14 @@ pub enum Command {
     /// Write a manual page for each command into a folder.
     #[command(hide = true, after_help = "Example:\n  streamgauge-observer man target/man")]
     Man(Man),
+    /// Judge objectives over kept runs: whether they were met, how sure that is, and what is left of the error budget.
+    ///
+    /// Time that was not measured is neither good nor bad; lost, rejected and never sent rows are bad. Ends with 0 if every
+    /// objective is met, with 99 if one is missed, and with 111 if there is no data.
+    #[command(
+        after_help = "Examples:\n  streamgauge-observer sla runs --objective 'cdc_e2e_latency<5s' --target 99.9%\n  streamgauge-observer sla runs --objective 'p(99)<5s' --window month --tz Europe/Berlin --html sla.html"
+    )]
+    Sla(Box<Sla>),
 }
 
 /// Options of `health`.

@@ -119,6 +119,49 @@ impl KeptRun {
         Ok(intervals)
     }
 
+    /// Each interval of some latencies, one after the other and in the order of the log, until `each` returns false: those
+    /// of days do not fit into memory together. Values below zero are intervals of their own.
+    ///
+    /// # Errors
+    /// The file is there and cannot be read (104).
+    pub fn each_interval(
+        &self,
+        wanted: &dyn Fn(Latency) -> bool,
+        each: &mut dyn FnMut(&KeptInterval) -> bool,
+    ) -> Result<(), Failure> {
+        let path = self.folder.join("latency.hlog");
+        let unreadable =
+            |why: String| Failure::configuration(format!("'{}' cannot be read: {why}", path.display()));
+        let mut file = match fs::File::open(&path) {
+            Ok(file) => BufReader::new(file),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+            Err(error) => return Err(unreadable(error.to_string())),
+        };
+        let (mut reader, mut text, mut number) = (interval_log::Reader::default(), String::new(), 0_u64);
+        loop {
+            text.clear();
+            number += 1;
+            file.read_line(&mut text).map_err(|error| unreadable(error.to_string()))?;
+            // The end, or a line that a process which was killed left torn.
+            let Some(line) = text.strip_suffix('\n') else { return Ok(()) };
+            let is_wanted = |name: &str| tag(name).is_some_and(|(latency, _)| wanted(latency));
+            let read = reader.next(line, is_wanted);
+            let read = read.map_err(|why| unreadable(format!("line {number} cannot be read: {why}")))?;
+            let Some(line) = read else { continue };
+            let Some((latency, operation)) = tag(&line.tag) else { continue };
+            let interval = KeptInterval {
+                start: line.start,
+                length: line.length,
+                latency,
+                operation,
+                histogram: line.histogram,
+            };
+            if !each(&interval) {
+                return Ok(());
+            }
+        }
+    }
+
     /// The lines of `rows.jsonl` in their order: first the rows that are not plain, then the slowest plain ones. None where
     /// the folder has no such file.
     ///

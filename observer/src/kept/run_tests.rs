@@ -85,4 +85,15 @@ fn the_intervals_are_those_of_the_log_with_both_signs_together() {
     assert_eq!((second.latency, second.operation), (Latency::CdcPropagation, Operation::Create));
     assert_eq!((second.histogram.count(), second.histogram.negatives()), (3, 1));
     assert_eq!(run.rows().expect("a line")[0]["writer"], 0);
+    let mut streamed = Vec::new();
+    let wanted = |latency| latency == Latency::CdcPropagation;
+    run.each_interval(&wanted, &mut |interval| {
+        streamed.push((interval.start, interval.histogram.count(), interval.histogram.negatives()));
+        streamed.len() < 3
+    })
+    .expect("a log");
+    let at = UnixNanos::from_millis;
+    assert_eq!(streamed, [(at(5_000), 2, 0), (at(5_000), 1, 1), (at(6_000), 2, 0)], "until it is enough");
+    run.each_interval(&|latency| latency == Latency::CdcE2eLatency, &mut |_| panic!("not wanted"))
+        .expect("a log");
 }

@@ -55,7 +55,7 @@ pub(super) const COARSE: &[Nanos] = &[
 ];
 
 /// The bounds of a latency's family.
-pub(super) const fn of(latency: Latency) -> &'static [Nanos] {
+pub(crate) const fn of(latency: Latency) -> &'static [Nanos] {
     match latency {
         Latency::CdcE2eLatency
         | Latency::CdcE2eLatencyIntended

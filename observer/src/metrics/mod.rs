@@ -17,6 +17,8 @@ use std::sync::Arc;
 
 use crate::measure::Snapshot;
 
+pub(crate) use buckets::of as bucket_bounds;
+
 /// The formats of the page.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Format {

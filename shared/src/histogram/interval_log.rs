@@ -88,27 +88,54 @@ pub struct Line {
     pub histogram: SignedHistogram,
 }
 
+/// Reads a log line by line: a log of days does not fit into memory as histograms.
+pub struct Reader {
+    base: UnixNanos,
+    deserializer: Deserializer,
+}
+
+impl Default for Reader {
+    fn default() -> Self {
+        Self { base: UnixNanos(0), deserializer: Deserializer::new() }
+    }
+}
+
+impl Reader {
+    /// Reads the next line, given without its end: an interval whose tag, without [`NEGATIVE_SUFFIX`], is wanted; nothing
+    /// where it is another one or belongs to the header.
+    ///
+    /// # Errors
+    /// Why it cannot be read.
+    pub fn next(&mut self, text: &str, wanted: impl Fn(&str) -> bool) -> Result<Option<Line>, String> {
+        let tag = text.strip_prefix("Tag=").and_then(|rest| rest.split_once(',')).map(|(tag, _)| tag);
+        if tag.is_some_and(|tag| !wanted(tag.strip_suffix(NEGATIVE_SUFFIX).unwrap_or(tag))) {
+            return Ok(None);
+        }
+        let text = format!("{text}\n");
+        match IntervalLogIterator::new(text.as_bytes()).next() {
+            Some(Ok(LogEntry::BaseTime(since_epoch))) => self.base = UnixNanos(nanos(since_epoch).0),
+            Some(Ok(LogEntry::Interval(interval))) => {
+                return line(&interval, self.base, &mut self.deserializer).map(Some);
+            }
+            Some(Ok(LogEntry::StartTime(_))) | None => {}
+            Some(Err(error)) => return Err(format!("{error:?}")),
+        }
+        Ok(None)
+    }
+}
+
 /// The lines of a log in their order. The last line is left out if it is torn, as a process that was killed leaves it.
 ///
 /// # Errors
 /// A sentence that says which line cannot be read.
 pub fn read(log: &str) -> Result<Vec<Line>, String> {
     let whole = log.rfind('\n').map_or("", |end| &log[..=end]);
-    let (mut base, mut lines) = (UnixNanos(0), Vec::new());
-    let mut deserializer = Deserializer::new();
-    for (number, text) in whole.lines().enumerate() {
-        let unreadable = |why: String| format!("line {} cannot be read: {why}", number + 1);
-        let text = format!("{text}\n");
-        match IntervalLogIterator::new(text.as_bytes()).next() {
-            Some(Ok(LogEntry::BaseTime(since_epoch))) => base = UnixNanos(nanos(since_epoch).0),
-            Some(Ok(LogEntry::Interval(interval))) => {
-                lines.push(line(&interval, base, &mut deserializer).map_err(unreadable)?);
-            }
-            Some(Ok(LogEntry::StartTime(_))) | None => {}
-            Some(Err(error)) => return Err(unreadable(format!("{error:?}"))),
-        }
-    }
-    Ok(lines)
+    let mut reader = Reader::default();
+    let read = |(number, text): (usize, &str)| {
+        let line = reader.next(text, |_| true);
+        line.map_err(|why| format!("line {} cannot be read: {why}", number + 1)).transpose()
+    };
+    whole.lines().enumerate().filter_map(read).collect()
 }
 
 fn line(

@@ -163,13 +163,13 @@ fn meant_bound(bound: &str, metric: Metric) -> Option<String> {
 }
 
 /// A metric's name and its tags, as written.
-pub(crate) type Key<'k> = (&'k str, Vec<(&'k str, &'k str)>);
+pub type Key<'k> = (&'k str, Vec<(&'k str, &'k str)>);
 
 /// Splits `metric{tag:value,…}` into the metric's name and its tags.
 ///
 /// # Errors
 /// [`KeyError::Malformed`] where braces or colons are missing.
-pub(crate) fn split_key(key: &str) -> Result<Key<'_>, KeyError> {
+pub fn split_key(key: &str) -> Result<Key<'_>, KeyError> {
     let malformed = || KeyError::Malformed(key.to_owned());
     let Some((name, rest)) = key.split_once('{') else { return Ok((key.trim(), Vec::new())) };
     let tags = rest.trim_end().strip_suffix('}').ok_or_else(malformed)?;

@@ -9,8 +9,7 @@ mod meaning;
 mod watch;
 
 pub use evaluate::{Figures, Judgement, LatencyFigures, judge};
-pub(crate) use grammar::split_key;
-pub use grammar::{ExpressionError, KeyError};
+pub use grammar::{ExpressionError, Key, KeyError, split_key};
 pub use meaning::{Fate, Meaningless, Meant};
 pub use watch::Watch;
 
