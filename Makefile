@@ -19,7 +19,7 @@ VERSIONS ?= $(if $(filter 0,$(shell id -u)),/var/cache/streamgauge,$(CURDIR)/tar
 # Which lines of the gallery: all when empty.
 GALLERY ?=
 
-.PHONY: help demo man scenarios accuracy starvation test lint unit end-to-end calibrate simulate fuzz bench deny doc pipeline pipeline-test containers-test boards dashboards-test compatibility-test manifests-check
+.PHONY: help demo man scenarios accuracy starvation test lint unit end-to-end calibrate compare-pairs simulate fuzz bench deny doc pipeline pipeline-test containers-test boards dashboards-test compatibility-test manifests-check
 
 help: ## what can be made
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -91,7 +91,11 @@ end-to-end: ## the real programs against real databases; one test at a time, bec
 	$(TEST) $(call tests_of,tests/end_to_end) -- --test-threads=1
 
 calibrate: ## how often the 95 % intervals of compare cover the truth: PAIRS=1000 simulated pairs a line
-	PAIRS=$${PAIRS:-1000} RESAMPLES=$${RESAMPLES:-400} $(CARGO) test --release -p streamgauge-observer --test calibration -- --nocapture
+	PAIRS=$${PAIRS:-1000} RESAMPLES=$${RESAMPLES:-400} $(TEST) --release --test calibration -- --nocapture
+
+compare-pairs: ## 20 pairs of real runs that do not differ and 20 that do, as compare sees them; about half an hour
+	$(BUILD) --release --bin compare_pairs
+	target/release/compare_pairs
 
 simulate: ## histories with a known truth on virtual time: SEEDS=10000 of them, or SEED=1234 alone
 	SEEDS=$${SEEDS:-10000} $(CARGO) test --release -p streamgauge-simulation --test seeds -- --nocapture

@@ -8,6 +8,7 @@ pub mod databases;
 pub mod every_type;
 pub mod gallery;
 pub mod nodes;
+pub mod pairs;
 pub mod wire;
 
 use std::collections::BTreeMap;
