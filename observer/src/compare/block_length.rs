@@ -34,11 +34,11 @@ pub fn block_length(series: &[f64]) -> usize {
     let last = ended.unwrap_or_else(|| (1..=lags_max).rev().find(|lag| significant(*lag)).unwrap_or(1));
     let window = (2 * last.max(1)).min(lags_max);
     let (mut long_run, mut slope) = (covariance[0], 0.0);
-    for lag in 1..=window {
+    for (lag, covariance) in covariance.iter().enumerate().take(window + 1).skip(1) {
         let at = as_f64(lag) / as_f64(window);
         let weight = if at <= 0.5 { 1.0 } else { 2.0 * (1.0 - at) };
-        long_run += 2.0 * weight * covariance[lag];
-        slope += 2.0 * weight * as_f64(lag) * covariance[lag];
+        long_run += 2.0 * weight * covariance;
+        slope += 2.0 * weight * as_f64(lag) * covariance;
     }
     let spread = 4.0 / 3.0 * long_run * long_run;
     if spread <= 0.0 || last == 0 {

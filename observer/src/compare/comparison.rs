@@ -294,7 +294,6 @@ fn group_name(latency: Latency, operation: Option<Operation>) -> String {
     })
 }
 
-#[expect(clippy::too_many_arguments, reason = "what a group is made of, in one place")]
 fn group(
     sides: [&[Input]; 2],
     latency: Latency,

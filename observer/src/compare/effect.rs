@@ -14,6 +14,8 @@ pub const CONFIDENCE: f64 = 0.95;
 pub const ROWS_ABOVE_MIN: f64 = 10.0;
 /// Seconds with rows for less of which nothing is compared.
 pub const SLOTS_MIN: usize = 8;
+/// Independent seconds for less of which a run says next to nothing: its interval would be several times its value.
+pub const INDEPENDENT_MIN: f64 = 3.0;
 /// Blocks for less of which the tail is one event or two: another run may have none of them, or twice as many.
 pub const TAIL_BLOCKS_MIN: f64 = 2.0;
 
@@ -173,6 +175,14 @@ fn not_enough(first: &OfSide, second: &OfSide) -> Option<String> {
         return Some(format!(
             "too few rows in the tail: {above:.0} above it on one side, at least {ROWS_ABOVE_MIN} are needed"
         ));
+    }
+    let independent =
+        |side: &OfSide| side.runs.iter().map(|run| run.spread.effective).fold(f64::INFINITY, f64::min);
+    if independent(first).min(independent(second)) < INDEPENDENT_MIN {
+        return Some(
+            "the seconds of one run hang together so much that they are one piece: a longer run is needed"
+                .to_owned(),
+        );
     }
     let blocks = |side: &OfSide| side.runs.iter().map(|run| run.spread.tail_blocks).sum::<f64>();
     let blocks = blocks(first).min(blocks(second));
