@@ -19,7 +19,7 @@ VERSIONS ?= $(if $(filter 0,$(shell id -u)),/var/cache/streamgauge,$(CURDIR)/tar
 # Which lines of the gallery: all when empty.
 GALLERY ?=
 
-.PHONY: help demo man scenarios accuracy starvation test lint unit end-to-end calibrate compare-pairs simulate fuzz bench deny doc pipeline pipeline-test containers-test boards dashboards-test compatibility-test manifests-check
+.PHONY: help demo man scenarios accuracy starvation test lint unit end-to-end calibrate compare-pairs simulate fuzz bench deny doc pipeline pipeline-test containers-test boards dashboards-test compatibility-test browser-test screenshots manifests-check
 
 help: ## what can be made
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -68,6 +68,16 @@ compatibility-test: ## poolers and other versions of the servers (needs Debian's
 	$(BUILD) $(call tests_of,tests/compatibility)
 	STREAMGAUGE_PGBOUNCER=$(CURDIR)/target/compatibility/bin/pgbouncer STREAMGAUGE_VERSIONS=$(VERSIONS) \
 	  $(TEST) $(call tests_of,tests/compatibility) -- --test-threads=1
+
+browser-test: ## the live page and the reports in a headless Chromium (needs Debian's apt and dpkg, and npm)
+	tests/browser/tools.sh target/browser
+	$(BUILD) $(call tests_of,tests/browser)
+	STREAMGAUGE_BROWSER=$(CURDIR)/target/browser $(TEST) $(call tests_of,tests/browser) -- --test-threads=1
+
+screenshots: ## pictures of the page, the reports and the terminal, in target/screenshots (needs what browser-test needs)
+	tests/browser/tools.sh target/browser
+	$(BUILD) --bin screenshots
+	STREAMGAUGE_BROWSER=$(CURDIR)/target/browser target/debug/screenshots target/screenshots
 
 manifests-check: ## compose.yaml and the Kubernetes files against the published schemas (needs Go)
 	cd tests/containers/manifests && go test -count=1 ./...
