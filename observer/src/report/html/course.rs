@@ -1,12 +1,12 @@
 //! The headline over time, put together from the interval log: few slots of equal width, each a merged histogram.
 
+use streamgauge_shared::exit_code::Failure;
 use streamgauge_shared::finding::TimeSpan;
 use streamgauge_shared::histogram::SignedHistogram;
-use streamgauge_shared::report::Report;
 use streamgauge_shared::time::{Nanos, UnixNanos};
 use streamgauge_shared::timeline::Latency;
 
-use crate::kept::KeptInterval;
+use crate::kept::KeptRun;
 use crate::measure::OverTime;
 
 /// Slots at most: a wide screen shows no more columns.
@@ -35,12 +35,22 @@ pub(super) struct Slot {
 }
 
 impl Course {
-    pub(super) fn of(report: &Report, intervals: Vec<KeptInterval>) -> Self {
-        let own = || intervals.iter().filter(|interval| interval.latency == Latency::CdcE2eLatency);
-        let Some(start) = own().map(|interval| interval.start).min() else { return Self::default() };
+    /// The log is read interval by interval: one of hours does not fit into memory at once.
+    ///
+    /// # Errors
+    /// It is there and cannot be read (104).
+    pub(super) fn read(run: &KeptRun) -> Result<Self, Failure> {
         let mut over_time: OverTime<()> = OverTime::new(SLOTS_MAX);
-        own().for_each(|interval| over_time.add(interval.start - start, (), &interval.histogram));
-        let longest = own().map(|interval| interval.length).max().unwrap_or_default();
+        let (mut first, mut longest) = (None, Nanos::ZERO);
+        let is_headline = |latency| latency == Latency::CdcE2eLatency;
+        run.each_interval(&is_headline, &mut |interval| {
+            // They stand in the order of time.
+            let start = *first.get_or_insert(interval.start);
+            over_time.add((interval.start - start).max(Nanos::ZERO), (), &interval.histogram);
+            longest = longest.max(interval.length);
+            true
+        })?;
+        let Some(start) = first else { return Ok(Self::default()) };
         // Late in a long run an interval is longer than a slot: slots between would look as if nothing had arrived.
         let width = over_time.width();
         // Lines of a second are a little longer or shorter than one.
@@ -55,12 +65,8 @@ impl Course {
             slots.iter().for_each(|(_, slot)| arrived.merge(slot));
             Some(Slot { from_s: from.as_secs_f64(), to_s: (Nanos(from.0 + whole.0)).as_secs_f64(), arrived })
         });
-        Self {
-            slots: slots.collect(),
-            width: whole,
-            start: Some(start),
-            run_start: parsed(&report.run.started_at),
-        }
+        let run_start = parsed(&run.report.run.started_at);
+        Ok(Self { slots: slots.collect(), width: whole, start: Some(start), run_start })
     }
 
     /// Everything that arrived.

@@ -63,7 +63,7 @@ impl Format for Html {
 /// A file of the run that the document needs is there and cannot be read (104).
 pub fn html(run: &KeptRun) -> Result<String, Failure> {
     let report = &run.report;
-    let course = Course::of(report, run.intervals()?);
+    let course = Course::read(run)?;
     let text = run.test_text();
     let stages = text.as_deref().map(|text| plan::stages(text, &report.run)).unwrap_or_default();
     let document = Document {
