@@ -35,7 +35,7 @@ struct Line {
 /// Rows of each kind that are shown.
 const ROWS_SHOWN: usize = 8;
 /// Letters of a key that are shown.
-const KEY_LETTERS: usize = 40;
+const KEY_LETTERS: usize = 18;
 
 pub(super) fn html(shown: Option<&Shown<'_>>, _: Option<&Between>) -> Option<String> {
     let shown = shown?;
