@@ -92,7 +92,7 @@ fn merged(mut slot: Slot) -> Slot {
 
 #[cfg(test)]
 mod tests {
-    use streamgauge_shared::histogram::SignedHistogram;
+    use streamgauge_shared::histogram::{CompactHistogram, SignedHistogram};
 
     use super::*;
 
@@ -104,7 +104,7 @@ mod tests {
             length: Nanos::from_millis(length_ms),
             latency: Latency::CdcE2eLatency,
             operation,
-            histogram,
+            histogram: CompactHistogram::from(&histogram),
         }
     }
 

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use serde_json::Value;
 use streamgauge_shared::account::Operation;
 use streamgauge_shared::exit_code::Failure;
-use streamgauge_shared::histogram::{SignedHistogram, interval_log};
+use streamgauge_shared::histogram::{CompactHistogram, interval_log};
 use streamgauge_shared::report::{Report, SCHEMA};
 use streamgauge_shared::time::{Nanos, UnixNanos};
 use streamgauge_shared::timeline::Latency;
@@ -39,7 +39,7 @@ pub struct KeptInterval {
     /// Which operation.
     pub operation: Operation,
     /// Its values, each the highest of its bucket.
-    pub histogram: SignedHistogram,
+    pub histogram: CompactHistogram,
 }
 
 impl KeptRun {
@@ -90,32 +90,19 @@ impl KeptRun {
     /// # Errors
     /// The file is there and cannot be read (104).
     pub fn intervals(&self) -> Result<Vec<KeptInterval>, Failure> {
-        let path = self.folder.join("latency.hlog");
-        let unreadable =
-            |why: String| Failure::configuration(format!("'{}' cannot be read: {why}", path.display()));
-        let text = match fs::read_to_string(&path) {
-            Ok(text) => text,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
-            Err(error) => return Err(unreadable(error.to_string())),
-        };
         let mut intervals: Vec<KeptInterval> = Vec::new();
-        for line in interval_log::read(&text).map_err(unreadable)? {
-            // A tag of a later version is none of ours.
-            let Some((latency, operation)) = tag(&line.tag) else { continue };
-            let same = intervals.iter_mut().rev().take_while(|known| known.start == line.start);
-            let same = { same }.find(|known| (known.latency, known.operation) == (latency, operation));
+        let mut each = |interval: &KeptInterval| {
+            let same = intervals.iter_mut().rev().take_while(|known| known.start == interval.start);
+            let key = (interval.latency, interval.operation);
+            let same = { same }.find(|known| (known.latency, known.operation) == key);
             match same {
                 // The values below zero have a line of their own.
-                Some(known) => known.histogram.merge(&line.histogram),
-                None => intervals.push(KeptInterval {
-                    start: line.start,
-                    length: line.length,
-                    latency,
-                    operation,
-                    histogram: line.histogram,
-                }),
+                Some(known) => known.histogram.merge(&interval.histogram),
+                None => intervals.push(interval.clone()),
             }
-        }
+            true
+        };
+        self.each_interval(&|_| true, &mut each)?;
         Ok(intervals)
     }
 
@@ -154,7 +141,7 @@ impl KeptRun {
                 length: line.length,
                 latency,
                 operation,
-                histogram: line.histogram,
+                histogram: CompactHistogram::from(&line.histogram),
             };
             if !each(&interval) {
                 return Ok(());

@@ -1,6 +1,7 @@
 //! What a folder has and what it lacks.
 
 use super::*;
+use streamgauge_shared::histogram::SignedHistogram;
 use streamgauge_shared::histogram::interval_log::{append, header};
 
 fn report() -> Value {
@@ -83,7 +84,7 @@ fn the_intervals_are_those_of_the_log_with_both_signs_together() {
     let second = &intervals[1];
     assert_eq!((second.start, second.length), (UnixNanos::from_millis(6_000), Nanos::from_secs(1)));
     assert_eq!((second.latency, second.operation), (Latency::CdcPropagation, Operation::Create));
-    assert_eq!((second.histogram.count(), second.histogram.negatives()), (3, 1));
+    assert_eq!((second.histogram.count(), second.histogram.min()), (3, Some(Nanos(-3_000_895))));
     assert_eq!(run.rows().expect("a line")[0]["writer"], 0);
     let mut streamed = Vec::new();
     let wanted = |latency| latency == Latency::CdcPropagation;

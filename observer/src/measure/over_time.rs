@@ -83,9 +83,9 @@ impl<K: Copy + Ord> OverTime<K> {
     }
 
     /// Adds all values of a histogram to the slot so long after the start: what a kept interval log has.
-    pub fn add(&mut self, after_start: Nanos, key: K, histogram: &SignedHistogram) {
+    pub fn add(&mut self, after_start: Nanos, key: K, histogram: &CompactHistogram) {
         let index = self.reach(after_start);
-        self.slot(index).add(key, &CompactHistogram::from(histogram));
+        self.slot(index).add(key, histogram);
     }
 
     /// How long each slot is.

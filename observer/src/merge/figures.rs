@@ -138,7 +138,7 @@ fn parts_of_older(side: &Side) -> Vec<(Latency, Part)> {
         let sum = sums
             .entry(key)
             .or_insert_with(|| (interval.latency, interval.operation, SignedHistogram::default()));
-        sum.2.merge(&interval.histogram);
+        interval.histogram.add_to(&mut sum.2);
     }
     let measured = sums.into_values().map(|(latency, operation, arrived)| {
         let figures = LatencyFigures { arrived, ..LatencyFigures::default() };

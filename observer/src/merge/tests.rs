@@ -1,7 +1,7 @@
 //! Merging is counting all rows at once.
 
 use proptest::prelude::*;
-use streamgauge_shared::histogram::{SignedHistogram, interval_log};
+use streamgauge_shared::histogram::{CompactHistogram, SignedHistogram, interval_log};
 use streamgauge_shared::report::{Figure, LatencyReport, Stats, ValidityState};
 use streamgauge_shared::timeline::Latency;
 
@@ -40,7 +40,7 @@ fn side(id: &str, began_s: i64, rows: &[(i64, u8)]) -> Side {
         length: line.length,
         latency: Latency::CdcE2eLatency,
         operation: streamgauge_shared::account::Operation::Create,
-        histogram: line.histogram,
+        histogram: CompactHistogram::from(&line.histogram),
     });
     Side {
         name: id.to_owned(),

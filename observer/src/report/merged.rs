@@ -4,7 +4,7 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use streamgauge_shared::histogram::interval_log;
+use streamgauge_shared::histogram::{SignedHistogram, interval_log};
 use streamgauge_shared::report::{Report, render};
 use streamgauge_shared::time::UnixNanos;
 
@@ -40,7 +40,9 @@ pub fn write_merged<'a>(
     let mut log = interval_log::header(begins).into_bytes();
     for interval in intervals {
         let tag = format!("{}.{}", interval.latency, interval.operation.name());
-        interval_log::append(&mut log, &tag, &interval.histogram, interval.start - begins, interval.length);
+        let mut histogram = SignedHistogram::default();
+        interval.histogram.add_to(&mut histogram);
+        interval_log::append(&mut log, &tag, &histogram, interval.start - begins, interval.length);
     }
     fs::write(partial.join("latency.hlog"), log)?;
     write_totals(&partial, totals)?;

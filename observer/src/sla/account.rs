@@ -2,7 +2,7 @@
 
 use streamgauge_shared::account::Operation;
 use streamgauge_shared::exit_code::Failure;
-use streamgauge_shared::histogram::SignedHistogram;
+use streamgauge_shared::histogram::CompactHistogram;
 use streamgauge_shared::report::{Report, ValidityState};
 use streamgauge_shared::time::{Nanos, UnixNanos};
 use streamgauge_shared::timeline::Latency;
@@ -70,7 +70,7 @@ pub struct Interval<'a> {
     /// Which operation.
     pub operation: Operation,
     /// What became known in it.
-    pub histogram: &'a SignedHistogram,
+    pub histogram: &'a CompactHistogram,
 }
 
 /// A run as the account needs it: its report, its single rows, and its intervals one after the other, because those of

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::{Value, json};
 use streamgauge_shared::account::Operation;
 use streamgauge_shared::exit_code::Failure;
-use streamgauge_shared::histogram::SignedHistogram;
+use streamgauge_shared::histogram::{CompactHistogram, SignedHistogram};
 use streamgauge_shared::report::Report;
 use streamgauge_shared::time::{Nanos, UnixNanos};
 use streamgauge_shared::timeline::Latency;
@@ -199,7 +199,7 @@ impl Source for Made {
                 middle: UnixNanos::from_millis(second * 1_000 + 500),
                 latency: Latency::CdcE2eLatency,
                 operation: operation.expect("a name of ours"),
-                histogram: &histogram,
+                histogram: &CompactHistogram::from(&histogram),
             };
             if wanted(Latency::CdcE2eLatency) && !each(interval) {
                 break;
