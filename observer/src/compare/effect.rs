@@ -249,33 +249,49 @@ fn measured(first: &OfSide, second: &OfSide, (from, to): (i64, i64), level: f64,
     Told::Measured(change, verdict)
 }
 
-/// From where to where the figure of a side lies, milliseconds: the bounds of an open one, the interval of a known one.
-fn reach(side: &OfSide, level: f64) -> Option<(f64, f64)> {
+/// From where to where the figure of a side lies, milliseconds, without what another sample would have said.
+fn bounds(side: &OfSide) -> Option<(f64, f64)> {
     match side.figure {
         Figure::Absent => None,
         Figure::AtLeast(low) => Some((low, f64::INFINITY)),
         Figure::Between(low, high) => Some((low, high)),
-        Figure::Value(value) => {
-            let runs = as_f64(side.runs.len().max(1));
-            let variance: f64 = side.runs.iter().map(|run| run.spread.log_error.powi(2)).sum();
-            let freedom = side.runs.iter().map(|run| run.spread.freedom).fold(f64::INFINITY, f64::min);
-            let half = two_sided(level, freedom) * variance.sqrt() / runs;
-            Some((value * (-half).exp(), value * half.exp()))
-        }
+        Figure::Value(value) => Some((value, value)),
     }
 }
 
+/// How far the figure of a side would have been off in another sample: half of the interval of its logarithm; nothing where
+/// the figure is open, for then it is not known how sure it is.
+fn half_width(side: &OfSide, level: f64) -> Option<f64> {
+    if side.runs.is_empty() {
+        return None;
+    }
+    let runs = as_f64(side.runs.len());
+    let variance: f64 = side.runs.iter().map(|run| run.spread.log_error.powi(2)).sum();
+    let freedom = side.runs.iter().map(|run| run.spread.freedom).fold(f64::INFINITY, f64::min);
+    Some(two_sided(level, freedom) * variance.sqrt() / runs)
+}
+
+/// What the bounds of open figures say: they are a sample's too, so both sides' are widened by as much as the known side
+/// would be off. Two open sides say nothing: nobody knows how sure either is.
 fn by_bounds(first: &OfSide, second: &OfSide, level: f64, smallest: Smallest) -> Told {
-    let (Some(a), Some(b)) = (reach(first, level), reach(second, level)) else {
+    let (Some(a), Some(b)) = (bounds(first), bounds(second)) else {
         return Told::Nothing("one side has no such rows".to_owned());
     };
+    let open = "it is only known within bounds, because of rows that did not arrive or were not timed";
+    let half = match (half_width(first, level), half_width(second, level)) {
+        (Some(one), Some(other)) => one.max(other),
+        (Some(known), None) | (None, Some(known)) => known,
+        (None, None) => return Told::Nothing(format!("{open}, on both sides")),
+    };
+    let widened = |(low, high): (f64, f64)| (low * (-half).exp(), high * half.exp());
+    let (a, b) = (widened(a), widened(b));
     let matters = |from: f64| smallest.beside(from);
     if b.0 - a.1 >= matters(a.1) {
         Told::ByBounds(b.0 - a.1, Verdict::Regressed)
     } else if a.0 - b.1 >= matters(a.0) {
         Told::ByBounds(a.0 - b.1, Verdict::Improved)
     } else {
-        Told::Nothing("it is only known within bounds, because of rows that did not arrive or were not timed, and those overlap".to_owned())
+        Told::Nothing(format!("{open}, and those overlap"))
     }
 }
 

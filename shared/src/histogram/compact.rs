@@ -83,12 +83,6 @@ impl CompactHistogram {
         Self { buckets: merged.into_boxed_slice(), exact }
     }
 
-    /// The buckets that hold anything, smallest first: the highest value of each (of a negative one the one farthest from
-    /// zero), and how many are in it.
-    pub fn buckets(&self) -> impl Iterator<Item = (Nanos, u64)> {
-        self.buckets.iter().map(|(code, count)| (Nanos(sparse::highest(decoded(*code))), u64::from(*count)))
-    }
-
     /// Adds every value to a histogram; nothing is lost.
     pub fn add_to(&self, histogram: &mut SignedHistogram) {
         for (code, count) in &self.buckets {
