@@ -47,6 +47,14 @@ impl Charts {
         };
         let sent = series("sent", Tone::S1, rate(&steps, |second| second.sent));
         let arrived = series("arrived", Tone::S2, rate(&steps, |second| second.arrived));
+        // Reports of earlier versions do not have it.
+        let all = |step: &&[Second]| {
+            let count = step.iter().map(|second| second.intended).sum::<Option<u64>>();
+            point(step, count.map(|count| as_f64(count) / length(step).max(1e-9)))
+        };
+        let intended =
+            Series { dashed: true, ..series("intended", Tone::Muted, steps.iter().map(all).collect()) };
+        let intended = Some(intended).filter(|line| line.points.iter().any(|point| point.value.is_some()));
         let waiting = series("in flight", Tone::S3, largest(&steps, |second| second.pending.map(as_f64)));
         let users = series("users", Tone::S5, largest(&steps, |second| second.active_users.map(f64::from)));
         Self {
@@ -58,9 +66,9 @@ impl Charts {
             rate: over(
                 "rate",
                 "Rows per second",
-                "Rows sent to PostgreSQL and rows arrived in MongoDB. Where arrived stays below sent, rows pile up.",
+                "Rows intended by the schedule, sent to PostgreSQL, and arrived in MongoDB. Where arrived stays below sent, rows pile up.",
                 Quantity::PerSecond,
-                vec![sent, arrived],
+                intended.into_iter().chain([sent, arrived]).collect(),
             )
             .draw(),
             waiting: over(
