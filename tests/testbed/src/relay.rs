@@ -13,6 +13,8 @@
 //!   the first row read), and in its slot (`--rate-limit`). A batch that MongoDB already has when a stall
 //!   begins is still acknowledged. Deletes and truncates are rows too. Slots that pass while MongoDB writes
 //!   are used right after, so the capacity is the limit; a standstill of more than 250 ms is not made up for.
+//! - With `--poll-ms` rows that are due wait for the next multiple of it, with `--batch-ms` the first of them waits so
+//!   long for others; then all go out at once.
 //! - A relay that is started again counts its first row anew.
 //! - An LSN is confirmed when MongoDB has acknowledged everything up to its commit and the ack file has the
 //!   lines. So a killed relay loses nothing; what it had not confirmed it does again.
@@ -30,6 +32,7 @@ mod delay;
 mod document;
 mod encoding;
 mod faults;
+mod gather;
 mod marks;
 mod pace;
 pub mod pgoutput;
@@ -55,6 +58,7 @@ use self::apply::Sink;
 use self::delay::DelayQueue;
 use self::document::Change;
 use self::encoding::Encoding;
+use self::gather::Gather;
 use self::pace::Pacer;
 use self::row_faults::Injector;
 use self::source::{Ends, Source};
@@ -146,10 +150,11 @@ pub async fn run(options: Options, ready: impl FnOnce()) -> Result<()> {
     let mut tasks = JoinSet::new();
     tasks.spawn(source.stream(clock, ends));
     ready();
-    let (timing, pacer) = (options.faults.timing(), options.faults.pacer());
+    let (timing, gather, pacer) = (options.faults.timing(), options.faults.gather(), options.faults.pacer());
     let (queue, injector) = (DelayQueue::new(), Injector::new(options.faults.rows.clone()));
     let (shape, encoding) = (options.faults.shape, options.faults.encoding());
-    let relay = Relay { clock, sink, items, injector, queue, timing, pacer, shape, encoding, rows: 0 };
+    let relay =
+        Relay { clock, sink, items, injector, queue, timing, gather, pacer, shape, encoding, rows: 0 };
     let applied = relay.apply_all(&acks, &mut tasks, stop.stopped).await;
     // The lines of what MongoDB has acknowledged are written even when something went wrong after it.
     let written = acks.close();
@@ -166,6 +171,7 @@ struct Relay {
     injector: Injector,
     queue: DelayQueue<Item>,
     timing: Timing,
+    gather: Gather,
     pacer: Option<Pacer>,
     shape: Shape,
     encoding: Encoding,
@@ -236,19 +242,23 @@ impl Relay {
         if self.timing.stalled_until(now).is_some() {
             return Vec::new();
         }
-        self.queue.take_due(now, (BATCH_ROWS, BATCH_BYTES), Item::bytes, |due, item| {
-            match (item, &mut self.pacer) {
-                (Item::Change(change), Some(pacer)) if change.is_written() => pacer.take(due, now),
-                _ => true,
+        self.queue.take_due(now, (BATCH_ROWS, BATCH_BYTES), Item::bytes, |due, item| match item {
+            Item::Change(change) if change.is_written() => {
+                let admitted = self.gather.admits(due, now);
+                admitted && self.pacer.as_mut().is_none_or(|pacer| pacer.take(due, now))
             }
+            _ => true,
         })
     }
 
     /// When the first of what is held may leave, or has been held back long enough, as seen at `now`.
     fn next_leave(&self, now: UnixNanos) -> Option<UnixNanos> {
         let leave = self.queue.front().map(|(due, item)| {
-            let slot = match (item, &self.pacer) {
-                (Item::Change(change), Some(pacer)) if change.is_written() => pacer.slot(due),
+            let slot = match item {
+                Item::Change(change) if change.is_written() => {
+                    let slot = self.pacer.as_ref().map_or(due, |pacer| pacer.slot(due));
+                    slot.max(self.gather.leave(due))
+                }
                 _ => due,
             };
             self.timing.stalled_until(now).map_or(slot, |end| end.max(slot))

@@ -75,6 +75,21 @@ impl Builder {
         self
     }
 
+    /// The distance of the moments at which the relay writes what waits, in whole milliseconds; default: it writes each
+    /// row as soon as it may.
+    #[must_use]
+    pub fn poll(mut self, every: Duration) -> Self {
+        self.faults.poll_ms = u64::try_from(every.as_millis()).ok();
+        self
+    }
+
+    /// How long the first row that waits in the relay waits for others, in whole milliseconds; default: not at all.
+    #[must_use]
+    pub fn batch(mut self, length: Duration) -> Self {
+        self.faults.batch_ms = u64::try_from(length.as_millis()).ok();
+        self
+    }
+
     /// A time in which the relay writes nothing: from `at` after the first row it read, for `length`.
     #[must_use]
     pub fn stall(mut self, at: Duration, length: Duration) -> Self {

@@ -7,6 +7,7 @@ use streamgauge_shared::time::{Nanos, parse_duration};
 
 use super::decimal::Decimal;
 use super::encoding::Encoding;
+use super::gather::Gather;
 use super::pace::{Pacer, Rate};
 use super::row_faults::RowFaults;
 use super::shape::Shape;
@@ -33,6 +34,12 @@ pub struct Faults {
     /// For how long it then writes nothing; what waited goes out as fast as the rate limit allows
     #[arg(long, value_name = "DURATION", value_parser = parse_duration, requires = "stall_at")]
     pub stall_for: Option<Nanos>,
+    /// The distance of the moments at which it writes what waits, in ms since 1970: a pipeline that polls
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..), conflicts_with = "batch_ms")]
+    pub poll_ms: Option<u64>,
+    /// How long the first row that waits waits for others, with which it is then written
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    pub batch_ms: Option<u64>,
     /// The most by which it holds a row longer than the rest, evenly drawn from `--seed` and the row's number;
     /// order stays
     #[arg(long, default_value_t = 0, value_name = "N")]
@@ -70,6 +77,8 @@ impl Faults {
             ("--rate-limit", self.rate_limit.map(|rate| rate.to_string())),
             ("--stall-at", self.stall_at.map(nanos)),
             ("--stall-for", self.stall_for.map(nanos)),
+            ("--poll-ms", self.poll_ms.map(|every| every.to_string())),
+            ("--batch-ms", self.batch_ms.map(|length| length.to_string())),
             ("--jitter-ms", Some(self.jitter_ms.to_string())),
             ("--seed", Some(self.seed.to_string())),
             ("--shape", self.shape.to_possible_value().map(|value| value.get_name().to_owned())),
@@ -95,6 +104,15 @@ impl Faults {
         let delay = span(Duration::from_millis(self.delay_ms));
         let jitter = Jitter { most: span(Duration::from_millis(self.jitter_ms)), seed: self.seed };
         Timing::new(delay, self.delay_growth_ms_per_s.unwrap_or_default(), stall, jitter)
+    }
+
+    pub(super) fn gather(&self) -> Gather {
+        let millis = |millis| span(Duration::from_millis(millis));
+        match (self.poll_ms, self.batch_ms) {
+            (Some(every), _) => Gather::Poll(millis(every)),
+            (None, Some(length)) => Gather::Batch(millis(length), None),
+            (None, None) => Gather::Each,
+        }
     }
 
     pub(super) fn pacer(&self) -> Option<Pacer> {
@@ -148,13 +166,21 @@ mod tests {
         assert!(marked.marks && marked.arguments().contains(&"--marks".to_owned()));
         let encoded = parse(&["--base64-decimals"]).unwrap();
         assert!(encoded.base64_decimals && encoded.arguments().contains(&"--base64-decimals".to_owned()));
+        for gathered in [["--poll-ms", "500"], ["--batch-ms", "100"]] {
+            let faults = parse(&gathered).unwrap();
+            let again = faults.arguments();
+            assert!(again.windows(2).any(|pair| pair == gathered), "{again:?}");
+            assert_ne!(faults.gather(), Gather::Each);
+        }
         assert_eq!(parse(&[]), Ok(Faults::default()));
         assert_eq!(parse(&all[3..].concat()).unwrap().stall_for, Some(Nanos::from_secs(20)));
     }
 
     #[test]
     fn wrong_options_are_refused_with_the_way_out() {
-        let cases: [(&[&str], &str); 6] = [
+        let cases: [(&[&str], &str); 8] = [
+            (&["--poll-ms", "0"], "1.."),
+            (&["--poll-ms", "5", "--batch-ms", "5"], "cannot be used with"),
             (&["--drop-every", "0"], "invalid value '0'"),
             (&["--shape", "round"], "unwrapped-replace"),
             (&["--rate-limit", "0"], "write more than 0 rows a second"),
