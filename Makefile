@@ -19,7 +19,7 @@ VERSIONS ?= $(if $(filter 0,$(shell id -u)),/var/cache/streamgauge,$(CURDIR)/tar
 # Which lines of the gallery: all when empty.
 GALLERY ?=
 
-.PHONY: help demo man scenarios accuracy starvation test lint unit end-to-end calibrate compare-pairs simulate fuzz bench deny doc pipeline pipeline-test containers-test boards dashboards-test compatibility-test browser-test screenshots manifests-check
+.PHONY: help demo man scenarios accuracy starvation test lint unit end-to-end calibrate compare-pairs simulate waits fuzz bench deny doc pipeline pipeline-test containers-test boards dashboards-test compatibility-test browser-test screenshots manifests-check
 
 help: ## what can be made
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -111,6 +111,9 @@ simulate: ## histories with a known truth on virtual time: SEEDS=10000 of them, 
 	SEEDS=$${SEEDS:-10000} $(CARGO) test --release -p streamgauge-simulation --test seeds -- --nocapture
 
 FUZZ_SECONDS ?= 60
+waits: ## what rows wait for, on 20 times as many simulated runs as `unit` takes
+	STREAMGAUGE_WAITS_SEEDS=$${SEEDS:-20} $(TEST) --lib -- findings::waits
+
 fuzz: ## each fuzz target for FUZZ_SECONDS (needs cargo-fuzz: cargo install cargo-fuzz)
 	@$(CARGO) fuzz --version >/dev/null 2>&1 || { echo "make fuzz needs cargo-fuzz: cargo install cargo-fuzz"; exit 1; }
 	for target in stamp ledger_frame change_event scenario_file; do \

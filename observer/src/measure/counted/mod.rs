@@ -1,11 +1,12 @@
 //! What is counted as it happens: the matcher tells the [`Recorder`], and nothing is judged here.
 //!
 //! `recorder` counts, `seconds` keeps the course of time, `windows` what a threshold's window holds, `intervals` what
-//! came since the interval log was last told, `recent` the last of it, `rows` single rows and `notable` the few of them that a page shows, `stages` where the time went.
+//! came since the interval log was last told, `recent` the last of it, `pairs` when the last rows were written and arrived, `rows` single rows and `notable` the few of them that a page shows, `stages` where the time went.
 
 mod errors;
 mod intervals;
 mod notable;
+mod pairs;
 mod recent;
 mod recorder;
 mod rows;

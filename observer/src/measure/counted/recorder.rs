@@ -12,6 +12,7 @@ use streamgauge_shared::timeline::{Latency, Reading, Timeline};
 use super::errors::Errors;
 use super::intervals::{Interval, Intervals};
 use super::notable::Notable;
+use super::pairs::Pairs;
 use super::recent::Recent;
 use super::rows::{RowRecord, Rows};
 use super::seconds::Seconds;
@@ -55,6 +56,7 @@ pub struct Recorder {
     recent: Recent,
     rows: Rows,
     notable: Notable,
+    pairs: Pairs,
     settled: Vec<(u16, u64, bool)>,
     /// By scenario.
     not_expected: Vec<u64>,
@@ -92,6 +94,7 @@ impl Recorder {
             recent: Recent::default(),
             rows: Rows::default(),
             notable: Notable::default(),
+            pairs: Pairs::default(),
             settled: Vec::new(),
             not_expected: vec![0; test.scenarios.len()],
             errors: Errors::default(),
@@ -235,6 +238,11 @@ impl Recorder {
         &self.notable
     }
 
+    /// When the last rows were written and when they arrived.
+    pub(in crate::measure) fn pairs(&self) -> &Pairs {
+        &self.pairs
+    }
+
     /// The single rows that were kept; the recorder is of no use afterwards.
     #[must_use]
     pub fn into_rows(self) -> Rows {
@@ -340,5 +348,8 @@ impl Sink for Recorder {
         let row = RowRecord::of(writer, sequence, entry);
         self.notable.done(&row);
         self.rows.keep(row);
+        if entry.measured {
+            self.pairs.keep(&entry.timeline);
+        }
     }
 }

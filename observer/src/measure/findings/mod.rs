@@ -1,15 +1,20 @@
 //! What the course of a run says beyond its percentiles: where it broke, how it recovered, whether it was stable.
 //!
 //! One file answers one question: `breaking_point`, `recovery`, `stalls`, `catch_up`, `checkpoints`, `stability`;
-//! `shape` reads the load's stages, `trend` is the statistics behind stability. Pure: all of it reads a series
+//! `shape` reads the load's stages, `trend` is the statistics behind stability. `waits` reads single rows instead, at the end
+//! of every run: `period`, `batch`, `rate_limit`, from `arrivals`. Pure: all of it reads a series
 //! of points and says the same each time. Method and constants are explained in `docs/measurement.md`.
 
+mod arrivals;
+mod batch;
 mod breaking_point;
 mod catch_up;
 mod checkpoints;
 mod config;
 #[cfg(test)]
 mod fixture;
+mod period;
+mod rate_limit;
 mod recovery;
 mod shape;
 mod stability;
@@ -17,8 +22,11 @@ mod stalls;
 #[cfg(test)]
 mod tests;
 mod trend;
+mod waits;
 
+pub(in crate::measure) use arrivals::Row;
 pub use config::{Config, TrendRule};
+pub(in crate::measure) use waits::found as found_in_waits;
 
 use streamgauge_shared::report::{Findings, Second};
 use streamgauge_shared::test_file::RampStage;
@@ -110,8 +118,7 @@ pub fn findings(course: &Course<'_>, asked: Asked, config: &Config) -> Findings 
             Vec::new()
         },
         stalls: asked.stalls.then_some(stalls),
-        capacity: None,
-        content_not_compared: None,
+        ..Findings::default()
     }
 }
 

@@ -4,20 +4,26 @@
 //! measured phase, latencies milliseconds. The method of each stands in `docs/measurement.md`; what was not asked for
 //! is absent.
 
+mod batch;
 mod breaking_point;
 mod capacity;
 mod catch_up;
 mod checkpoints;
 mod content_not_compared;
+mod period;
+mod rate_limit;
 mod recovery;
 mod stability;
 mod stalls;
 mod words;
 
+pub use batch::Batch;
 pub use breaking_point::{BreakingPoint, Broken, HighestLoad, LoadThere};
 pub use catch_up::{CatchUp, Span};
 pub use checkpoints::Checkpoint;
 pub use content_not_compared::ContentNotCompared;
+pub use period::Period;
+pub use rate_limit::RateLimit;
 pub use recovery::{Band, Recovery, RecoveryState};
 pub use stability::{Fit, Stability, StabilityVerdict, Trend, TrendUnit};
 pub use stalls::Stall;
@@ -54,6 +60,15 @@ pub struct Findings {
     /// Verified columns that arrived and were never compared; said of every run that has any.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub content_not_compared: Option<ContentNotCompared>,
+    /// Arrivals wait for a period; looked for at the end of every run.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub period: Option<Period>,
+    /// Arrivals come in batches; looked for at the end of every run.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub batch: Option<Batch>,
+    /// Arrivals come at a constant rate below that of the writes; looked for at the end of every run.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rate_limit: Option<RateLimit>,
 }
 
 impl Findings {
@@ -80,6 +95,9 @@ impl Findings {
         lines.extend(self.checkpoints.iter().map(Checkpoint::line));
         lines.extend(self.capacity.iter().flat_map(capacity::lines));
         lines.extend(self.content_not_compared.iter().flat_map(ContentNotCompared::lines));
+        lines.extend(self.period.iter().map(Period::line));
+        lines.extend(self.batch.iter().map(Batch::line));
+        lines.extend(self.rate_limit.iter().map(RateLimit::line));
         lines
     }
 }
