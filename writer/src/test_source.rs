@@ -46,11 +46,22 @@ impl TestSource {
 #[cfg(test)]
 pub(crate) mod tests {
     use streamgauge_shared::exit_code::ExitCode;
+    use streamgauge_shared::test_file::{Arrivals, Executor};
 
     use super::*;
 
-    /// The shipped test, which the unit tests of other modules use as well.
+    /// The shipped test on an even grid, whose times and numbers are exact; the unit tests of other modules use it as well.
     pub(crate) fn shop() -> Test {
+        let mut test = shipped();
+        let Executor::ConstantArrivalRate(load) = &mut test.scenarios[0].executor else {
+            panic!("the shipped test has a constant arrival rate")
+        };
+        load.arrivals = Arrivals::Even;
+        test
+    }
+
+    /// The shipped test as it is.
+    pub(crate) fn shipped() -> Test {
         let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../scenarios/e2e-latency.toml");
         TestSource::read(&path, Scale::default(), Scale::default()).expect("the shipped test is correct").test
     }

@@ -42,6 +42,7 @@ pub use counted::{
 pub use facts::{Evidence, Facts, WriterFacts};
 pub use over_time::{OverTime, Percentiles, Slot};
 pub use probe::{Probing, Totals};
+pub(crate) use report::headline;
 pub use snapshot::{LatencySeries, Part, PlannedStage, ScenarioGauges, Snapshot, Total, snapshot};
 pub use spans::Spans;
 pub use starvation::{Starvation, Starved};

@@ -5,11 +5,11 @@ use std::collections::BTreeMap;
 use streamgauge_shared::account::{EventKind, Operation, Outcome, Phase, as_f64};
 use streamgauge_shared::ledger::Process;
 use streamgauge_shared::report::{
-    AccountReport, CauseReport, EventReport, Findings, LatencyBy, LatencyReport, Load, PhaseReport,
-    ProcessReport, RateReport, Report, Run, SCHEMA, Second, Stats, ThresholdResult, UndecodableReport,
-    Validity, Verdict,
+    AccountReport, CauseReport, EventReport, Findings, HeadlineReport, LatencyBy, LatencyReport, Load,
+    PhaseReport, ProcessReport, RateReport, Report, Run, SCHEMA, Second, Stats, ThresholdResult,
+    UndecodableReport, Validity, Verdict,
 };
-use streamgauge_shared::test_file::{Count, Deletes, Entity, Plan, ScenarioPlan, Test};
+use streamgauge_shared::test_file::{Count, Deletes, Entity, Headline, Plan, ScenarioPlan, Test};
 use streamgauge_shared::threshold::{Counter, Figures, Rate, Tags};
 use streamgauge_shared::time::Nanos;
 use streamgauge_shared::timeline::Latency;
@@ -46,6 +46,7 @@ pub(super) fn report(test: &Test, moment: &Moment<'_>, judged: Judged) -> Report
         rejections: facts.rejections.clone(),
         events: events(moment, Phase::Run),
         phases: phases(moment),
+        headline: headline(test, moment),
         latency: latency_reports(test, moment),
         stages: recorder.stages().report(facts.clocks.mongod.is_some()),
         marks: marks_report(test, recorder.stages()),
@@ -70,6 +71,19 @@ pub(super) fn report(test: &Test, moment: &Moment<'_>, judged: Judged) -> Report
         floor: floor::stats(&facts.floor),
         no_floor: floor::absence(&facts.floor),
     }
+}
+
+/// The headline that the test names; nothing where it is the untagged one.
+pub(crate) fn headline(test: &Test, figures: &impl Figures) -> Option<HeadlineReport> {
+    let Headline { key, latency, tags } = test.headline.clone();
+    let figures = figures.latency(latency, tags);
+    (test.headline != Headline::default()).then(|| HeadlineReport {
+        metric: key,
+        latency: latency.name().to_owned(),
+        entity: tags.entity.map(|entity| test.model.entities[usize::from(entity)].name.clone()),
+        operation: tags.operation.map(|operation| operation.name().to_owned()),
+        stats: Stats::of(&figures.arrived, &figures.unarrived, &figures.unmeasured),
+    })
 }
 
 /// What the summary prints beside each counter: what a threshold on its rate is judged on.

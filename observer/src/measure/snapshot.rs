@@ -18,6 +18,7 @@ use super::counted::{NotableRows, Recent, Recorder, StageSeries};
 use super::course;
 use super::facts::{Facts, WriterFacts};
 use super::figures::Moment;
+use super::findings::found_in_waits;
 use super::floor;
 use super::over_time::OverTime;
 use super::report::{Judged, report};
@@ -151,7 +152,7 @@ impl Snapshot {
     #[must_use]
     pub fn progress(&self) -> Progress {
         let report = &self.report;
-        let e2e = report.latency.get(Latency::CdcE2eLatency.name()).map(|latency| &latency.all);
+        let e2e = report.headline().map(|(_, stats)| stats);
         let failing = report.thresholds.iter().filter(|result| !result.passed).count();
         let scenario = |gauges: &ScenarioGauges| ScenarioProgress {
             pending: gauges.pending,
@@ -193,6 +194,9 @@ pub fn snapshot(
     let exit_code = exit_code(facts, validity.state, &thresholds);
     let seconds = recorder.seconds().points();
     let findings = content::found(test, matcher, course::found(test, watcher, &seconds, facts));
+    // Once, when no row waits for the matcher any more: it takes a tenth of a second.
+    let rows = if facts.closed { recorder.pairs().rows() } else { Vec::new() };
+    let findings = found_in_waits(&rows, findings);
     let verdict = Verdict {
         state: VerdictState::of(exit_code, facts.aborted),
         exit_code: exit_code.number(),
@@ -322,8 +326,9 @@ fn names(test: &Test, part: Series) -> (&str, &str) {
     (&test.scenarios[usize::from(part.scenario)].name, &test.model.entities[usize::from(part.entity)].name)
 }
 
-fn of_scenario(index: u16) -> Tags {
-    Tags { scenario: Some(index), ..Tags::default() }
+/// The headline's part of a scenario.
+fn of_scenario(test: &Test, index: u16) -> Tags {
+    Tags { scenario: Some(index), ..test.headline.tags }
 }
 
 fn scenario_gauges(test: &Test, moment: &Moment<'_>) -> Vec<ScenarioGauges> {
@@ -348,7 +353,7 @@ fn scenario_gauges(test: &Test, moment: &Moment<'_>) -> Vec<ScenarioGauges> {
             outcomes,
             pending: waiting.pending,
             overdue: waiting.overdue,
-            e2e_p95: moment.latency(Latency::CdcE2eLatency, of_scenario(index)).quantile(0.95),
+            e2e_p95: moment.latency(test.headline.latency, of_scenario(test, index)).quantile(0.95),
             oldest_pending_age: waiting.oldest_sent.map(|sent| moment.facts.now - sent),
             operations,
             load: moment.facts.loads.get(usize::from(index)).copied().unwrap_or_default(),

@@ -15,6 +15,7 @@ use streamgauge_shared::threshold::{Aggregate, Metric, Threshold, judge};
 
 use super::figures::Together;
 use super::{Side, Sides, seconds};
+use crate::measure::headline;
 
 /// The report of all runs together; `id` is that of the merged run.
 pub(super) fn report(sides: &Sides, id: &str) -> Report {
@@ -39,6 +40,8 @@ pub(super) fn report(sides: &Sides, id: &str) -> Report {
         rejections,
         events: reports().fold(EventReport::default(), |sum, report| events(sum, report.events)),
         phases: phases(sides),
+        // Of an older folder it is not known for an entity.
+        headline: headline(&sides.test, &together).filter(|_| together.knows(sides.test.headline.tags)),
         latency: together.latencies(),
         stages: Vec::new(),
         marks: None,

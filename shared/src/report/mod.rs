@@ -6,6 +6,7 @@ mod clock;
 mod content;
 mod figure;
 mod findings;
+mod headline;
 mod load;
 mod merged;
 mod screen;
@@ -20,6 +21,7 @@ pub use clock::{ClockReport, ClockStepReport, MongodClockReport, WriterClockRepo
 pub use content::{ColumnReport, ContentReport, NotComparedReport};
 pub use figure::{Figure, Stats};
 pub use findings::*;
+pub use headline::HeadlineReport;
 pub use load::{Load, LoadUnit, WrittenLoad};
 pub use merged::{Merged, MergedRun};
 pub use screen::{SCREEN_LINES, render_screen};
@@ -66,6 +68,9 @@ pub struct Report {
     /// Account and events of the other phases that had any.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub phases: BTreeMap<String, PhaseReport>,
+    /// The latency that everything shown leads with; absent where it is `cdc_e2e_latency` over all operations.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub headline: Option<HeadlineReport>,
     /// Latencies by name.
     pub latency: BTreeMap<String, LatencyReport>,
     /// The stages between the times that the pipeline leaves; empty where no model names any.

@@ -108,6 +108,10 @@ fn findings(report: &Report) -> String {
 fn latencies(report: &Report, palette: &Palette) -> String {
     let mut text = String::new();
     line(&mut text, "  █ LATENCY\n");
+    if let Some(headline) = &report.headline {
+        let bound = headline.beside(&report.clock);
+        one_latency(&mut text, &headline.metric, &headline.alone(), bound.as_deref(), palette);
+    }
     for latency in Latency::ALL {
         let Some(figures) = report.latency.get(latency.name()) else { continue };
         let bound = report.clock.beside(latency);

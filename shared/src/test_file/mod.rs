@@ -41,8 +41,9 @@ pub use window::{CELLS_MAX, cell_of};
 
 use serde::{Deserialize, Serialize};
 
-use crate::threshold::Threshold;
+use crate::threshold::{Tags, Threshold};
 use crate::time::Nanos;
+use crate::timeline::Latency;
 
 /// The text of a file and the name a user knows it by.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -86,6 +87,8 @@ pub struct Test {
     pub stages: Vec<String>,
     /// In the file's order.
     pub thresholds: Vec<Threshold>,
+    /// The latency that everything shown leads with.
+    pub headline: Headline,
     /// What lengths were multiplied with.
     pub time_scale: Scale,
     /// What users and rates were multiplied with.
@@ -109,6 +112,25 @@ pub struct Scenario {
     pub findings: Vec<Question>,
     /// The distance of a soak's checkpoints. Scaled.
     pub checkpoint: Nanos,
+}
+
+/// The latency that summary, page, comparison and SLA lead with.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Headline {
+    /// As a threshold's key is written: `cdc_e2e_latency{operation:create}`.
+    pub key: String,
+    /// Which latency; one that ends with the arrival.
+    pub latency: Latency,
+    /// The entity and the operation that it is narrowed to, or neither.
+    pub tags: Tags,
+}
+
+impl Default for Headline {
+    /// From sent to observed, over all operations.
+    fn default() -> Self {
+        let latency = Latency::CdcE2eLatency;
+        Self { key: latency.name().to_owned(), latency, tags: Tags::default() }
+    }
 }
 
 /// A question that a scenario's report answers.

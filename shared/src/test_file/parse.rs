@@ -5,6 +5,7 @@ mod documented;
 mod executor;
 mod flow;
 mod generator;
+mod headline;
 mod marks;
 pub(super) mod model;
 mod rows;
@@ -73,6 +74,7 @@ pub fn parse(
         setup.is_some() == setup_given.is_some() && teardown.is_some() == teardown_given.is_some();
     let names = Names { scenarios: &scenarios, complete: phases_read && is_complete(&scenarios) };
     let thresholds = reader.thresholds(root.get("thresholds"), names);
+    let headline = reader.headline(root.get("headline"), names);
     reader.check_pools(root.get("pools"));
     reader.check_capacity(&root, &scenarios, thresholds.as_deref());
     root.finish();
@@ -102,6 +104,7 @@ pub fn parse(
                 groups: groups.into_inner(),
                 stages: stages.into_inner(),
                 thresholds: thresholds.unwrap_or_default(),
+                headline: headline.unwrap_or_default(),
                 time_scale,
                 load_scale,
             };

@@ -36,9 +36,11 @@ fn the_shipped_test_reads_as_the_documents_say() {
         duration: Nanos::from_secs(300),
         pre_allocated_vus: 20,
         max_vus: 50,
-        arrivals: Arrivals::Even,
+        arrivals: Arrivals::Poisson,
     };
     assert_eq!(test.scenarios[0].executor, Executor::ConstantArrivalRate(expected));
+    assert!(matches!(test.scenarios[0].flow[2].action, Action::Pause { .. }), "{:?}", test.scenarios[0].flow);
+    assert_eq!(test.headline.key, "cdc_e2e_latency{operation:create}");
     assert_eq!(test.thresholds.len(), 5);
     assert_eq!(test.model.entities[0].key_columns().next().expect("a key").name, "id");
     assert_eq!(test.model.entities[0].stamp_paths(), ["cdc_stamp", "after.cdc_stamp"]);
@@ -64,64 +66,64 @@ fn each_mistake_names_its_place_what_was_found_and_what_is_allowed() {
         (
             "duration = \"5m\"",
             "duraton = \"5m\"",
-            "t.toml:10:1: 'duration' is missing: write for example duration = \"5m\"",
+            "t.toml:11:1: 'duration' is missing: write for example duration = \"5m\"",
         ),
-        ("rate = 10", "rate = 0", "t.toml:12:8: 0 is out of range: from 1 to 1000000"),
-        ("rate = 10", "rate = \"10\"", "t.toml:12:8: expected a whole number, found string"),
+        ("rate = 10", "rate = 0", "t.toml:13:8: 0 is out of range: from 1 to 1000000"),
+        ("rate = 10", "rate = \"10\"", "t.toml:13:8: expected a whole number, found string"),
         (
             "duration = \"5m\"",
             "duration = 300",
-            "t.toml:14:12: expected a duration in quotes with a unit, as in \"30s\", found integer",
+            "t.toml:15:12: expected a duration in quotes with a unit, as in \"30s\", found integer",
         ),
         (
             "max_vus = 50",
             "max_vus = 5",
-            "t.toml:16:11: 'max_vus' (5) is below 'pre_allocated_vus' (20): raise it or leave it out",
+            "t.toml:17:11: 'max_vus' (5) is below 'pre_allocated_vus' (20): raise it or leave it out",
         ),
         (
             "\"constant-arrival-rate\"",
             "\"constant-arrivals-rate\"",
-            "t.toml:11:12: unknown executor 'constant-arrivals-rate', did you mean 'constant-arrival-rate'? allowed: shared-iterations, per-vu-iterations, constant-vus, ramping-vus, constant-arrival-rate, ramping-arrival-rate, capacity-search",
+            "t.toml:12:12: unknown executor 'constant-arrivals-rate', did you mean 'constant-arrival-rate'? allowed: shared-iterations, per-vu-iterations, constant-vus, ramping-vus, constant-arrival-rate, ramping-arrival-rate, capacity-search",
         ),
         (
             "{ await = \"5s\" },",
             "{ await = \"5s\", delete = \"customer\" },",
-            "t.toml:20:3: a step has exactly one of: create, update, delete, await, check, pause, choose, maybe, repeat, transaction; this one has delete and await",
+            "t.toml:23:3: a step has exactly one of: create, update, delete, await, check, pause, choose, maybe, repeat, transaction; this one has delete and await",
         ),
         (
             "delete = \"customer\"",
             "delete = \"custmer\"",
-            "t.toml:21:14: unknown entity 'custmer', did you mean 'customer'? allowed: customer, address, order",
+            "t.toml:26:14: unknown entity 'custmer', did you mean 'customer'? allowed: customer, address, order",
         ),
         (
             "status = \"active\"",
             "state = \"active\"",
-            "t.toml:19:34: unknown column 'state', did you mean 'status'? allowed: id, email, status",
+            "t.toml:22:34: unknown column 'state', did you mean 'status'? allowed: id, email, status",
         ),
         (
             "cdc_success_rate",
             "cdc_succes_rate",
-            "t.toml:26:1: unknown metric 'cdc_succes_rate', did you mean 'cdc_success_rate'? allowed: cdc_e2e_latency, cdc_e2e_latency_intended, cdc_propagation, pg_write_duration, mongo_visibility, schedule_lag, connection_wait, iteration_duration, cdc_success_rate, pg_write_failed, checks, iterations, failed_iterations, dropped_iterations, pg_write_errors, observer_errors, skipped_steps, not_expected",
+            "t.toml:31:1: unknown metric 'cdc_succes_rate', did you mean 'cdc_success_rate'? allowed: cdc_e2e_latency, cdc_e2e_latency_intended, cdc_propagation, pg_write_duration, mongo_visibility, schedule_lag, connection_wait, iteration_duration, cdc_success_rate, pg_write_failed, checks, iterations, failed_iterations, dropped_iterations, pg_write_errors, observer_errors, skipped_steps, not_expected",
         ),
         (
             "\"rate>0.99\"",
             "\"p(95)>0.99\"",
-            "t.toml:26:21: threshold 'p(95)>0.99' uses method 'p(95)', which 'cdc_success_rate' does not have: it has rate",
+            "t.toml:31:21: threshold 'p(95)>0.99' uses method 'p(95)', which 'cdc_success_rate' does not have: it has rate",
         ),
         (
             "cdc_propagation =",
             "\"cdc_propagation{operation:creat}\" =",
-            "t.toml:27:1: unknown operation 'creat', did you mean 'create'? allowed: create, update, delete",
+            "t.toml:32:1: unknown operation 'creat', did you mean 'create'? allowed: create, update, delete",
         ),
         (
             "lost_after = \"10m\"",
             "lost_after = \"10s\"",
-            "t.toml:4:1: 'lost_after' (10s) is shorter than 'arrival_timeout' (30s): a row must be late before it is lost",
+            "t.toml:5:1: 'lost_after' (10s) is shorter than 'arrival_timeout' (30s): a row must be late before it is lost",
         ),
         (
             "{ create = \"customer\", set = { status = \"active\", email = \"e2e-{id}@latency.test\" } },",
             "",
-            "t.toml:20:13: 'await' has nothing to wait for: put a create before it",
+            "t.toml:23:13: 'await' has nothing to wait for: put a create before it",
         ),
     ];
     for (from, to, expected) in cases {
@@ -144,9 +146,9 @@ fn all_mistakes_of_both_files_are_reported_at_once() {
         MODEL.replacen("verified = true", "verifed = true", 2).replacen("key = \"id\"", "key = \"idd\"", 1);
     let mistakes = read(&test, &model, "1", "1").expect_err("six mistakes");
     let expected = [
-        "t.toml:8:9: 'soon' is not a duration: write numbers with ns, us, ms, s, m, h or d, as in 500ms or 1m30s",
-        "t.toml:13:1: unknown key 'time_unti', did you mean 'time_unit'? allowed: executor, rate, time_unit, duration, pre_allocated_vus, max_vus, arrivals, start_time, graceful_stop, findings, checkpoint, flow",
-        "t.toml:25:33: threshold 'p95<2000' uses method 'p95', which 'cdc_e2e_latency' does not have: it has avg, min, max, med, p(N); probably meant: p(95)<2000",
+        "t.toml:9:9: 'soon' is not a duration: write numbers with ns, us, ms, s, m, h or d, as in 500ms or 1m30s",
+        "t.toml:14:1: unknown key 'time_unti', did you mean 'time_unit'? allowed: executor, rate, time_unit, duration, pre_allocated_vus, max_vus, arrivals, start_time, graceful_stop, findings, checkpoint, flow",
+        "t.toml:30:53: threshold 'p95<2000' uses method 'p95', which 'cdc_e2e_latency' does not have: it has avg, min, max, med, p(N); probably meant: p(95)<2000",
         "m.toml:6:7: unknown column 'idd', did you mean 'id'? allowed: id, email, status",
         "m.toml:11:89: unknown key 'verifed', did you mean 'verified'? allowed: type, cast, length, verified, field, generate, template, choices, value, min, max, probability, from, to, references, size, start",
         "m.toml:12:94: unknown key 'verifed', did you mean 'verified'? allowed: type, cast, length, verified, field, generate, template, choices, value, min, max, probability, from, to, references, size, start",
@@ -157,7 +159,7 @@ fn all_mistakes_of_both_files_are_reported_at_once() {
 #[test]
 fn syntax_errors_and_an_unreadable_model_are_mistakes_too() {
     let mistakes = broken("rate = 10", "rate = = 10");
-    assert!(mistakes[0].starts_with("t.toml:12:8: "), "{mistakes:?}");
+    assert!(mistakes[0].starts_with("t.toml:13:8: "), "{mistakes:?}");
     let mistakes =
         parse(&source("t.toml", TEST), Scale::default(), Scale::default(), |_| Err("no such file".into()))
             .expect_err("no model");

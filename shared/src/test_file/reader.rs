@@ -140,6 +140,11 @@ impl<'d, 't> Value<'d, 't> {
         self.document.mistake(self.span.start, message);
     }
 
+    /// Where it begins in the file.
+    pub(super) fn start(&self) -> usize {
+        self.span.start
+    }
+
     fn wrong(&self, expected: &str) {
         self.mistake(format!("expected {expected}, found {}", self.value.type_str()));
     }

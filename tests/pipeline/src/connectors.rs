@@ -77,7 +77,7 @@ enum Part {
     Sink,
     /// An option of the sink's MongoDB URI.
     Mongo,
-    /// A key of the test's `[defaults]`.
+    /// A key of the test: where it stands, else in its `[defaults]`.
     Test,
 }
 
@@ -94,7 +94,7 @@ impl FromStr for Override {
             Some(Self { part, key: key.to_owned(), value: value.to_owned() })
         });
         read.ok_or_else(|| {
-            format!("'{text}' is not understood: write source.KEY=VALUE, sink.KEY=VALUE, mongo.OPTION=VALUE (in the sink's URI) or test.KEY=VALUE (of [defaults])")
+            format!("'{text}' is not understood: write source.KEY=VALUE, sink.KEY=VALUE, mongo.OPTION=VALUE (in the sink's URI) or test.KEY=VALUE (where the key stands, else in [defaults])")
         })
     }
 }
@@ -120,19 +120,23 @@ impl Overrides {
         if options.is_empty() { uri.to_owned() } else { format!("{uri}{join}{}", options.join("&")) }
     }
 
-    /// A test with the settings in its `[defaults]`.
+    /// A test with the settings where their keys stand, else in its `[defaults]`.
     ///
     /// # Errors
     /// When there is no such table to add to.
     pub(crate) fn test(&self, text: &str) -> Result<String> {
         let mut changed = text.to_owned();
         for Override { key, value, .. } in self.of(Part::Test) {
+            let stands = |line: &str| line.split('=').next().map(str::trim) == Some(key);
+            if changed.lines().any(stands) {
+                // Where it stands, in whatever table: twice would be a mistake.
+                let set = |line| if stands(line) { format!("{key} = {value}") } else { line.to_owned() };
+                changed = changed.lines().map(set).collect::<Vec<_>>().join("\n") + "\n";
+                continue;
+            }
             let (before, after) =
                 changed.split_once("[defaults]\n").context("the test has no [defaults] to set test.… in")?;
-            // A key that stands there is replaced: twice would be a mistake.
-            let after: Vec<&str> =
-                after.lines().filter(|line| line.split('=').next().map(str::trim) != Some(key)).collect();
-            changed = format!("{before}[defaults]\n{key} = {value}\n{}\n", after.join("\n"));
+            changed = format!("{before}[defaults]\n{key} = {value}\n{after}");
         }
         Ok(changed)
     }
@@ -211,7 +215,7 @@ mod tests {
             set.test("model = \"m\"\n\n[defaults]\nwarm_up = \"5s\" # why\ndrain = \"60s\"\n").expect("read");
         assert_eq!(
             changed,
-            "model = \"m\"\n\n[defaults]\nwarm_up = \"9s\"\nsynchronous_commit = false\ndrain = \"60s\"\n"
+            "model = \"m\"\n\n[defaults]\nsynchronous_commit = false\nwarm_up = \"9s\"\ndrain = \"60s\"\n"
         );
         assert!(set.test("model = \"m\"\n").is_err());
     }

@@ -208,7 +208,7 @@ fn seconds(span: Nanos) -> Value {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::test_source::tests::{parsed, shop};
+    use crate::test_source::tests::{parsed, shipped, shop};
 
     #[test]
     fn a_plan_says_what_will_happen() {
@@ -227,6 +227,8 @@ mod tests {
              * e2e_latency: 10.00 iterations/s for 5m00s (maxVUs: 20-50, gracefulStop: 30s)\n      \
              3000 iterations\n      create customer: 3000\n      delete customer: 3000\n"
         );
+        let poisson = as_text("e2e-latency.toml", &shipped());
+        assert!(poisson.contains("about 3000 iterations\n      create customer: about 3000\n"), "{poisson}");
     }
 
     #[test]

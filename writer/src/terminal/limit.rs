@@ -6,7 +6,6 @@ use streamgauge_shared::report::{Figure, figure_words};
 use streamgauge_shared::test_file::Test;
 use streamgauge_shared::threshold::{Aggregate, Metric, Operator, Tags, Threshold};
 use streamgauge_shared::time::Nanos;
-use streamgauge_shared::timeline::Latency;
 
 /// The percentile that progress shows.
 const PERCENTILE: f64 = 95.0;
@@ -23,12 +22,13 @@ impl Limit {
     /// The strictest threshold on the same figure that progress shows of a scenario: of all its rows since the start.
     #[must_use]
     pub fn of(test: &Test, scenario: u16) -> Option<Self> {
-        let own = Tags { scenario: Some(scenario), ..Tags::default() };
+        let all = test.headline.tags;
+        let own = Tags { scenario: Some(scenario), ..all };
         let limit = |threshold: &Threshold| {
-            let is_same = threshold.metric == Metric::Latency(Latency::CdcE2eLatency)
+            let is_same = threshold.metric == Metric::Latency(test.headline.latency)
                 && threshold.expression.aggregate == Aggregate::Percentile(PERCENTILE)
                 && threshold.over.is_none()
-                && [Tags::default(), own].contains(&threshold.tags);
+                && [all, own].contains(&threshold.tags);
             let bound = Nanos::from_millis_f64(threshold.expression.bound);
             match threshold.expression.operator {
                 Operator::Less if is_same => Some(Self { bound, is_allowed: false }),

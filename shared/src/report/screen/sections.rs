@@ -54,6 +54,14 @@ struct Row<'r> {
 
 fn latencies(report: &Report, columns: usize) -> Vec<Block> {
     let mut rows = Vec::new();
+    rows.extend(report.headline.iter().map(|headline| Row {
+        rank: Rank::Always,
+        name: headline.short_name(),
+        stats: &headline.stats,
+        beside: headline.beside(&report.clock),
+    }));
+    // The parts of the headline's latency stand for themselves where one of them leads.
+    let parts = if report.headline.is_some() { Rank::Beside } else { Rank::Detail };
     for latency in Latency::ALL {
         let Some(figures) = report.latency.get(latency.name()) else { continue };
         let rank = match latency {
@@ -67,7 +75,7 @@ fn latencies(report: &Report, columns: usize) -> Vec<Block> {
         rows.push(Row { rank, name: latency.name().to_owned(), stats: &figures.all, beside });
         if latency == Latency::CdcE2eLatency && figures.by.len() > 1 {
             rows.extend(figures.by.iter().map(|by| Row {
-                rank: Rank::Detail,
+                rank: parts,
                 name: format!("  {}, {}", by.entity, by.operation),
                 stats: &by.stats,
                 beside: None,

@@ -15,11 +15,11 @@ const OVER_MAX: Nanos = Nanos::from_secs(3_600);
 
 /// A metric and which part of it.
 #[derive(Clone, Copy)]
-struct Key<'k> {
+pub(super) struct Key<'k> {
     text: &'k str,
-    metric: Metric,
+    pub(super) metric: Metric,
     name: &'k str,
-    tags: Tags,
+    pub(super) tags: Tags,
 }
 
 /// What the long form of a threshold says besides its key; lengths unscaled but for the window.
@@ -69,7 +69,8 @@ impl Reader<'_, '_> {
         read.into_iter().collect()
     }
 
-    fn threshold_key<'k>(&self, key: &'k str, at: usize, names: Names<'_>) -> Option<Key<'k>> {
+    /// The key of a threshold, or of what is named like one.
+    pub(super) fn threshold_key<'k>(&self, key: &'k str, at: usize, names: Names<'_>) -> Option<Key<'k>> {
         const TAGS: [&str; 5] = ["scenario", "entity", "operation", "group", "stage"];
         let (name, pairs) =
             split_key(key).map_err(|error| self.document.mistake(at, error.to_string())).ok()?;

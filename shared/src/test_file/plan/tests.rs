@@ -1,10 +1,16 @@
 use super::super::{Scale, Source, parse};
 use super::*;
 
+/// A shipped scenario; with even arrivals, whose number is exact.
 fn plan(name: &str, time: &str, load: &str) -> Plan {
+    planned::<true>(name, time, load)
+}
+
+fn planned<const GRID: bool>(name: &str, time: &str, load: &str) -> Plan {
     let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../scenarios/");
     let source = |name: &str| {
         let text = std::fs::read_to_string(format!("{folder}{name}")).map_err(|error| error.to_string())?;
+        let text = if GRID { text.replace("arrivals = \"poisson\"", "arrivals = \"even\"") } else { text };
         Ok(Source { name: name.to_owned(), text })
     };
     let scales: [Scale; 2] = [time.parse().expect("a scale"), load.parse().expect("a scale")];
@@ -21,6 +27,7 @@ fn written(plan: &Plan) -> Vec<(usize, Operation, f64, Count)> {
 fn an_arrival_rate_is_planned_exactly() {
     let plan = plan("e2e-latency", "1", "1");
     assert_eq!(plan.scenarios[0].iterations, Count::Exactly(3_000));
+    assert_eq!(planned::<false>("e2e-latency", "1", "1").scenarios[0].iterations, Count::About(3_000));
     let all = Count::Exactly(3_000);
     assert_eq!(written(&plan), [(0, Operation::Create, 1.0, all), (0, Operation::Delete, 1.0, all)]);
     assert_eq!((plan.peak_users, plan.connections, plan.peak_rate_per_s), (50, 50, Some(10.0)));
