@@ -204,7 +204,8 @@ mod tests {
     fn colours_are_for_terminals_unless_somebody_says_otherwise() {
         let terminal = Output { is_terminal: true, columns: Some(120), no_color: false };
         let file = Output::default();
-        let cases: [(Output, &[(&str, &str)], bool); 10] = [
+        type Variables<'a> = &'a [(&'a str, &'a str)];
+        let cases: [(Output, Variables<'_>, bool); 10] = [
             (terminal, &[], true),
             (file, &[], false),
             (terminal, &[("NO_COLOR", "1")], false),

@@ -147,7 +147,7 @@ mod tests {
     /// `slots` seconds with values from 1 to 100, those of every `every`-th `more` higher.
     fn run(slots: usize, every: usize, more: i64) -> Side {
         let slot = |at: usize| {
-            let more = if at % every == 0 { more } else { 0 };
+            let more = if at.is_multiple_of(every) { more } else { 0 };
             (1..=100).map(|value| (1_000_000 * (value + more), 1)).collect()
         };
         Side::new(&[(0..slots).map(slot).collect()])

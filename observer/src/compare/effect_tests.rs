@@ -105,7 +105,9 @@ proptest! {
         let side = Side::new(&[slots]);
         let mut with_least: Vec<i64> = values.iter().copied().chain((0..missing).map(|_| 0)).collect();
         with_least.sort_unstable();
-        let rank = ((share * with_least.len() as f64) * (1.0 - 1e-12)).ceil().max(1.0) as usize;
+        // The smallest rank that holds the share, found without a cast.
+        let wanted = share * with_least.len() as f64 * (1.0 - 1e-12);
+        let rank = (1..=with_least.len()).find(|rank| *rank as f64 >= wanted).expect("the share is at most 1");
         let mut with_most: Vec<i64> = values.iter().copied().chain((0..missing).map(|_| i64::MAX)).collect();
         with_most.sort_unstable();
         let (low, high) = (with_least[rank - 1], with_most[rank - 1]);

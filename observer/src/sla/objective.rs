@@ -98,7 +98,7 @@ impl Target {
     /// Decimals that percents beside it are shown with: one more than its own, at least two.
     #[must_use]
     pub fn decimals(self) -> usize {
-        let own = (0..7).find(|places| self.0 % 10_u64.pow(7 - places) == 0).unwrap_or(7);
+        let own = (0..7).find(|places| self.0.is_multiple_of(10_u64.pow(7 - places))).unwrap_or(7);
         usize::try_from(own + 1).unwrap_or(8).clamp(2, 7)
     }
 }

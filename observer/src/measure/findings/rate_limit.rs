@@ -49,7 +49,7 @@ pub(super) fn rate_limit(arrivals: &Arrivals) -> Option<RateLimit> {
         return None;
     }
     let growth = waits_grow(&written) / (written_per_s / rate_per_s - 1.0);
-    (GROWTH_MIN..=GROWTH_MAX).contains(&growth).then(|| RateLimit {
+    (GROWTH_MIN..=GROWTH_MAX).contains(&growth).then_some(RateLimit {
         rate_per_s,
         uncertainty_per_s,
         written_per_s,
