@@ -65,7 +65,7 @@ impl TimeSet {
     /// Whether any of its points lies between the two.
     pub(super) fn touches(&self, from: UnixNanos, until: UnixNanos) -> bool {
         let first = self.0.partition_point(|span| span.1 <= from);
-        self.0.get(first).is_some_and(|span| span.0 < until)
+        from < until && self.0.get(first).is_some_and(|span| span.0 < until)
     }
 
     /// Its spans, oldest first.

@@ -52,6 +52,8 @@ pub fn screen(text: &str, report: &Value) -> Vec<Placed> {
             columns.sort_by_key(|(_, end)| *end);
         } else if line.contains('█') || line.trim().is_empty() {
             columns.clear();
+        } else if line.trim_end().ends_with("  no data") {
+            // A name without figures.
         } else if let Some((_, first)) = columns.first() {
             let letters: Vec<char> = line.chars().collect();
             // The name ends before the first cell, of which only the end is known.

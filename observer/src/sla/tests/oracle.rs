@@ -164,7 +164,7 @@ impl<'a> Oracle<'a> {
             [1_000, 5_000, 30_000]
                 .into_iter()
                 .zip(&mut within)
-                .for_each(|(bound, within)| *within += u64::from(most <= bound));
+                .for_each(|(bound, within)| *within += u64::from(most * 1_000_000 <= held_at(bound)));
         };
         for (row, _) in self.rows.iter().filter(|(row, _)| (from..until).contains(&row.sent)) {
             let bad = &mut told.bad_by;
@@ -348,4 +348,12 @@ impl<'a> Oracle<'a> {
 
 fn secs(at: UnixNanos) -> i64 {
     at.0.div_euclid(Nanos::from_secs(1).0)
+}
+
+/// Where a bound of so many milliseconds is held, nanoseconds: at the end of its bucket, of which there are 1,024 in each
+/// doubling.
+fn held_at(bound_ms: i64) -> i64 {
+    let nanos = bound_ms * 1_000_000;
+    let shift = (i64::BITS - nanos.leading_zeros()).saturating_sub(11);
+    (((nanos >> shift) + 1) << shift) - 1
 }
