@@ -10,7 +10,7 @@ use super::{Side, combine, conditions};
 use crate::cli::Merge;
 use crate::kept::KeptRun;
 use crate::output::{display, print};
-use crate::report::write_merged;
+use crate::report::{write_html, write_merged};
 
 /// Merges runs, prints the summary, and keeps the merged run beside the others; returns its verdict's exit code.
 ///
@@ -37,6 +37,7 @@ pub fn merge(options: &Merge) -> Result<u8, Failure> {
     let folder = folder.map_err(|error| {
         Failure::run(format!("the merged run cannot be kept in --runs '{}': {error}", options.runs.display()))
     })?;
+    write_html(&folder).map_err(Failure::run)?;
     if options.json {
         let json = serde_json::to_string_pretty(&report);
         print(&format!("{}\n", json.map_err(|error| Failure::run(error.to_string()))?));

@@ -38,6 +38,8 @@ pub(super) struct Oracle<'a> {
     /// From the beginning of the account on.
     seconds: Vec<Second>,
     left_out: (u64, u64),
+    /// From the first run's beginning to the last one's end, whether or not they are in the window.
+    runs: (i64, i64),
 }
 
 /// Hours of offset in Berlin: 2 until 2026-10-25 01:00 UTC, then 1.
@@ -47,8 +49,16 @@ fn offset(at: i64) -> i64 {
 
 impl<'a> Oracle<'a> {
     pub(super) fn new(asked: &'a Asked, runs: &[Run]) -> Self {
-        let mut oracle =
-            Self { asked, rows: Vec::new(), never_sent: Vec::new(), seconds: Vec::new(), left_out: (0, 0) };
+        let runs_from = runs.iter().map(|run| run.from).min().unwrap_or(asked.until);
+        let runs_until = runs.iter().map(|run| run.until).max().unwrap_or(asked.from);
+        let mut oracle = Self {
+            asked,
+            rows: Vec::new(),
+            never_sent: Vec::new(),
+            seconds: Vec::new(),
+            left_out: (0, 0),
+            runs: (runs_from, runs_until),
+        };
         let in_maintenance =
             |at: i64| asked.maintenance.iter().any(|(from, until)| *from <= at && at < *until);
         for at in asked.from..asked.until {
@@ -333,11 +343,9 @@ impl<'a> Oracle<'a> {
 
     /// Gaps are the seconds between the first and the last run in which none went on, or all of the window's.
     fn check_gaps(&self, account: &Account) {
-        let first = self.seconds.iter().position(|second| second.going);
-        let last = self.seconds.iter().rposition(|second| second.going);
-        let truth = self.seconds.iter().enumerate().filter(|(at, second)| {
-            let inside = self.asked.always
-                || first.is_some_and(|first| first < *at) && last.is_some_and(|last| *at < last);
+        let (first, last) = self.runs;
+        let truth = (self.asked.from..).zip(&self.seconds).filter(|(at, second)| {
+            let inside = self.asked.always || (first..last).contains(at);
             inside && !second.going && !second.maintenance
         });
         let ours: i64 =
