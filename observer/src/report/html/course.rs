@@ -65,7 +65,7 @@ impl Course {
             slots.iter().for_each(|(_, slot)| arrived.merge(slot));
             Some(Slot { from_s: from.as_secs_f64(), to_s: (Nanos(from.0 + whole.0)).as_secs_f64(), arrived })
         });
-        let run_start = parsed(&run.report.run.started_at);
+        let run_start = UnixNanos::from_rfc3339(&run.report.run.started_at);
         Ok(Self { slots: slots.collect(), width: whole, start: Some(start), run_start })
     }
 
@@ -80,29 +80,5 @@ impl Course {
     pub(super) fn placed(&self, span: &TimeSpan) -> Option<(f64, f64)> {
         let offset = (self.start? - self.run_start?).as_secs_f64();
         Some((span.from_s - offset, span.until_s - offset))
-    }
-}
-
-/// `2026-11-30T07:07:14.328Z`, as this program writes times.
-fn parsed(rfc3339: &str) -> Option<UnixNanos> {
-    let (date, time) = rfc3339.strip_suffix('Z')?.split_once('T')?;
-    let mut date = date.split('-').map(|part| part.parse::<i64>().ok());
-    let (year, month, day) = (date.next()??, date.next()??, date.next()??);
-    let mut time = time.split([':', '.']).map(|part| part.parse::<i64>().ok());
-    let (hour, minute, second) = (time.next()??, time.next()??, time.next()??);
-    let millis = time.next().flatten().unwrap_or(0);
-    let days = streamgauge_shared::time::days_from_civil(year, month, day);
-    Some(UnixNanos::from_millis((((days * 24 + hour) * 60 + minute) * 60 + second) * 1_000 + millis))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn times_are_read_as_they_are_written() {
-        let point = UnixNanos::from_millis(1_796_022_434_328);
-        assert_eq!(parsed(&point.to_rfc3339()), Some(point));
-        assert_eq!(parsed("yesterday"), None);
     }
 }
