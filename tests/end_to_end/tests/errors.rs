@@ -87,8 +87,8 @@ async fn every_mistake_of_a_scenario_is_reported_at_once_before_anything_is_touc
     // Nothing listens there: a mistake of the file comes before any connection.
     let nowhere = "postgresql://u:s3cret@127.0.0.1:9/shop";
     let says = [
-        "scenario.toml:13:1: unknown key 'time_unti', did you mean 'time_unit'?",
-        "scenario.toml:25:",
+        "scenario.toml:14:1: unknown key 'time_unti', did you mean 'time_unit'?",
+        "scenario.toml:29:",
         "'p95<2000'",
     ];
     let path = path.display().to_string();
