@@ -35,6 +35,8 @@ enum Condition {
     Cut,
     /// Connections are refused; one that stands goes on until its present statement has been answered.
     CutBetweenStatements,
+    /// Whole, until an answer has ended on any connection: then cut between statements.
+    CutAfterAnswer,
     /// Connections are taken, and their bytes go nowhere.
     Swallowing,
     /// Whole, until so many pieces of an answer have come over one connection: then cut.
@@ -96,6 +98,13 @@ impl Wire {
     /// sent has been answered, so that nobody can be in doubt about a commit.
     pub fn cut_between_statements(&self) {
         self.condition.send_replace(Condition::CutBetweenStatements);
+    }
+
+    /// Cuts between statements at the end of the next answer. A load of single statements that are far apart has none on its
+    /// way then, and sends none before every connection is dropped: what an idle connection is just being sent when it is
+    /// dropped would be in doubt.
+    pub fn cut_after_an_answer(&self) {
+        self.condition.send_replace(Condition::CutAfterAnswer);
     }
 
     /// Takes every byte from now on and passes none on, without a word to either side.
@@ -191,7 +200,9 @@ impl Link {
             Condition::Cut => true,
             Condition::CutBetweenStatements => !self.asked.load(Ordering::Relaxed),
             Condition::Swallowing => false,
-            Condition::Whole | Condition::BreaksAfter(_) => self.torn.load(Ordering::Relaxed),
+            Condition::Whole | Condition::BreaksAfter(_) | Condition::CutAfterAnswer => {
+                self.torn.load(Ordering::Relaxed)
+            }
         }
     }
 
@@ -240,6 +251,9 @@ impl Link {
             to.write_all(&bytes[..read]).await?;
             if bytes[..read].ends_with(&READY_FOR_QUERY) {
                 self.asked.store(false, Ordering::Relaxed);
+                if *self.condition.borrow() == Condition::CutAfterAnswer {
+                    self.condition.send_replace(Condition::CutBetweenStatements);
+                }
             }
             let answers = self.answers.fetch_add(1, Ordering::Relaxed) + 1;
             let condition = *self.condition.borrow();
@@ -329,6 +343,19 @@ mod tests {
         assert_eq!(echoed(&mut busy, &READY_FOR_QUERY).await?, READY_FOR_QUERY);
         assert!(busy.read_u8().await.is_err(), "answered, and dropped");
         Ok(())
+    }
+
+    #[tokio::test]
+    async fn a_wire_that_is_to_be_cut_after_an_answer_goes_on_until_one_has_ended() -> Result<()> {
+        let (target, _serving) = echo().await?;
+        let wire = Wire::start(&target).await?;
+        let (mut idle, mut busy) =
+            (TcpStream::connect(wire.address).await?, TcpStream::connect(wire.address).await?);
+        wire.cut_after_an_answer();
+        assert_eq!(echoed(&mut idle, b"x").await?, b"x");
+        assert_eq!(echoed(&mut idle, &READY_FOR_QUERY).await?, READY_FOR_QUERY);
+        assert!(idle.read_u8().await.is_err() && busy.read_u8().await.is_err(), "both are dropped");
+        refused(&wire).await
     }
 
     #[tokio::test]

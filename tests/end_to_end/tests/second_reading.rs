@@ -48,7 +48,7 @@ async fn thresholds_account_and_summary_agree_with_the_databases() -> Result<()>
     .await
     .with_context(|| run.tail())?;
     // No statement is on its way: nobody can be in doubt about a commit, and every figure is exact.
-    wire.cut_between_statements();
+    wire.cut_after_an_answer();
     tokio::time::sleep(REFUSED_FOR).await;
     wire.mend();
     let finished = finish(&run, LIMIT).await?;

@@ -28,6 +28,14 @@ const COHERENCE_MIN: f64 = 0.8;
 const CHANCE_MAX: f64 = 1e-4;
 /// Neighbouring periods differ by this part of a turn over the longest gaps.
 const STEP_TURNS: f64 = 0.05;
+/// Multiples of a period that are looked at …
+const MULTIPLES_MAX: i32 = 32;
+/// … so many steps to both sides …
+const NEAR_STEPS: i32 = 20;
+/// … each this part of it: together more than the search's own steps.
+const NEAR_STEP: f64 = 0.001;
+/// Gaps agree as well on two periods whose coherences differ by no more.
+const AS_WELL: f64 = 0.02;
 /// A gap is a whole multiple within this part of the period …
 const WITHIN: f64 = 0.25;
 /// … and so many are, at least.
@@ -108,7 +116,22 @@ pub(super) fn searched(gaps: &[f64], least_s: f64) -> Option<f64> {
     let chance = tried * (-as_f64(sample.len() as u64) * coherence * coherence / 2.0).exp();
     let significant =
         coherence >= COHERENCE_MIN && (chance <= CHANCE_MAX || sample.len() < 30 && coherence >= 0.97);
-    significant.then_some(period_s)
+    significant.then(|| fundamental(&sample, (coherence, period_s), most_s))
+}
+
+/// The longest multiple of a period, up to `most_s`, on which the gaps agree as well. On a fraction of their period they
+/// agree too, and which of both comes out better is a matter of where the search happened to look.
+fn fundamental(sample: &[f64], (found, period_s): (f64, f64), most_s: f64) -> f64 {
+    let best_near = |near_s: f64| {
+        let around = (-NEAR_STEPS..=NEAR_STEPS).map(|step| near_s * (1.0 + f64::from(step) * NEAR_STEP));
+        around.map(|period_s| (coherence(sample, period_s), period_s)).max_by(|a, b| a.0.total_cmp(&b.0))
+    };
+    let multiples = (2..=MULTIPLES_MAX).rev().map(|times| period_s * f64::from(times));
+    multiples
+        .filter(|near_s| *near_s <= most_s)
+        .filter_map(best_near)
+        .find(|(coherence, _)| *coherence >= found - AS_WELL)
+        .map_or(period_s, |(_, longer_s)| longer_s)
 }
 
 /// The mean of the gaps as directions on a circle of one period, towards whole multiples of it: from −1 to 1.
