@@ -166,6 +166,8 @@ fn thresholds(text: &str, report: &Value) -> Vec<Placed> {
         let index =
             all.enumerate().find(|(_, one)| one["metric"] == metric && one["expression"] == expression);
         let value = seen.split_once('=').map(|(_, value)| value.trim());
+        // Behind the value stands by how much it is past its bound, and when it first was.
+        let value = value.map(|value| value.split_once(" is ").map_or(value, |(value, _)| value));
         let value =
             value.map(|value| value.split_once([',', ';', '(']).map_or(value, |(value, _)| value).trim());
         if let (Some((index, _)), Some(value)) = (index, value) {
@@ -234,7 +236,7 @@ mod tests {
     #[test]
     fn the_table_of_the_screen_is_read_by_its_heading() {
         let text = "
-    ✓ cdc_e2e_latency 'p(95)<500' p(95)=448.63ms
+    ✗ cdc_e2e_latency 'p(95)<500' p(95)=448.63ms is 12.2% over 400ms; first crossed at 00:03 of 00:10
 
   █ LATENCY                 avg         med     p(95)
     cdc_e2e_latency      2.85ms  1ms to 2ms   ≥5.98ms  ± 1 ms
