@@ -2,9 +2,12 @@
 //!
 //! `base.html` is what a document that is one file extends: it holds the style sheet, and a content security policy
 //! that forbids scripts and requests. `figure` writes single figures as the summary does, each with its place in
-//! `report.json`. Templates stand beside the code that fills them.
+//! `report.json`, and `way` puts together what one row takes. Templates stand beside the code that fills them.
 
 pub mod figure;
+mod way;
+
+pub(crate) use way::way;
 
 /// The style sheet.
 pub const STYLE: &str = include_str!("style.css");

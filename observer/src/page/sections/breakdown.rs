@@ -7,6 +7,7 @@ use streamgauge_shared::timeline::Latency;
 
 use super::Between;
 use crate::chart::{Breakdown, BreakdownPart, BreakdownRow, Tone};
+use crate::html::way;
 use crate::page::Shown;
 
 /// Bars of parts; the table of parts has more.
@@ -16,13 +17,13 @@ pub(super) fn html(shown: Option<&Shown<'_>>, _: Option<&Between>) -> Option<Str
     let shown = shown?;
     let words = shown.view.words();
     let name = if words.is_empty() { "all rows".to_owned() } else { words };
-    let mut rows: Vec<BreakdownRow> = row(name, |latency| Some(shown.stats(latency).1)).into_iter().collect();
+    let mut rows: Vec<BreakdownRow> = way(name, |latency| shown.stats(latency).1.mean).into_iter().collect();
     if !shown.view.is_of_a_part() {
         let headline = shown.report().latency.get(Latency::CdcE2eLatency.name());
         let parts =
             headline.map(|headline| headline.by.as_slice()).filter(|by| by.len() > 1).unwrap_or_default();
         rows.extend(parts.iter().take(PARTS_MAX).filter_map(|part| {
-            row(format!("{}, {}", part.entity, part.operation), |latency| of_part(shown, latency, part))
+            way(format!("{}, {}", part.entity, part.operation), |latency| of_part(shown, latency, part)?.mean)
         }));
         rows.extend(marks(shown));
     }
@@ -46,28 +47,6 @@ fn of_part<'s>(shown: &Shown<'s>, latency: Latency, part: &LatencyBy) -> Option<
     let all = &shown.report().latency.get(latency.name())?.by;
     let found = all.iter().find(|by| (&by.entity, &by.operation) == (&part.entity, &part.operation))?;
     Some(Cow::Borrowed(&found.stats))
-}
-
-/// One bar. Visibility is the end of propagation, so it is taken out of it.
-fn row<'s>(name: String, stats: impl Fn(Latency) -> Option<Cow<'s, Stats>>) -> Option<BreakdownRow> {
-    let mean = |latency: Latency| stats(latency)?.mean;
-    let visibility = mean(Latency::MongoVisibility);
-    let propagation = mean(Latency::CdcPropagation).map(|mean| mean - visibility.unwrap_or(0.0));
-    let parts = [
-        ("schedule lag", Tone::S4, mean(Latency::ScheduleLag)),
-        ("write", Tone::S1, mean(Latency::PgWriteDuration)),
-        ("propagation", Tone::S2, propagation),
-        ("visibility", Tone::S3, visibility),
-    ];
-    let parts: Vec<BreakdownPart> = parts
-        .into_iter()
-        .filter_map(|(name, tone, mean)| {
-            let value_ms = mean?;
-            Some(BreakdownPart { name: name.to_owned(), tone, value_ms, words: millis(value_ms) })
-        })
-        .collect();
-    let total = millis(mean(Latency::CdcE2eLatencyIntended)?);
-    (!parts.is_empty()).then_some(BreakdownRow { name, total, parts })
 }
 
 /// The stages between the marks that the pipeline leaves, one after the other; nothing where no model names any.

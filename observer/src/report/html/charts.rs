@@ -12,6 +12,7 @@ use crate::chart::{
     Objective, Point, Quantity, Series, SlowerThan, Span, SpanKind, ThresholdBar, ThresholdBars, TimeAxis,
     Tone,
 };
+use crate::html::way;
 
 /// Points of a line at most: more than a wide screen shows.
 const POINTS_MAX: usize = 500;
@@ -305,12 +306,12 @@ fn thresholds(report: &Report) -> String {
 
 /// Means, because they add up: percentiles of parts do not.
 fn breakdown(report: &Report) -> String {
-    let all = |latency: Latency| report.latency.get(latency.name()).map(|figures| &figures.all);
+    let all = |latency: Latency| report.latency.get(latency.name())?.all.mean;
     let mut rows: Vec<BreakdownRow> = way("all rows".to_owned(), all).into_iter().collect();
     let headline = report.latency.get(Latency::CdcE2eLatency.name());
     let parts = headline.map(|figures| figures.by.as_slice()).filter(|by| by.len() > 1).unwrap_or_default();
     rows.extend(parts.iter().filter_map(|part| {
-        way(format!("{}, {}", part.entity, part.operation), |latency| of_part(report, latency, part))
+        way(format!("{}, {}", part.entity, part.operation), |latency| of_part(report, latency, part)?.mean)
     }));
     let stages = report.stages.iter().zip(0..).filter_map(|(stage, number)| {
         let mean = stage.stats.mean?;
@@ -341,24 +342,4 @@ fn breakdown(report: &Report) -> String {
 fn of_part<'r>(report: &'r Report, latency: Latency, part: &LatencyBy) -> Option<&'r Stats> {
     let all = &report.latency.get(latency.name())?.by;
     all.iter().find(|by| (&by.entity, &by.operation) == (&part.entity, &part.operation)).map(|by| &by.stats)
-}
-
-/// One bar. Visibility is the end of propagation: it is taken out of it.
-fn way<'r>(name: String, stats: impl Fn(Latency) -> Option<&'r Stats>) -> Option<BreakdownRow> {
-    let mean = |latency: Latency| stats(latency)?.mean;
-    let visibility = mean(Latency::MongoVisibility);
-    let propagation = mean(Latency::CdcPropagation).map(|mean| mean - visibility.unwrap_or(0.0));
-    let parts = [
-        ("schedule lag", Tone::S4, mean(Latency::ScheduleLag)),
-        ("write", Tone::S1, mean(Latency::PgWriteDuration)),
-        ("propagation", Tone::S2, propagation),
-        ("visibility", Tone::S3, visibility),
-    ];
-    let part = |(name, tone, mean): (&str, Tone, Option<f64>)| {
-        let value_ms = mean?;
-        Some(BreakdownPart { name: name.to_owned(), tone, value_ms, words: millis(value_ms) })
-    };
-    let parts: Vec<BreakdownPart> = parts.into_iter().filter_map(part).collect();
-    let total = millis(mean(Latency::CdcE2eLatencyIntended)?);
-    (!parts.is_empty()).then_some(BreakdownRow { name, total, parts })
 }
